@@ -1,0 +1,33 @@
+//! What each payment platform speaks: bytes in, facts out.
+//!
+//! Contract: every function here is pure. No socket, no clock, no file: the time of receipt comes in
+//! with the [`Callback`], keys come in parsed. What was verified is what is used: the verifier hands
+//! on the very fields it checked, and nothing parses the body a second time.
+//!
+//! A platform is one folder with the same rooms:
+//! - `notify`: verify a callback, then read facts out of what was verified;
+//! - `ack`: what success and failure look like on the wire;
+//! - the folder's `mod.rs`: the account's pinned settings and keys, and nothing that a message may choose.
+//!
+//! A new platform is a new folder and one line in [`registry`].
+
+pub mod alipay;
+mod callback;
+mod crypto;
+mod fact;
+mod form;
+pub mod money;
+pub mod registry;
+mod rejection;
+pub mod stripe;
+pub mod time;
+pub mod unionpay;
+pub mod wechatpay;
+
+pub use callback::{Ack, Callback, Notice, Outcome, Platform};
+pub use crypto::KeyError;
+pub use fact::{Fact, Payer, PaymentFact, PaymentStatus, RefundAmount, RefundFact, RefundStatus};
+pub use money::{Currency, Money};
+pub use registry::Provider;
+pub use rejection::{Reason, Rejection};
+pub use time::Instant;

@@ -1,0 +1,98 @@
+//! Why a callback was refused: a stable reason for machines, a sentence for people.
+
+use std::fmt;
+
+use crate::Outcome;
+
+/// A refused callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Stable reason.
+    pub reason: Reason,
+    /// What was wrong, for a person. Never holds secrets, payer ids or more than 200 bytes of input.
+    pub detail: String,
+}
+
+impl Rejection {
+    /// A rejection for `reason`; `detail` says what was wrong with this message.
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.as_str(), self.detail)
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// The stable reasons. The names are part of the contract: they are stored, shown and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// A header or field that carries the signature or its inputs is absent or empty.
+    SignatureMissing,
+    /// The signature does not match these bytes under the pinned key.
+    SignatureInvalid,
+    /// A WeChat Pay probe (`WECHATPAY/SIGNTEST/`) that asks whether we verify at all.
+    SignatureProbe,
+    /// Another algorithm, version or scheme than the one that the account pins.
+    AlgorithmNotAllowed,
+    /// The message names a key that this account does not have. Ours to fix, so the platform retries.
+    UnknownKey,
+    /// The certificate in the message does not chain to the pinned one, is out of date, or is not the platform's.
+    CertificateInvalid,
+    /// Outside the freshness window.
+    Stale,
+    /// Genuine signature, but the content does not decrypt: our key is wrong. Ours to fix.
+    DecryptionFailed,
+    /// Genuine, but meant for another app, merchant or environment.
+    WrongAccount,
+    /// Not readable as this platform's format: encoding, duplicate keys, missing or malformed fields.
+    Malformed,
+    /// An amount or currency that is not an exact decimal in range.
+    BadAmount,
+    /// Too large.
+    TooLarge,
+}
+
+impl Reason {
+    /// The name that is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignatureMissing => "SIGNATURE_MISSING",
+            Self::SignatureInvalid => "SIGNATURE_INVALID",
+            Self::SignatureProbe => "SIGNATURE_PROBE",
+            Self::AlgorithmNotAllowed => "ALGORITHM_NOT_ALLOWED",
+            Self::UnknownKey => "UNKNOWN_KEY",
+            Self::CertificateInvalid => "CERTIFICATE_INVALID",
+            Self::Stale => "STALE",
+            Self::DecryptionFailed => "DECRYPTION_FAILED",
+            Self::WrongAccount => "WRONG_ACCOUNT",
+            Self::Malformed => "MALFORMED",
+            Self::BadAmount => "BAD_AMOUNT",
+            Self::TooLarge => "TOO_LARGE",
+        }
+    }
+
+    /// Whether the platform should be told to try again. A fault of our set-up must never become a
+    /// permanent refusal: the same bytes are good once the key is in place.
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::UnknownKey | Self::DecryptionFailed => Outcome::Unavailable,
+            Self::SignatureMissing
+            | Self::SignatureInvalid
+            | Self::SignatureProbe
+            | Self::AlgorithmNotAllowed
+            | Self::CertificateInvalid
+            | Self::Stale
+            | Self::WrongAccount
+            | Self::Malformed
+            | Self::BadAmount
+            | Self::TooLarge => Outcome::Refused,
+        }
+    }
+}
