@@ -1,1 +1,3 @@
-//! core
+//! The truth.
+
+pub mod order;

@@ -1,0 +1,77 @@
+//! Names of things, each its own type, checked once at the rim.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A text that cannot be this kind of id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {rule}")]
+pub struct BadId {
+    /// Which id.
+    pub what: &'static str,
+    /// What it must look like.
+    pub rule: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $ok:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks and wraps a text.
+            ///
+            /// # Errors
+            /// [`BadId`] saying what it must look like.
+            pub fn parse(text: impl Into<String>) -> Result<Self, BadId> {
+                let text: String = text.into();
+                let ok: fn(&str) -> bool = $ok;
+                if ok(&text) { Ok(Self(text)) } else { Err(BadId { what: $what, rule: $rule }) }
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+fn visible(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn plain(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
+id!(
+    /// The caller's name of an order.
+    OrderId, "order_id", "1 to 64 characters of A-Z a-z 0-9 . _ -", |t| plain(t, 64)
+);
+id!(
+    /// The number of a payment at its platform.
+    OutTradeNo, "out_trade_no", "1 to 64 visible ASCII characters", |t| visible(t, 64)
+);
+id!(
+    /// The platform's number of a transaction, or of a refund.
+    TransactionId, "transaction_id", "1 to 128 visible ASCII characters", |t| visible(t, 128)
+);
+id!(
+    /// The short name of an account in the configuration.
+    AccountName, "account", "1 to 64 characters of A-Z a-z 0-9 . _ -", |t| plain(t, 64)
+);
+id!(
+    /// A caller's idempotency key.
+    RequestId, "request_id", "1 to 64 visible ASCII characters", |t| visible(t, 64)
+);

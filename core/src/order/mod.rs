@@ -1,0 +1,32 @@
+//! The pure domain: orders, the money that came for them, and what each piece of news means.
+//!
+//! Contract: no clock, no I/O, no async, no randomness. Time comes in with the input. [`decide`] is the
+//! only way to change an order, and it is a function of the order and the input alone.
+//!
+//! The state of an order is *derived* from the facts known about it ([`Order::state`]), and facts only
+//! ever add up: each has a rank, and stronger news wins over weaker whatever came first. That is why the
+//! same news in any order, any number of times, ends in the same state. [`moves`] lists every step that
+//! can come out of this; `decide` refuses to make any other.
+
+mod aggregate;
+mod case;
+mod decide;
+mod id;
+mod money;
+pub mod moves;
+mod news;
+#[cfg(test)]
+mod tests;
+
+pub use aggregate::{Ending, Fit, Order, Payment, Refund, Transaction};
+pub use case::{Case, CaseKind, CaseState, Resolution};
+pub use decide::{Command, Decision, Event, Refusal, decide, observe};
+pub use id::{AccountName, BadId, OrderId, OutTradeNo, RequestId, TransactionId};
+pub use money::{Currency, Money, MoneyError};
+pub use moves::{EventKind, State};
+pub use news::{Fact, Observation, PaymentFact, PaymentStatus, RefundFact, RefundStatus, Source};
+
+/// A point in time: microseconds since the Unix epoch, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);

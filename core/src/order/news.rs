@@ -1,0 +1,123 @@
+//! Observations: verified facts from any source. A callback, the answer to a question, a line of a
+//! statement and a person's ruling are the same kind of thing.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AccountName, Money, OutTradeNo, Timestamp, TransactionId};
+
+/// Where a fact was learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Source {
+    /// The platform called us.
+    Callback,
+    /// The platform answered our question.
+    Query,
+    /// A line of a statement.
+    Statement,
+    /// A person ruled it.
+    Operator,
+}
+
+/// One verified fact, and through which account it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// The account whose keys verified it.
+    pub account: AccountName,
+    /// What it says.
+    pub fact: Fact,
+}
+
+/// What an observation is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A payment.
+    Payment(PaymentFact),
+    /// A refund.
+    Refund(RefundFact),
+}
+
+impl Fact {
+    /// The shop's number of the payment, if it is named.
+    #[must_use]
+    pub fn out_trade_no(&self) -> Option<&OutTradeNo> {
+        match self {
+            Self::Payment(p) => p.out_trade_no.as_ref(),
+            Self::Refund(r) => r.out_trade_no.as_ref(),
+        }
+    }
+
+    /// The platform's number of the payment, if it is named.
+    #[must_use]
+    pub fn transaction_id(&self) -> Option<&TransactionId> {
+        match self {
+            Self::Payment(p) => p.transaction_id.as_ref(),
+            Self::Refund(r) => r.transaction_id.as_ref(),
+        }
+    }
+}
+
+/// What a platform says of a payment. At least one number is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentFact {
+    /// The shop's number.
+    pub out_trade_no: Option<OutTradeNo>,
+    /// The platform's number; always there when it succeeded.
+    pub transaction_id: Option<TransactionId>,
+    /// Where it stands.
+    pub status: PaymentStatus,
+    /// The order amount that the platform reports.
+    pub amount: Money,
+    /// By the platform's clock.
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// Where a payment stands, weakest news first: later variants win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PaymentStatus {
+    /// Begun; may be paid.
+    Pending,
+    /// A try failed; may still be paid.
+    Failed,
+    /// Closed at the platform, unpaid.
+    Closed,
+    /// Paid. Nothing is stronger, so nothing can mask it.
+    Succeeded,
+}
+
+/// What a platform says of a refund. At least one number of the payment is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundFact {
+    /// The shop's number of the payment.
+    pub out_trade_no: Option<OutTradeNo>,
+    /// The platform's number of the payment.
+    pub transaction_id: Option<TransactionId>,
+    /// The shop's number of the refund.
+    pub out_refund_no: Option<TransactionId>,
+    /// The platform's number of the refund.
+    pub refund_id: Option<TransactionId>,
+    /// Where it stands.
+    pub status: RefundStatus,
+    /// How much.
+    pub amount: Money,
+    /// `amount` is all that went back on the payment so far.
+    pub cumulative: bool,
+    /// By the platform's clock.
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// Where a refund stands, weakest news first: later variants win. A failure is strongest, because
+/// platforms report it after an apparent success and never the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RefundStatus {
+    /// Accepted.
+    Pending,
+    /// The platform needs a person.
+    Abnormal,
+    /// The money went back.
+    Succeeded,
+    /// The money did not go back, or came back again.
+    Failed,
+}
