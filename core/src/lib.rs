@@ -1,3 +1,18 @@
-//! The truth.
+//! The truth: the order state machine, its database, and the gRPC services over it.
+//!
+//! Rooms, top to bottom; a room uses only rooms below it:
+//! - [`service`]: the gRPC rim; protobuf to domain and back, error details, nothing else;
+//! - [`feed`]: who waits for a change learns of it;
+//! - [`commit`]: the one door through which every change goes;
+//! - [`guard`]: cheap hints about duplicates, never believed without the store;
+//! - [`store`]: the database, which is the truth;
+//! - [`seal`]: personal and secret data at rest;
+//! - [`order`]: the pure domain.
 
+pub mod commit;
+pub mod feed;
+pub mod guard;
 pub mod order;
+pub mod seal;
+pub mod service;
+pub mod store;

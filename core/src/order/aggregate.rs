@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, RequestId, State, Timestamp, TransactionId,
+    AccountName, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp, TransactionId,
 };
 
 /// What the shop sells. Serialised, it is the stored order and the snapshot in every event.
@@ -23,8 +23,6 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// When an unpaid order should be closed.
     pub expires_at: Option<Timestamp>,
-    /// The idempotency key with which it was created.
-    pub request_id: Option<RequestId>,
     /// Whether it is to end, or has ended, unpaid.
     pub ending: Ending,
     /// The attempts to pay it, oldest first.
@@ -60,8 +58,6 @@ pub struct Payment {
     pub status: PaymentStatus,
     /// When it was begun.
     pub started_at: Timestamp,
-    /// The idempotency key with which it was begun.
-    pub request_id: Option<RequestId>,
     /// Successful transactions reported for it.
     pub transactions: Vec<Transaction>,
 }

@@ -19,8 +19,6 @@ pub enum Command {
         description: String,
         /// When it should be closed if unpaid.
         expires_at: Option<Timestamp>,
-        /// Idempotency key.
-        request_id: Option<RequestId>,
     },
     /// Begin a payment, or register one that the caller began.
     StartPayment {
@@ -32,8 +30,6 @@ pub enum Command {
         account: AccountName,
         /// On which platform.
         provider: String,
-        /// Idempotency key.
-        request_id: Option<RequestId>,
     },
     /// End it unpaid.
     Close {
@@ -128,16 +124,9 @@ impl Decision {
 /// [`Refusal`] says why nothing changes.
 pub fn decide(order: Option<&Order>, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
     match command {
-        Command::Create { order_id, amount, description, expires_at, request_id } => {
-            if let Some(existing) = order {
-                let same = existing.amount == *amount
-                    && existing.description == *description
-                    && existing.expires_at == *expires_at;
-                return match request_id {
-                    Some(id) if existing.request_id.as_ref() == Some(id) && same => Ok(Decision::default()),
-                    Some(id) if existing.request_id.as_ref() == Some(id) => Err(Refusal::RequestIdReused(id.clone())),
-                    Some(_) | None => Err(Refusal::OrderExists(order_id.clone())),
-                };
+        Command::Create { order_id, amount, description, expires_at } => {
+            if order.is_some() {
+                return Err(Refusal::OrderExists(order_id.clone()));
             }
             let order = Order {
                 id: order_id.clone(),
@@ -147,7 +136,6 @@ pub fn decide(order: Option<&Order>, command: &Command, at: Timestamp) -> Result
                 created_at: at,
                 updated_at: at,
                 expires_at: *expires_at,
-                request_id: request_id.clone(),
                 ending: Ending::Open,
                 payments: Vec::new(),
                 refunds: Vec::new(),
@@ -157,11 +145,10 @@ pub fn decide(order: Option<&Order>, command: &Command, at: Timestamp) -> Result
             journal.record(EventKind::OrderCreated, Vec::new())?;
             Ok(journal.decision)
         }
-        Command::StartPayment { order_id, out_trade_no, account, provider, request_id } => {
+        Command::StartPayment { order_id, out_trade_no, account, provider } => {
             let order = order.ok_or_else(|| Refusal::OrderNotFound(order_id.clone()))?;
-            if let Some(existing) = order.payment(out_trade_no) {
-                let same = existing.account == *account && existing.request_id == *request_id;
-                return if same { Ok(Decision::default()) } else { Err(Refusal::NumberTaken(out_trade_no.clone())) };
+            if order.payment(out_trade_no).is_some() {
+                return Err(Refusal::NumberTaken(out_trade_no.clone()));
             }
             let mut journal = Journal::of(order, at);
             if !matches!(order.state(), State::Created | State::Pending) || order.ending != Ending::Open {
@@ -173,7 +160,6 @@ pub fn decide(order: Option<&Order>, command: &Command, at: Timestamp) -> Result
                 provider: provider.clone(),
                 status: PaymentStatus::Pending,
                 started_at: at,
-                request_id: request_id.clone(),
                 transactions: Vec::new(),
             });
             journal.record(EventKind::PaymentStarted, Vec::new())?;

@@ -54,7 +54,6 @@ fn pending() -> Order {
         amount: money(DUE, "CNY"),
         description: String::new(),
         expires_at: None,
-        request_id: None,
     });
     for (out_trade_no, on) in [("p0", "a"), ("p1", "b")] {
         apply(&mut order, &Command::StartPayment {
@@ -62,7 +61,6 @@ fn pending() -> Order {
             out_trade_no: number(out_trade_no),
             account: account(on),
             provider: "alipay".into(),
-            request_id: None,
         });
     }
     order.unwrap()
@@ -215,22 +213,6 @@ fn close_waits_for_every_payment_unless_the_caller_vouches() {
         decide(Some(&see(pending(), &[paid("a", "p0", "t", money(DUE, "CNY"))])), &close(true), Timestamp(3)),
         Err(Refusal::AlreadyPaid(..))
     ));
-}
-
-#[test]
-fn commands_are_idempotent_by_request_id() {
-    let create = |minor, request: &str| Command::Create {
-        order_id: OrderId::parse("o1").unwrap(),
-        amount: money(minor, "CNY"),
-        description: String::new(),
-        expires_at: None,
-        request_id: Some(RequestId::parse(request).unwrap()),
-    };
-    let mut order = None;
-    apply(&mut order, &create(5, "q"));
-    assert_eq!(decide(order.as_ref(), &create(5, "q"), Timestamp(9)), Ok(Decision::default()));
-    assert!(matches!(decide(order.as_ref(), &create(6, "q"), Timestamp(9)), Err(Refusal::RequestIdReused(_))));
-    assert!(matches!(decide(order.as_ref(), &create(5, "z"), Timestamp(9)), Err(Refusal::OrderExists(_))));
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! The one door. Every observation and every command passes here, and nothing else changes an order.
+//!
+//! Group commit: callers queue; a committer takes what has queued while the last commit ran (no timer: a
+//! lone caller leaves at once), decides all of it in memory on the loaded orders, and writes it in one
+//! transaction. A caller is answered after COMMIT has returned. A caller that hangs up changes nothing:
+//! what was admitted is carried out.
+//!
+//! Bounded: what does not fit into the queue is refused at once with [`DoorError::Overloaded`].
+
+mod batch;
+mod work;
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt as _;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use crate::{feed::Feed, guard::Guard, order::Command, store::Store};
+use batch::Committer;
+pub use work::{CommandRequest, DoorError, Fact, Message, MessageOutcome};
+use work::{Reply, Work};
+
+/// How the door is sized.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Inputs that wait at most.
+    pub queue: usize,
+    /// Inputs in one transaction at most.
+    pub batch_max: usize,
+    /// Transactions under way at once. More than one pays only where the store has more than one writer.
+    pub in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { queue: 4_096, batch_max: 64, in_flight: 1 }
+    }
+}
+
+/// The callers' end.
+#[derive(Debug, Clone)]
+pub struct Door {
+    queue: mpsc::Sender<Work>,
+}
+
+impl Door {
+    /// Opens the door: starts the committers on `tasks`. They end when every `Door` is dropped and the
+    /// queue is empty.
+    pub fn open(store: Arc<dyn Store>, guard: Arc<dyn Guard>, feed: Feed, limits: Limits, tasks: &TaskTracker) -> Self {
+        let (sender, receiver) = mpsc::channel(limits.queue);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let committer = Arc::new(Committer { store, guard, feed });
+        for _ in 0..limits.in_flight {
+            tasks.spawn(run(receiver.clone(), committer.clone(), limits.batch_max));
+        }
+        Self { queue: sender }
+    }
+
+    /// Takes in a verified message.
+    ///
+    /// # Errors
+    /// [`DoorError`]; nothing was stored, or it is unknown whether it was, and the platform must try again.
+    pub async fn observe(&self, message: Message) -> Result<MessageOutcome, DoorError> {
+        let (reply, answer) = oneshot::channel();
+        self.admit(Work::Message(message, reply), answer).await
+    }
+
+    /// Carries out a command; answers with the order after it.
+    ///
+    /// # Errors
+    /// [`DoorError::Refused`] says why the command changes nothing; the others are faults of ours.
+    pub async fn command(&self, request: CommandRequest) -> Result<crate::order::Order, DoorError> {
+        let (reply, answer) = oneshot::channel();
+        self.admit(Work::Command(request, reply), answer).await
+    }
+
+    async fn admit<T>(&self, work: Work, answer: oneshot::Receiver<Reply<T>>) -> Reply<T> {
+        self.queue.try_send(work).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => DoorError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => DoorError::Unavailable("the core is stopping".into()),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(DoorError::Unavailable("the committer ended".into())))
+    }
+}
+
+async fn run(queue: Arc<Mutex<mpsc::Receiver<Work>>>, committer: Arc<Committer>, batch_max: usize) {
+    let mut works = Vec::with_capacity(batch_max);
+    loop {
+        let taken = queue.lock().await.recv_many(&mut works, batch_max).await;
+        if taken == 0 {
+            return;
+        }
+        let batch = committer.commit(std::mem::take(&mut works));
+        // A panic drops the replies of this batch, which its callers hear as a fault of ours; the door stays open.
+        if AssertUnwindSafe(batch).catch_unwind().await.is_err() {
+            tracing::error!("a batch panicked; its callers were told to try again");
+        }
+    }
+}
+
+/// The hash by which a repeated `request_id` is recognised as the same request.
+fn fingerprint(command: &Command) -> String {
+    // Debug prints every field of every variant, so a field that is added is compared by itself.
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, format!("{command:?}").as_bytes());
+    hex::encode(digest)
+}

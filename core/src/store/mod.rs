@@ -1,0 +1,105 @@
+//! The store: the truth of the whole system.
+//!
+//! Contract, the same for every database and tested by one suite ([`conformance`]):
+//! - A [`Unit`] is one transaction. Nothing of it is visible before [`Unit::commit`] returns, and nothing
+//!   of it is lost afterwards (fsync has happened).
+//! - Unique keys decide what is new, and never expire: a notification by (provider, account, hash of its
+//!   bytes), an observation by its fact key, money by (provider, account, kind, platform number).
+//! - A unit that has claimed or loaded a key sees what every committed unit before it wrote under that
+//!   key, and no other unit writes under it until this one ends. Where the database does not give that by
+//!   itself, the implementation locks in key order.
+//! - `orders.version` is compared when an order is written; a unit that lost the race fails with
+//!   [`StoreError::Conflict`] and is decided again.
+//! - Revisions are given out last, in commit order, without gaps.
+
+#[cfg(test)]
+pub mod conformance;
+mod rows;
+pub mod sqlite;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+
+use crate::order::{Order, OrderId, OutTradeNo};
+pub use rows::{
+    AuditResult, CaseFilter, CaseRow, EventRow, FactKey, Keys, Loaded, MoneyKey, MoneyKind, MoneyRow, NoticeKey,
+    NotificationFilter, NotificationRow, ObservationRow, OrderFilter, ParkedRow, RejectionRow, RequestRow,
+    StoredNotification, Writes,
+};
+
+/// Why the store did not do something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else wrote the order first: decide again.
+    #[error("order {0} was changed by somebody else")]
+    Conflict(OrderId),
+    /// The database refused the data: a fault of this program, or two orders claim the same money.
+    #[error("the database refused the data: {0}")]
+    Refused(String),
+    /// The database cannot be used now, or did not say how a commit ended.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// Stored data does not read back.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+}
+
+/// A page of rows, and where the next one begins.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Present when there is more.
+    pub next: Option<Cursor>,
+}
+
+/// A place in a listing that is ordered by time and id, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Cursor {
+    /// Time of the last row.
+    pub at: i64,
+    /// Id of the last row.
+    pub id: String,
+}
+
+/// A database that holds orders.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Begins a unit.
+    async fn begin(&self) -> Result<Box<dyn Unit>, StoreError>;
+
+    /// Which of these notifications are stored. Never waits for a unit.
+    async fn stored(&self, keys: &[NoticeKey]) -> Result<BTreeSet<NoticeKey>, StoreError>;
+    /// Reads orders by id; those that do not exist are left out.
+    async fn orders(&self, ids: &[OrderId]) -> Result<BTreeMap<OrderId, Order>, StoreError>;
+    /// Lists orders, newest first.
+    async fn list_orders(&self, filter: &OrderFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<Order>, StoreError>;
+    /// The order of a payment.
+    async fn order_of(&self, out_trade_no: &OutTradeNo) -> Result<Option<OrderId>, StoreError>;
+    /// An order's journal, oldest first.
+    async fn journal(&self, order_id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError>;
+    /// Lists accepted and refused notifications, newest first.
+    async fn notifications(&self, filter: &NotificationFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<StoredNotification>, StoreError>;
+    /// Lists cases, newest first.
+    async fn cases(&self, filter: &CaseFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<CaseRow>, StoreError>;
+    /// Stores refused notifications. Not part of any unit: nothing depends on them.
+    async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError>;
+    /// Checks the invariants that the database can show.
+    async fn audit(&self) -> Result<Vec<AuditResult>, StoreError>;
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// One transaction. Dropped without commit, it never happened.
+#[async_trait]
+pub trait Unit: Send {
+    /// Inserts notifications; answers which of them are new. Keys in `rows` are distinct.
+    async fn claim(&mut self, rows: &[&NotificationRow]) -> Result<BTreeSet<NoticeKey>, StoreError>;
+    /// Reads everything that these keys lead to, and keeps others from writing it.
+    async fn load(&mut self, keys: &Keys) -> Result<Loaded, StoreError>;
+    /// Writes. Fails as a whole.
+    async fn write(&mut self, writes: &Writes) -> Result<(), StoreError>;
+    /// Makes it so. [`StoreError::Unavailable`] leaves open whether it happened.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}

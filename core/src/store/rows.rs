@@ -1,0 +1,328 @@
+//! What goes into and comes out of a store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    order::{
+        AccountName, Case, CaseKind, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId, Source,
+        State, Timestamp, TransactionId,
+    },
+    seal::Sealed,
+};
+
+/// Identity of a notification: the same bytes on the same account are the same notification.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NoticeKey {
+    /// Platform.
+    pub provider: String,
+    /// Account.
+    pub account: AccountName,
+    /// SHA-256 of the body, lower-case hex. A platform's own id is not used: two bodies may carry one id.
+    pub body_sha256: String,
+}
+
+/// Identity of a fact: the same news from any source, in any wrapping, has the same key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FactKey(pub String);
+
+/// Whether money came or went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MoneyKind {
+    /// Came.
+    Payment,
+    /// Went back.
+    Refund,
+}
+
+impl MoneyKind {
+    /// The name in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Payment => "PAYMENT",
+            Self::Refund => "REFUND",
+        }
+    }
+}
+
+/// The platform's number of a payment on an account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MoneyKey {
+    /// Platform.
+    pub provider: String,
+    /// Account.
+    pub account: AccountName,
+    /// Number.
+    pub transaction_id: TransactionId,
+}
+
+/// A verified message, sealed.
+#[derive(Debug, Clone)]
+pub struct NotificationRow {
+    /// Time-ordered unique id.
+    pub id: String,
+    /// Identity.
+    pub key: NoticeKey,
+    /// How it was learned.
+    pub source: Source,
+    /// The platform's name for what happened.
+    pub event_type: String,
+    /// The platform's own id.
+    pub platform_notice_id: String,
+    /// Which platform key verified it.
+    pub key_id: String,
+    /// When the edge had read it.
+    pub received_at: Timestamp,
+    /// Length of the body.
+    pub body_size: i64,
+    /// Headers and body.
+    pub sealed: Sealed,
+}
+
+/// A fact of a stored notification.
+#[derive(Debug, Clone)]
+pub struct ObservationRow {
+    /// Identity.
+    pub key: FactKey,
+    /// Where it stands.
+    pub notification_id: String,
+    /// Platform.
+    pub provider: String,
+    /// The fact.
+    pub observation: Observation,
+    /// When it was decided upon.
+    pub recorded_at: Timestamp,
+    /// The payer for people.
+    pub masked_payer: Option<String>,
+    /// The payer whole.
+    pub sealed_payer: Option<Sealed>,
+}
+
+/// A fact that waits for its order to become known.
+#[derive(Debug, Clone)]
+pub struct ParkedRow {
+    /// Identity.
+    pub key: FactKey,
+    /// Where it stands.
+    pub notification_id: String,
+    /// Platform.
+    pub provider: String,
+    /// The fact.
+    pub observation: Observation,
+}
+
+/// Money that was booked on an order.
+#[derive(Debug, Clone)]
+pub struct MoneyRow {
+    /// Platform, account and number (of the refund, for refunds).
+    pub key: MoneyKey,
+    /// Came or went.
+    pub kind: MoneyKind,
+    /// On which order.
+    pub order_id: OrderId,
+    /// How much.
+    pub amount: Money,
+    /// By which observation.
+    pub fact: FactKey,
+}
+
+/// An idempotency key and what it was used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRow {
+    /// The key.
+    pub id: RequestId,
+    /// Hash of the command.
+    pub fingerprint: String,
+    /// The order that the command was about.
+    pub order_id: OrderId,
+}
+
+/// A journal entry.
+#[derive(Debug, Clone)]
+pub struct EventRow {
+    /// Place in the log; 0 before it is stored.
+    pub revision: i64,
+    /// Whose journal.
+    pub order_id: OrderId,
+    /// The entry.
+    pub event: Event,
+}
+
+impl EventRow {
+    /// The stable id, derived from order and sequence.
+    #[must_use]
+    pub fn event_id(&self) -> String {
+        format!("{}.{}", self.order_id, self.event.after.version)
+    }
+}
+
+/// A case and the notification that opened it.
+#[derive(Debug, Clone)]
+pub struct CaseRow {
+    /// The case.
+    pub case: Case,
+    /// Empty when a command opened it.
+    pub notification_id: String,
+}
+
+/// A refused callback, sealed.
+#[derive(Debug, Clone)]
+pub struct RejectionRow {
+    /// Time-ordered unique id.
+    pub id: String,
+    /// Platform in the URL.
+    pub provider: String,
+    /// Account in the URL.
+    pub account: AccountName,
+    /// Stable reason.
+    pub reason: String,
+    /// For people.
+    pub detail: String,
+    /// What the body claims; not believed.
+    pub claimed_out_trade_no: String,
+    /// When it had been read.
+    pub received_at: Timestamp,
+    /// Length of the whole body.
+    pub body_size: i64,
+    /// SHA-256 of what was kept of it, lower-case hex.
+    pub body_sha256: String,
+    /// Address of the peer.
+    pub remote_address: String,
+    /// Headers and the first part of the body.
+    pub sealed: Sealed,
+}
+
+/// A notification as it is listed; its bytes stay sealed.
+#[derive(Debug, Clone)]
+pub struct StoredNotification {
+    /// Id.
+    pub id: String,
+    /// Platform.
+    pub provider: String,
+    /// Account.
+    pub account: String,
+    /// How it was learned.
+    pub source: Source,
+    /// Empty when it was accepted.
+    pub reason: String,
+    /// For people; only when refused.
+    pub detail: String,
+    /// Proven when accepted, claimed when refused.
+    pub out_trade_no: String,
+    /// The order it was about, when accepted and known.
+    pub order_id: String,
+    /// The platform's name for what happened.
+    pub event_type: String,
+    /// The platform's own id.
+    pub platform_notice_id: String,
+    /// Which key verified it.
+    pub key_id: String,
+    /// When the edge had read it.
+    pub received_at: Timestamp,
+    /// Length of the body.
+    pub body_size: i64,
+    /// SHA-256 of what is stored.
+    pub body_sha256: String,
+    /// The payer for people.
+    pub masked_payer: String,
+    /// Address of the peer; only when refused.
+    pub remote_address: String,
+}
+
+/// What a unit needs to read.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// Orders by name.
+    pub orders: BTreeSet<OrderId>,
+    /// Orders by payment.
+    pub payments: BTreeSet<OutTradeNo>,
+    /// Orders by money.
+    pub money: BTreeSet<MoneyKey>,
+    /// Idempotency keys.
+    pub requests: BTreeSet<RequestId>,
+    /// Facts that may be known.
+    pub facts: BTreeSet<FactKey>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The orders, by name.
+    pub orders: BTreeMap<OrderId, Order>,
+    /// Whose payment.
+    pub payments: BTreeMap<OutTradeNo, OrderId>,
+    /// Whose money.
+    pub money: BTreeMap<MoneyKey, OrderId>,
+    /// What was asked before.
+    pub requests: BTreeMap<RequestId, RequestRow>,
+    /// Those of the facts that are recorded already.
+    pub facts: BTreeSet<FactKey>,
+    /// Facts that wait for one of these payments or this money, oldest first.
+    pub parked: Vec<ParkedRow>,
+}
+
+/// What a unit changes.
+#[derive(Debug, Clone, Default)]
+pub struct Writes {
+    /// New facts.
+    pub observations: Vec<ObservationRow>,
+    /// Those of them that wait for their order.
+    pub parked: Vec<FactKey>,
+    /// Facts that need not wait any more.
+    pub unparked: Vec<FactKey>,
+    /// New idempotency keys.
+    pub requests: Vec<RequestRow>,
+    /// New attempts.
+    pub payments: Vec<(OutTradeNo, OrderId)>,
+    /// Booked money.
+    pub money: Vec<MoneyRow>,
+    /// Orders in their new form, with the version that they had when they were loaded (0: new).
+    pub orders: Vec<(Order, i64)>,
+    /// Journal entries, in the order in which they were decided.
+    pub events: Vec<EventRow>,
+    /// Cases, opened or changed.
+    pub cases: Vec<CaseRow>,
+}
+
+/// Which orders to list.
+#[derive(Debug, Clone, Default)]
+pub struct OrderFilter {
+    /// Only in these states; empty for all.
+    pub states: Vec<State>,
+}
+
+/// Which notifications to list.
+#[derive(Debug, Clone, Default)]
+pub struct NotificationFilter {
+    /// Only of this account.
+    pub account: Option<String>,
+    /// Only accepted, or only refused.
+    pub accepted: Option<bool>,
+    /// Only about one of these numbers, proven or claimed; empty for all.
+    pub out_trade_nos: Vec<OutTradeNo>,
+    /// Or about this money; only together with numbers.
+    pub transaction_ids: Vec<TransactionId>,
+}
+
+/// Which cases to list.
+#[derive(Debug, Clone, Default)]
+pub struct CaseFilter {
+    /// Only open, or only settled.
+    pub open: Option<bool>,
+    /// Only of this kind.
+    pub kind: Option<CaseKind>,
+    /// Only of this order.
+    pub order_id: Option<OrderId>,
+}
+
+/// One invariant and what breaks it.
+#[derive(Debug, Clone)]
+pub struct AuditResult {
+    /// Name, e.g. `I5`.
+    pub name: &'static str,
+    /// What must hold.
+    pub statement: &'static str,
+    /// The first rows that break it.
+    pub violations: Vec<String>,
+}
+

@@ -1,0 +1,214 @@
+//! Rows to domain and back. What does not read back is [`StoreError::Damaged`], never repaired.
+
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{Row as _, sqlite::SqliteRow};
+
+use super::failed;
+use crate::{
+    order::{
+        AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order, PaymentFact,
+        PaymentStatus, RefundFact, RefundStatus, Resolution, Source, State, Timestamp, TransactionId,
+    },
+    store::{CaseRow, EventRow, FactKey, ParkedRow, StoreError, StoredNotification},
+};
+
+fn damaged(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged(what.to_string())
+}
+
+/// A column, by name.
+pub(super) fn column<'r, T>(row: &'r SqliteRow, name: &str) -> Result<T, StoreError>
+where
+    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    row.try_get(name).map_err(failed)
+}
+
+/// An enum by the name that serde gives it.
+pub(super) fn name<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+fn named<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
+    serde_json::from_value(serde_json::Value::String(text)).map_err(damaged)
+}
+
+/// A JSON document.
+pub(super) fn document<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(damaged)
+}
+
+/// Reads a JSON document.
+pub(super) fn read_document<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(damaged)
+}
+
+fn money(minor: i64, currency: &str) -> Result<Money, StoreError> {
+    Money::new(minor, Currency::parse(currency).map_err(damaged)?).map_err(damaged)
+}
+
+/// An observation's columns, and the same fact read back by [`parked`].
+pub(super) struct FactColumns<'a> {
+    pub(super) kind: &'static str,
+    pub(super) out_trade_no: Option<&'a str>,
+    pub(super) transaction_id: Option<&'a str>,
+    pub(super) out_refund_no: Option<&'a str>,
+    pub(super) refund_id: Option<&'a str>,
+    pub(super) status: String,
+    pub(super) amount: Money,
+    pub(super) cumulative: bool,
+    pub(super) occurred_at: Option<i64>,
+}
+
+pub(super) fn columns(fact: &Fact) -> FactColumns<'_> {
+    match fact {
+        Fact::Payment(p) => FactColumns {
+            kind: "PAYMENT",
+            out_trade_no: p.out_trade_no.as_ref().map(|x| x.as_str()),
+            transaction_id: p.transaction_id.as_ref().map(|x| x.as_str()),
+            out_refund_no: None,
+            refund_id: None,
+            status: name(p.status),
+            amount: p.amount,
+            cumulative: false,
+            occurred_at: p.occurred_at.map(|t| t.0),
+        },
+        Fact::Refund(r) => FactColumns {
+            kind: "REFUND",
+            out_trade_no: r.out_trade_no.as_ref().map(|x| x.as_str()),
+            transaction_id: r.transaction_id.as_ref().map(|x| x.as_str()),
+            out_refund_no: r.out_refund_no.as_ref().map(TransactionId::as_str),
+            refund_id: r.refund_id.as_ref().map(TransactionId::as_str),
+            status: name(r.status),
+            amount: r.amount,
+            cumulative: r.cumulative,
+            occurred_at: r.occurred_at.map(|t| t.0),
+        },
+    }
+}
+
+pub(super) fn parked(row: &SqliteRow) -> Result<ParkedRow, StoreError> {
+    let id = |column_name| -> Result<Option<TransactionId>, StoreError> {
+        column::<Option<String>>(row, column_name)?.map(TransactionId::parse).transpose().map_err(damaged)
+    };
+    let out_trade_no = column::<Option<String>>(row, "out_trade_no")?
+        .map(crate::order::OutTradeNo::parse)
+        .transpose()
+        .map_err(damaged)?;
+    let transaction_id = id("transaction_id")?;
+    let amount = money(column(row, "amount_minor")?, &column::<String>(row, "currency")?)?;
+    let occurred_at = column::<Option<i64>>(row, "occurred_at")?.map(Timestamp);
+    let status: String = column(row, "status")?;
+    let fact = match column::<String>(row, "kind")?.as_str() {
+        "PAYMENT" => Fact::Payment(PaymentFact {
+            out_trade_no,
+            transaction_id,
+            status: named::<PaymentStatus>(status)?,
+            amount,
+            occurred_at,
+        }),
+        "REFUND" => Fact::Refund(RefundFact {
+            out_trade_no,
+            transaction_id,
+            out_refund_no: id("out_refund_no")?,
+            refund_id: id("refund_id")?,
+            status: named::<RefundStatus>(status)?,
+            amount,
+            cumulative: column(row, "cumulative")?,
+            occurred_at,
+        }),
+        other => return Err(damaged(format!("observation of kind {other:?}"))),
+    };
+    let account = AccountName::parse(column::<String>(row, "account")?).map_err(damaged)?;
+    Ok(ParkedRow {
+        key: FactKey(column(row, "fact_key")?),
+        notification_id: column(row, "notification_id")?,
+        provider: column(row, "provider")?,
+        observation: Observation { account, fact },
+    })
+}
+
+pub(super) fn event(row: &SqliteRow) -> Result<EventRow, StoreError> {
+    let kind: String = column(row, "kind")?;
+    let from: Option<String> = column(row, "from_state")?;
+    let after: Order = read_document(&column::<String>(row, "snapshot")?)?;
+    let from = from.map(|f| State::parse(&f).ok_or_else(|| damaged(format!("state {f:?}")))).transpose()?;
+    Ok(EventRow {
+        revision: column(row, "revision")?,
+        order_id: after.id.clone(),
+        event: Event {
+            kind: EventKind::parse(&kind).ok_or_else(|| damaged(format!("event kind {kind:?}")))?,
+            from,
+            at: Timestamp(column(row, "at")?),
+            after,
+            opened_cases: read_document(&column::<String>(row, "opened_cases")?)?,
+        },
+    })
+}
+
+pub(super) fn resolution_name(resolution: Resolution) -> &'static str {
+    match resolution {
+        Resolution::Bound => "BOUND",
+        Resolution::Overtaken => "OVERTAKEN",
+    }
+}
+
+pub(super) fn case(row: &SqliteRow) -> Result<CaseRow, StoreError> {
+    let kind: String = column(row, "kind")?;
+    let amount = |minor, currency| -> Result<Option<Money>, StoreError> {
+        match (column::<Option<i64>>(row, minor)?, column::<Option<String>>(row, currency)?) {
+            (Some(minor), Some(currency)) => money(minor, &currency).map(Some),
+            (None, _) | (_, None) => Ok(None),
+        }
+    };
+    let state = match (column::<Option<String>>(row, "resolution")?.as_deref(), column::<Option<i64>>(row, "resolved_at")?) {
+        (None, _) | (_, None) => CaseState::Open,
+        (Some("BOUND"), Some(at)) => CaseState::Resolved { resolution: Resolution::Bound, at: Timestamp(at) },
+        (Some("OVERTAKEN"), Some(at)) => CaseState::Resolved { resolution: Resolution::Overtaken, at: Timestamp(at) },
+        (Some(other), _) => return Err(damaged(format!("resolution {other:?}"))),
+    };
+    Ok(CaseRow {
+        case: Case {
+            id: column(row, "case_id")?,
+            kind: CaseKind::parse(&kind).ok_or_else(|| damaged(format!("case kind {kind:?}")))?,
+            state,
+            order_id: optional(row, "order_id", crate::order::OrderId::parse)?,
+            account: AccountName::parse(column::<String>(row, "account")?).map_err(damaged)?,
+            out_trade_no: optional(row, "out_trade_no", crate::order::OutTradeNo::parse)?,
+            transaction_id: optional(row, "transaction_id", TransactionId::parse)?,
+            expected: amount("expected_minor", "expected_currency")?,
+            observed: amount("observed_minor", "observed_currency")?,
+            summary: column(row, "summary")?,
+            opened_at: Timestamp(column(row, "opened_at")?),
+        },
+        notification_id: column(row, "notification_id")?,
+    })
+}
+
+fn optional<T, E: std::fmt::Display>(row: &SqliteRow, name: &str, parse: impl Fn(String) -> Result<T, E>) -> Result<Option<T>, StoreError> {
+    column::<Option<String>>(row, name)?.map(parse).transpose().map_err(damaged)
+}
+
+pub(super) fn notification(row: &SqliteRow) -> Result<StoredNotification, StoreError> {
+    Ok(StoredNotification {
+        id: column(row, "notification_id")?,
+        provider: column(row, "provider")?,
+        account: column(row, "account")?,
+        source: named::<Source>(column(row, "source")?)?,
+        reason: column(row, "reason")?,
+        detail: column(row, "detail")?,
+        out_trade_no: column(row, "out_trade_no")?,
+        order_id: column(row, "order_id")?,
+        event_type: column(row, "event_type")?,
+        platform_notice_id: column(row, "platform_notice_id")?,
+        key_id: column(row, "key_id")?,
+        received_at: Timestamp(column(row, "received_at")?),
+        body_size: column(row, "body_size")?,
+        body_sha256: column(row, "body_sha256")?,
+        masked_payer: column(row, "masked_payer")?,
+        remote_address: column(row, "remote_address")?,
+    })
+}

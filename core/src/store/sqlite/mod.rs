@@ -1,0 +1,154 @@
+//! The store on SQLite: WAL, fsync on every commit, one writer.
+//!
+//! `BEGIN IMMEDIATE` gives a unit the whole database to itself, which is more than the contract of
+//! [`Store`] asks for. Readers have their own connections and never wait for the writer.
+
+mod audit;
+mod codec;
+mod read;
+mod unit;
+
+use std::{borrow::Cow, collections::BTreeMap, collections::BTreeSet, path::Path, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::{
+    Row as _, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{
+    AuditResult, CaseFilter, CaseRow, Cursor, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page, RejectionRow,
+    Store, StoreError, StoredNotification, Unit,
+};
+use crate::order::{Order, OrderId, OutTradeNo};
+
+/// Readers at once.
+const READERS: u32 = 4;
+/// How long a connection waits for the file lock, and a caller for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Prepared statements kept per connection: each size of batch is a statement of its own.
+const STATEMENTS: usize = 512;
+
+/// A store in one file.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it if it is missing, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be used.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // NORMAL may lose acknowledged commits when the power fails.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .statement_cache_capacity(STATEMENTS)
+            .busy_timeout(PATIENCE);
+        let pool = |max| SqlitePoolOptions::new().max_connections(max).acquire_timeout(PATIENCE);
+        let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
+        migrator().run(&writer).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
+        let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(failed)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Closes the file, after what is under way has ended.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn migrator() -> Migrator {
+    let init = sqlx::SqlStr::from_static(include_str!("schema.sql"));
+    Migrator::with_migrations(vec![Migration::new(1, Cow::Borrowed("init"), MigrationType::Simple, init, false)])
+}
+
+/// Sorts the driver's errors into those that mean the data and those that mean the database.
+fn failed(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(db) if db.is_unique_violation() || db.is_check_violation() || db.is_foreign_key_violation() => {
+            StoreError::Refused(db.to_string())
+        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. } => {
+            StoreError::Damaged(error.to_string())
+        }
+        _ => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+/// A list of texts as the JSON array that `json_each` takes.
+fn json<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    serde_json::Value::from_iter(texts).to_string()
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn begin(&self) -> Result<Box<dyn Unit>, StoreError> {
+        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        Ok(Box::new(unit::SqliteUnit::new(tx)))
+    }
+
+    async fn stored(&self, keys: &[NoticeKey]) -> Result<BTreeSet<NoticeKey>, StoreError> {
+        let hashes = json(keys.iter().map(|k| k.body_sha256.as_str()));
+        let accounts = json(keys.iter().map(|k| k.account.as_str()));
+        let providers = json(keys.iter().map(|k| k.provider.as_str()));
+        let rows = sqlx::query(read::STORED)
+            .bind(providers)
+            .bind(accounts)
+            .bind(hashes)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed)?;
+        let found: BTreeSet<(String, String, String)> = rows.iter().map(|r| (r.get(0), r.get(1), r.get(2))).collect();
+        let is_found = |k: &&NoticeKey| {
+            found.contains(&(k.provider.clone(), k.account.to_string(), k.body_sha256.clone()))
+        };
+        Ok(keys.iter().filter(is_found).cloned().collect())
+    }
+
+    async fn orders(&self, ids: &[OrderId]) -> Result<BTreeMap<OrderId, Order>, StoreError> {
+        read::orders(&self.readers, ids).await
+    }
+
+    async fn list_orders(&self, filter: &OrderFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<Order>, StoreError> {
+        read::list_orders(&self.readers, filter, after, limit).await
+    }
+
+    async fn order_of(&self, out_trade_no: &OutTradeNo) -> Result<Option<OrderId>, StoreError> {
+        read::order_of(&self.readers, out_trade_no).await
+    }
+
+    async fn journal(&self, order_id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        read::journal(&self.readers, order_id, limit).await
+    }
+
+    async fn notifications(&self, filter: &NotificationFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<StoredNotification>, StoreError> {
+        read::notifications(&self.readers, filter, after, limit).await
+    }
+
+    async fn cases(&self, filter: &CaseFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<CaseRow>, StoreError> {
+        read::cases(&self.readers, filter, after, limit).await
+    }
+
+    async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        unit::insert_rejections(&mut tx, rows).await?;
+        tx.commit().await.map_err(failed)
+    }
+
+    async fn audit(&self) -> Result<Vec<AuditResult>, StoreError> {
+        audit::run(&self.readers).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
+    }
+}
