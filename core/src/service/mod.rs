@@ -1,1 +1,169 @@
-//! rim
+//! The gRPC rim: protobuf to domain and back, error details, and nothing else.
+//!
+//! The caller owns the listener and the shutdown token. On shutdown the health service turns first, then
+//! streams end, then calls under way finish, then the door closes after its queue is empty.
+
+mod convert;
+mod error;
+mod explain;
+mod ingest;
+mod operations;
+mod order;
+mod page;
+mod subscription;
+mod watch;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use paystate_proto::v1;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::transport::Server;
+
+use crate::{
+    commit::{Door, Limits},
+    feed::Feed,
+    guard::Guard,
+    order::{AccountName, Timestamp},
+    seal::Sealer,
+    store::Store,
+};
+
+/// Largest request: a full batch of callbacks.
+const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+/// Calls under way on one connection.
+const MAX_CALLS: usize = 1024;
+/// A call that takes longer has lost its caller.
+const MAX_CALL_TIME: Duration = Duration::from_secs(30);
+/// A connection that does not answer a ping for this long is gone.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// Everything that the services stand on.
+#[derive(Clone)]
+pub struct Core {
+    store: Arc<dyn Store>,
+    door: Door,
+    feed: Feed,
+    sealer: Arc<Sealer>,
+    /// The platform of each account that is configured.
+    accounts: Arc<BTreeMap<AccountName, String>>,
+    shutdown: CancellationToken,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("accounts", &self.accounts).finish_non_exhaustive()
+    }
+}
+
+/// What a core is made of.
+pub struct Parts {
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// Hints about duplicates.
+    pub guard: Arc<dyn Guard>,
+    /// Keys for data at rest.
+    pub sealer: Sealer,
+    /// Accounts by short name, each with its platform.
+    pub accounts: BTreeMap<AccountName, String>,
+    /// Sizes.
+    pub limits: Limits,
+}
+
+/// Serves until `shutdown`, then drains.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(listener: TcpListener, parts: Parts, shutdown: CancellationToken) -> Result<(), tonic::transport::Error> {
+    let tasks = TaskTracker::new();
+    let feed = Feed::default();
+    let door = Door::open(parts.store.clone(), parts.guard, feed.clone(), parts.limits, &tasks);
+    let core = Core {
+        store: parts.store,
+        door,
+        feed,
+        sealer: Arc::new(parts.sealer),
+        accounts: Arc::new(parts.accounts),
+        shutdown: shutdown.clone(),
+    };
+    let (health, health_service) = tonic_health::server::health_reporter();
+    for name in SERVICES {
+        health.set_service_status(*name, tonic_health::ServingStatus::Serving).await;
+    }
+    let drain = async {
+        shutdown.cancelled().await;
+        for name in SERVICES {
+            health.set_service_status(*name, tonic_health::ServingStatus::NotServing).await;
+        }
+    };
+    let served = Server::builder()
+        .load_shed(true)
+        .concurrency_limit_per_connection(MAX_CALLS)
+        .timeout(MAX_CALL_TIME)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .max_concurrent_streams(Some(1024))
+        .add_service(health_service)
+        .add_service(reflection_v1())
+        .add_service(reflection_v1alpha())
+        .add_service(v1::order_service_server::OrderServiceServer::new(core.clone()))
+        .add_service(v1::operations_service_server::OperationsServiceServer::new(core.clone()))
+        .add_service(v1::subscription_service_server::SubscriptionServiceServer::new(core.clone()))
+        .add_service(
+            v1::ingest_service_server::IngestServiceServer::new(core).max_decoding_message_size(MAX_MESSAGE_BYTES),
+        )
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), drain)
+        .await;
+    tasks.close();
+    tasks.wait().await;
+    served
+}
+
+/// What the health service answers for; the empty name stands for the whole process.
+const SERVICES: &[&str] = &[
+    "",
+    "paystate.v1.OrderService",
+    "paystate.v1.OperationsService",
+    "paystate.v1.SubscriptionService",
+    "paystate.v1.IngestService",
+];
+
+/// Descriptors of the contract and of the error details, so that grpcurl can print an error whole.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(paystate_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+#[allow(clippy::expect_used, reason = "the descriptors are constants of this build; a test builds both services")]
+fn reflection_v1() -> tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection> {
+    reflection().build_v1().expect("constant descriptors decode")
+}
+
+#[allow(clippy::expect_used, reason = "the descriptors are constants of this build; a test builds both services")]
+fn reflection_v1alpha()
+-> tonic_reflection::server::v1alpha::ServerReflectionServer<impl tonic_reflection::server::v1alpha::ServerReflection> {
+    reflection().build_v1alpha().expect("constant descriptors decode")
+}
+
+/// The only clock of the core.
+fn now() -> Timestamp {
+    let micros = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
+    Timestamp(micros)
+}
+
+/// A method that this version does not have.
+fn not_yet(method: &str, instead: &str) -> tonic::Status {
+    tonic::Status::unimplemented(format!("{method} is not available in this version of paystate. {instead}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn reflection_services_build() {
+        drop((super::reflection_v1(), super::reflection_v1alpha()));
+    }
+}

@@ -1,0 +1,96 @@
+//! Errors on the wire: a gRPC code, `google.rpc.ErrorInfo` with a stable reason, and for bad input
+//! `google.rpc.BadRequest` with every bad field.
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::{commit::DoorError, order::Refusal, store::StoreError};
+
+const DOMAIN: &str = "paystate";
+
+/// An error with a stable reason.
+pub(super) fn status(code: Code, reason: &str, message: &str) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
+    Status::with_error_details(code, message, details)
+}
+
+/// Collects every bad field of a request, so that the caller sees them all at once.
+#[derive(Default)]
+pub(super) struct Violations {
+    found: Vec<(String, String)>,
+}
+
+impl Violations {
+    /// Notes what is wrong with a field.
+    pub(super) fn add(&mut self, field: &str, problem: impl ToString) {
+        self.found.push((field.to_owned(), problem.to_string()));
+    }
+
+    /// Takes a field's value, or notes what is wrong with it.
+    pub(super) fn take<T, E: ToString>(&mut self, field: &str, value: Result<T, E>) -> Option<T> {
+        value.map_err(|problem| self.add(field, problem)).ok()
+    }
+
+    /// The refusal, if anything was wrong.
+    pub(super) fn check(self) -> Result<(), Status> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        let message = self.found.iter().map(|(f, p)| format!("{f}: {p}")).collect::<Vec<_>>().join("; ");
+        let mut details = ErrorDetails::new();
+        details.set_error_info("INVALID_ARGUMENT", DOMAIN, std::collections::HashMap::new());
+        for (field, problem) in self.found {
+            details.add_bad_request_violation(field, problem);
+        }
+        Err(Status::with_error_details(Code::InvalidArgument, message, details))
+    }
+
+    /// The values that were taken together, or the refusal that says why not.
+    pub(super) fn finish<T>(self, values: Option<T>) -> Result<T, Status> {
+        self.check()?;
+        values.ok_or_else(|| Status::internal("a field was neither valid nor refused"))
+    }
+}
+
+pub(super) fn order_not_found(order_id: impl std::fmt::Display) -> Status {
+    status(Code::NotFound, "ORDER_NOT_FOUND", &format!("order {order_id} does not exist"))
+}
+
+pub(super) fn door(error: DoorError) -> Status {
+    match error {
+        DoorError::Refused(refusal) => refused(&refusal),
+        DoorError::Overloaded => status(Code::Unavailable, "OVERLOADED", &error.to_string()),
+        DoorError::Unavailable(_) => status(Code::Unavailable, "STORE_UNAVAILABLE", &error.to_string()),
+        DoorError::Internal(_) => {
+            tracing::error!(%error, "command failed");
+            status(Code::Internal, "INTERNAL", "an internal fault; nothing was changed, and the log has the details")
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Status {
+    let (code, reason) = match refusal {
+        Refusal::OrderNotFound(_) => (Code::NotFound, "ORDER_NOT_FOUND"),
+        Refusal::OrderExists(_) => (Code::AlreadyExists, "ORDER_ALREADY_EXISTS"),
+        Refusal::RequestIdReused(_) => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
+        Refusal::NotPayable(..) => (Code::FailedPrecondition, "ORDER_NOT_PAYABLE"),
+        Refusal::AlreadyPaid(..) => (Code::FailedPrecondition, "ORDER_ALREADY_PAID"),
+        Refusal::NumberTaken(_) => (Code::AlreadyExists, "OUT_TRADE_NO_TAKEN"),
+        Refusal::BadId(_) => (Code::InvalidArgument, "INVALID_ARGUMENT"),
+        Refusal::IllegalMove { .. } => (Code::Internal, "INTERNAL"),
+    };
+    status(code, reason, &refusal.to_string())
+}
+
+pub(super) fn store(error: StoreError) -> Status {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Conflict(_) => {
+            status(Code::Unavailable, "STORE_UNAVAILABLE", &error.to_string())
+        }
+        StoreError::Refused(_) | StoreError::Damaged(_) => {
+            tracing::error!(%error, "read failed");
+            status(Code::Internal, "INTERNAL", "an internal fault; the log has the details")
+        }
+    }
+}

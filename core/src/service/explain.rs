@@ -1,0 +1,98 @@
+//! ExplainOrder: the whole story of an order in time order.
+
+use paystate_proto::v1::{self, explain_entry::Record};
+use tonic::Status;
+
+use super::{convert, error};
+use crate::{
+    order::{CaseState, Ending, Order, OrderId, State, Timestamp},
+    store::{CaseFilter, CaseRow, EventRow, NotificationFilter, Store, StoredNotification},
+};
+
+/// Lines at most, of each kind and in all.
+const MAX_LINES: u32 = 1_000;
+
+pub(super) async fn order(store: &dyn Store, id: &OrderId) -> Result<v1::ExplainOrderResponse, Status> {
+    let mut found = store.orders(std::slice::from_ref(id)).await.map_err(error::store)?;
+    let order = found.remove(id).ok_or_else(|| error::order_not_found(id))?;
+    let journal = store.journal(id, MAX_LINES).await.map_err(error::store)?;
+    let about = NotificationFilter {
+        out_trade_nos: order.payments.iter().map(|p| p.out_trade_no.clone()).collect(),
+        transaction_ids: order.transactions().map(|t| t.id.clone()).collect(),
+        ..NotificationFilter::default()
+    };
+    let notifications = if about.out_trade_nos.is_empty() {
+        Vec::new()
+    } else {
+        store.notifications(&about, None, MAX_LINES).await.map_err(error::store)?.rows
+    };
+    let mine = CaseFilter { order_id: Some(id.clone()), ..CaseFilter::default() };
+    let cases = store.cases(&mine, None, MAX_LINES).await.map_err(error::store)?.rows;
+
+    let mut lines: Vec<(Timestamp, u8, v1::ExplainEntry)> = Vec::new();
+    lines.extend(notifications.into_iter().map(|n| (n.received_at, 0, notification_line(n))));
+    lines.extend(journal.iter().map(|e| (e.event.at, 1, event_line(e))));
+    lines.extend(cases.iter().map(|c| (c.case.opened_at, 2, case_line(c))));
+    // A case and the event that opened it have one time: cause first.
+    lines.sort_by_key(|(at, rank, _)| (*at, *rank));
+    let entries = lines.into_iter().map(|(_, _, line)| line).take(usize::try_from(MAX_LINES).unwrap_or(0)).collect();
+    Ok(v1::ExplainOrderResponse { next_step: next_step(&order, &cases), order: Some(convert::order(&order)), entries })
+}
+
+fn notification_line(n: StoredNotification) -> v1::ExplainEntry {
+    let text = if n.reason.is_empty() {
+        format!("{} callback on account {} accepted: {}", n.provider, n.account, n.event_type)
+    } else {
+        format!(
+            "callback on account {} that claims {:?} REFUSED: {} ({})",
+            n.account, n.out_trade_no, n.reason, n.detail
+        )
+    };
+    let time = Some(convert::time(n.received_at));
+    v1::ExplainEntry { time, text, record: Some(Record::Notification(convert::notification(n))) }
+}
+
+fn event_line(row: &EventRow) -> v1::ExplainEntry {
+    let event = &row.event;
+    let to = event.after.state();
+    let moved = match event.from {
+        None => format!("the order is {}", to.as_str()),
+        Some(from) if from == to => format!("the order stays {}", to.as_str()),
+        Some(from) => format!("the order goes from {} to {}", from.as_str(), to.as_str()),
+    };
+    v1::ExplainEntry {
+        time: Some(convert::time(event.at)),
+        text: format!("{}: {moved}", event.kind.as_str()),
+        record: Some(Record::Event(convert::event(row))),
+    }
+}
+
+fn case_line(row: &CaseRow) -> v1::ExplainEntry {
+    let state = match row.case.state {
+        CaseState::Open => "open",
+        CaseState::Resolved { .. } => "settled",
+    };
+    v1::ExplainEntry {
+        time: Some(convert::time(row.case.opened_at)),
+        text: format!("case {} ({state}): {}", row.case.kind.as_str(), row.case.summary),
+        record: Some(Record::Case(convert::case(row))),
+    }
+}
+
+fn next_step(order: &Order, cases: &[CaseRow]) -> String {
+    if let Some(open) = cases.iter().find(|c| c.case.state == CaseState::Open) {
+        return format!("A person must settle case {}: {}.", open.case.id, open.case.summary);
+    }
+    match (order.state(), order.ending) {
+        (State::Created, _) => "Waits for StartPayment, or CloseOrder.".into(),
+        (State::Pending, Ending::Requested(_)) => {
+            "Closes when the platforms say that every payment is closed, or when CloseOrder vouches for it.".into()
+        }
+        (State::Pending, _) => {
+            "Waits for a callback. If none comes, look at the platform: this version does not ask by itself.".into()
+        }
+        (State::Paid | State::PartiallyRefunded, _) => "Paid. Nothing is open; refund notices are still taken in.".into(),
+        (State::Refunded | State::Closed, _) => "Ended. Nothing is open.".into(),
+        (State::Abnormal, _) => "Held, and its cases were settled without a ruling on the order.".into(),
+    }
+}

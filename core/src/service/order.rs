@@ -1,0 +1,173 @@
+//! OrderService.
+
+use paystate_proto::v1::{self, order_service_server::OrderService};
+use tonic::{Request, Response, Status};
+
+use super::{Core, convert, error, error::Violations, not_yet, now, page, watch};
+use crate::{
+    commit::CommandRequest,
+    order::{AccountName, Command, OrderId, OutTradeNo, RequestId},
+    store::OrderFilter,
+};
+
+/// Characters of a description at most.
+const MAX_DESCRIPTION: usize = 256;
+/// Orders in one BatchGetOrders at most.
+const MAX_BATCH: usize = 500;
+
+impl Core {
+    async fn command(&self, command: Command, request_id: Option<RequestId>) -> Result<crate::order::Order, Status> {
+        self.door.command(CommandRequest { command, request_id, at: now() }).await.map_err(error::door)
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<crate::order::Order, Status> {
+        let mut found = self.store.orders(std::slice::from_ref(id)).await.map_err(error::store)?;
+        found.remove(id).ok_or_else(|| error::order_not_found(id))
+    }
+}
+
+pub(super) fn order_id(violations: &mut Violations, text: &str) -> Option<OrderId> {
+    violations.take("order_id", OrderId::parse(text))
+}
+
+fn request_id(violations: &mut Violations, text: &str) -> Option<Option<RequestId>> {
+    if text.is_empty() { Some(None) } else { violations.take("request_id", RequestId::parse(text)).map(Some) }
+}
+
+fn description(violations: &mut Violations, field: &str, text: &str) {
+    if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
+        violations.add(field, format!("must be at most {MAX_DESCRIPTION} characters without control characters"));
+    }
+}
+
+fn create(request: v1::CreateOrderRequest) -> Result<(Command, Option<RequestId>), Status> {
+    let mut v = Violations::default();
+    let id = order_id(&mut v, &request.order_id);
+    let key = request_id(&mut v, &request.request_id);
+    description(&mut v, "description", &request.description);
+    let amount = convert::read_money(&mut v, "amount", request.amount.as_ref());
+    if amount.is_some_and(|a| a.is_zero()) {
+        v.add("amount.amount_minor", "must be more than zero");
+    }
+    let expires_at = request.expire_time.as_ref().and_then(|t| v.take("expire_time", convert::read_time(t)));
+    if expires_at.is_some_and(|at| at <= now()) {
+        v.add("expire_time", "must lie in the future");
+    }
+    let (order_id, amount, key) = v.finish(id.zip(amount).zip(key).map(|((i, a), k)| (i, a, k)))?;
+    Ok((Command::Create { order_id, amount, description: request.description, expires_at }, key))
+}
+
+impl Core {
+    fn start(&self, request: v1::StartPaymentRequest) -> Result<(Command, Option<RequestId>), Status> {
+        let mut v = Violations::default();
+        let id = order_id(&mut v, &request.order_id);
+        let key = request_id(&mut v, &request.request_id);
+        if request.method() == v1::PaymentMethod::Unspecified {
+            v.add("method", "is required, e.g. PAYMENT_METHOD_EXTERNAL");
+        }
+        let account = v.take("account", AccountName::parse(request.account.clone()));
+        let provider = account.as_ref().and_then(|a| {
+            let known = || self.accounts.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            v.take("account", self.accounts.get(a).cloned().ok_or_else(|| format!("is not configured; there are: {}", known())))
+        });
+        let number = v.take("out_trade_no", OutTradeNo::parse(request.out_trade_no.clone()));
+        let all = id.zip(account).zip(provider).zip(number).zip(key);
+        let ((((order_id, account), provider), out_trade_no), key) = v.finish(all)?;
+        if request.method() != v1::PaymentMethod::External {
+            let instead = "Start the payment at the platform with your own code and register it with PAYMENT_METHOD_EXTERNAL.";
+            return Err(not_yet(request.method().as_str_name(), instead));
+        }
+        Ok((Command::StartPayment { order_id, out_trade_no, account, provider }, key))
+    }
+}
+
+#[tonic::async_trait]
+impl OrderService for Core {
+    type WatchOrderStream = watch::WatchOrderStream;
+
+    async fn create_order(&self, request: Request<v1::CreateOrderRequest>) -> Result<Response<v1::CreateOrderResponse>, Status> {
+        let (command, key) = create(request.into_inner())?;
+        let order = self.command(command, key).await?;
+        Ok(Response::new(v1::CreateOrderResponse { order: Some(convert::order(&order)) }))
+    }
+
+    async fn get_order(&self, request: Request<v1::GetOrderRequest>) -> Result<Response<v1::GetOrderResponse>, Status> {
+        let mut v = Violations::default();
+        let id = order_id(&mut v, &request.into_inner().order_id);
+        let order = self.order(&v.finish(id)?).await?;
+        Ok(Response::new(v1::GetOrderResponse { order: Some(convert::order(&order)) }))
+    }
+
+    async fn batch_get_orders(&self, request: Request<v1::BatchGetOrdersRequest>) -> Result<Response<v1::BatchGetOrdersResponse>, Status> {
+        let texts = request.into_inner().order_ids;
+        let mut v = Violations::default();
+        if texts.is_empty() || texts.len() > MAX_BATCH {
+            v.add("order_ids", format!("needs 1 to {MAX_BATCH} ids"));
+        }
+        let ids: Vec<_> = texts.iter().take(MAX_BATCH).filter_map(|t| v.take("order_ids", OrderId::parse(t.as_str()))).collect();
+        v.check()?;
+        let found = self.store.orders(&ids).await.map_err(error::store)?;
+        let missing_order_ids = ids.iter().filter(|id| !found.contains_key(id)).map(ToString::to_string).collect();
+        let orders = ids.iter().filter_map(|id| found.get(id)).map(convert::order).collect();
+        Ok(Response::new(v1::BatchGetOrdersResponse { orders, missing_order_ids }))
+    }
+
+    async fn list_orders(&self, request: Request<v1::ListOrdersRequest>) -> Result<Response<v1::ListOrdersResponse>, Status> {
+        let request = request.into_inner();
+        let mut v = Violations::default();
+        let states = request.states.iter().filter_map(|s| v.take("states", convert::read_state(*s))).collect();
+        let page = page::request(&mut v, request.page_size, &request.page_token);
+        let page = v.finish(page)?;
+        let listed = self
+            .store
+            .list_orders(&OrderFilter { states }, page.after.as_ref(), page.limit)
+            .await
+            .map_err(error::store)?;
+        Ok(Response::new(v1::ListOrdersResponse {
+            orders: listed.rows.iter().map(convert::order).collect(),
+            next_page_token: page::token(listed.next.as_ref()),
+        }))
+    }
+
+    async fn watch_order(&self, request: Request<v1::WatchOrderRequest>) -> Result<Response<Self::WatchOrderStream>, Status> {
+        let request = request.into_inner();
+        let mut v = Violations::default();
+        let id = order_id(&mut v, &request.order_id);
+        let id = v.finish(id)?;
+        // Listen first, then read: a change in between is not missed.
+        let wakeups = self.feed.listen();
+        let order = self.order(&id).await?;
+        let stream = watch::stream(self.store.clone(), wakeups, order, request.until_cancelled, self.shutdown.clone());
+        Ok(Response::new(stream))
+    }
+
+    async fn start_payment(&self, request: Request<v1::StartPaymentRequest>) -> Result<Response<v1::StartPaymentResponse>, Status> {
+        let request = request.into_inner();
+        let (command, key) = self.start(request.clone())?;
+        let order = self.command(command, key).await?;
+        let payment = order.payments.iter().find(|p| p.out_trade_no.as_str() == request.out_trade_no);
+        Ok(Response::new(v1::StartPaymentResponse {
+            order: Some(convert::order(&order)),
+            payment: payment.map(|p| convert::payment(&order, p)),
+            action: None,
+        }))
+    }
+
+    async fn close_order(&self, request: Request<v1::CloseOrderRequest>) -> Result<Response<v1::CloseOrderResponse>, Status> {
+        let request = request.into_inner();
+        let mut v = Violations::default();
+        let id = order_id(&mut v, &request.order_id);
+        description(&mut v, "reason", &request.reason);
+        let command = Command::Close { order_id: v.finish(id)?, payments_closed: request.payments_closed_by_caller };
+        let order = self.command(command, None).await?;
+        Ok(Response::new(v1::CloseOrderResponse { order: Some(convert::order(&order)) }))
+    }
+
+    async fn create_refund(&self, _: Request<v1::CreateRefundRequest>) -> Result<Response<v1::CreateRefundResponse>, Status> {
+        Err(not_yet("CreateRefund", "Refund at the platform; its notice brings the refund here."))
+    }
+
+    async fn get_refund(&self, _: Request<v1::GetRefundRequest>) -> Result<Response<v1::GetRefundResponse>, Status> {
+        Err(not_yet("GetRefund", "GetOrder lists the refunds of an order."))
+    }
+}
