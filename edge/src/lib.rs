@@ -1,1 +1,41 @@
-//! edge
+//! The edge: HTTPS in, verify, hand to the core over gRPC, acknowledge after the core's commit.
+//!
+//! Contract:
+//! - a platform hears "success" only after the core has answered STORED or DUPLICATE, which it does only
+//!   after its COMMIT;
+//! - every fault or limit of ours is answered so that the platform tries again: never 2xx, never a
+//!   permanent refusal;
+//! - every refused callback is told to the core with its reason, within a rate limit, and what does not
+//!   fit is counted;
+//! - nothing here is kept: an edge may be killed at any moment and another one goes on.
+//!
+//! The way of a callback through the files: `accept` -> `connection` -> `site` -> `route` -> `body` ->
+//! `shed` -> `verify` -> `convert` -> `forwarder` -> `reply`.
+
+mod accept;
+mod body;
+mod bucket;
+mod connection;
+mod convert;
+mod core_health;
+mod door;
+mod forwarder;
+pub mod gateway;
+mod ip_cap;
+mod limits;
+mod observe;
+mod pace;
+mod rejections;
+mod reply;
+mod route;
+mod server;
+mod shed;
+mod site;
+mod tls;
+mod verdict;
+mod verify;
+
+pub use door::{Account, Accounts};
+pub use limits::Limits;
+pub use server::{Edge, serve};
+pub use tls::{TlsError, tls_config};

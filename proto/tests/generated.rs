@@ -16,10 +16,7 @@ fn generated_code_is_up_to_date() {
 
     let descriptors = protox::compile(&files, [root]).unwrap();
     let out = tempfile::tempdir().unwrap();
-    tonic_prost_build::configure()
-        .out_dir(out.path())
-        .compile_fds(descriptors.clone())
-        .unwrap();
+    tonic_prost_build::configure().out_dir(out.path()).compile_fds(descriptors.clone()).unwrap();
 
     let fresh = [
         ("paystate.v1.rs", fs::read(out.path().join("paystate.v1.rs")).unwrap()),

@@ -16,18 +16,24 @@ mod callback;
 mod crypto;
 mod fact;
 mod form;
+mod headers;
+mod ident;
 pub mod money;
 pub mod registry;
 mod rejection;
+mod settings;
 pub mod stripe;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod unionpay;
 pub mod wechatpay;
 
 pub use callback::{Ack, Callback, Notice, Outcome, Platform};
-pub use crypto::KeyError;
+pub use crypto::{KeyError, RsaPublicKey};
 pub use fact::{Fact, Payer, PaymentFact, PaymentStatus, RefundAmount, RefundFact, RefundStatus};
 pub use money::{Currency, Money};
 pub use registry::Provider;
 pub use rejection::{Reason, Rejection};
+pub use settings::SettingProblem;
 pub use time::Instant;

@@ -61,12 +61,42 @@ pub fn parse_rfc3339(text: &str) -> Result<Instant, Rejection> {
 
 fn beijing(format: &str, text: &str) -> Result<Instant, Rejection> {
     let civil = jiff::civil::DateTime::strptime(format, text).map_err(|_| malformed(text))?;
-    jiff::tz::offset(8)
-        .to_timestamp(civil)
-        .map(|t| Instant(t.as_microsecond()))
-        .map_err(|_| malformed(text))
+    jiff::tz::offset(8).to_timestamp(civil).map(|t| Instant(t.as_microsecond())).map_err(|_| malformed(text))
 }
 
 fn malformed(text: &str) -> Rejection {
     Rejection::new(Reason::Malformed, format!("{:?} is not a time", text.chars().take(40).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-22 10:00:00 in Beijing.
+    const TEN: i64 = 1_795_312_800;
+
+    #[test]
+    fn the_three_writings_agree() {
+        assert_eq!(parse_beijing("2026-11-22 10:00:00"), Ok(Instant::from_seconds(TEN)));
+        assert_eq!(parse_beijing("2026-11-22 10:00:00.143").map(Instant::micros), Ok(TEN * 1_000_000 + 143_000));
+        assert_eq!(parse_beijing_compact("20261122100000"), Ok(Instant::from_seconds(TEN)));
+        assert_eq!(parse_rfc3339("2026-11-22T10:00:00+08:00"), Ok(Instant::from_seconds(TEN)));
+        assert_eq!(Instant::from_micros(-1).seconds(), -1);
+    }
+
+    #[test]
+    fn other_texts_are_no_times() {
+        let reason = |result: Result<Instant, Rejection>| result.map_err(|r| r.reason);
+        for text in
+            ["", "2026-11-22", "2026-11-22T10:00:00", "2026-13-22 10:00:00", "2026-02-30 10:00:00", "22/11/2026"]
+        {
+            assert_eq!(reason(parse_beijing(text)), Err(Reason::Malformed), "{text}");
+        }
+        for text in ["2026112210000", "20261322100000", "2026112210000x", "202611221000000"] {
+            assert_eq!(reason(parse_beijing_compact(text)), Err(Reason::Malformed), "{text}");
+        }
+        for text in ["2026-11-22T10:00:00", "1795312800", "now"] {
+            assert_eq!(reason(parse_rfc3339(text)), Err(Reason::Malformed), "{text}");
+        }
+    }
 }

@@ -58,7 +58,8 @@ impl Committer {
 
     async fn commit_new(&self, works: Vec<Work>) {
         let keys: Vec<NoticeKey> = works.iter().filter_map(notice_key).cloned().collect();
-        metrics::histogram!("paystate_commit_batch_size").record(f64::from(u32::try_from(works.len()).unwrap_or(u32::MAX)));
+        metrics::histogram!("paystate_commit_batch_size")
+            .record(f64::from(u32::try_from(works.len()).unwrap_or(u32::MAX)));
         match self.attempt(&works).await {
             Ok((outcomes, changed)) => {
                 self.guard.settle(&keys, &[]).await;

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AccountName, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp, TransactionId,
-};
+use super::{AccountName, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp, TransactionId};
 
 /// What the shop sells. Serialised, it is the stored order and the snapshot in every event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,9 +141,7 @@ impl Order {
     /// whichever of the two came first.
     #[must_use]
     pub fn credited(&self) -> Option<&Transaction> {
-        self.transactions()
-            .filter(|t| t.fit == Fit::Fits)
-            .min_by_key(|t| (self.refunded_of(t).minor(), &t.id))
+        self.transactions().filter(|t| t.fit == Fit::Fits).min_by_key(|t| (self.refunded_of(t).minor(), &t.id))
     }
 
     /// What counts as paid: nothing, or exactly the amount.

@@ -45,7 +45,9 @@ impl Command {
     #[must_use]
     pub fn order_id(&self) -> &OrderId {
         match self {
-            Self::Create { order_id, .. } | Self::StartPayment { order_id, .. } | Self::Close { order_id, .. } => order_id,
+            Self::Create { order_id, .. } | Self::StartPayment { order_id, .. } | Self::Close { order_id, .. } => {
+                order_id
+            }
         }
     }
 }
@@ -218,8 +220,7 @@ impl Journal {
     }
 
     fn record(&mut self, kind: EventKind, cases: Vec<Case>) -> Result<(), Refusal> {
-        let opened_cases: Vec<_> =
-            cases.iter().filter(|c| c.state == CaseState::Open).map(|c| c.id.clone()).collect();
+        let opened_cases: Vec<_> = cases.iter().filter(|c| c.state == CaseState::Open).map(|c| c.id.clone()).collect();
         self.order.open_cases.extend(opened_cases.iter().cloned());
         self.order.version += 1;
         self.order.updated_at = self.at;
@@ -227,7 +228,13 @@ impl Journal {
         if !moves::allowed(self.from, kind, to) {
             return Err(Refusal::IllegalMove { from: self.from, on: kind, to });
         }
-        self.decision.events.push(Event { kind, from: self.from, at: self.at, after: self.order.clone(), opened_cases });
+        self.decision.events.push(Event {
+            kind,
+            from: self.from,
+            at: self.at,
+            after: self.order.clone(),
+            opened_cases,
+        });
         self.decision.cases.extend(cases);
         self.from = Some(to);
         Ok(())
@@ -367,7 +374,9 @@ impl Journal {
                 self.order.open_cases.retain(|c| *c != id);
                 CaseState::Resolved { resolution: Resolution::Overtaken, at: self.at }
             }
-            RefundStatus::Pending | RefundStatus::Abnormal | RefundStatus::Succeeded | RefundStatus::Failed => return None,
+            RefundStatus::Pending | RefundStatus::Abnormal | RefundStatus::Succeeded | RefundStatus::Failed => {
+                return None;
+            }
         };
         Some(Case {
             id,

@@ -49,19 +49,25 @@ fn check(decision: &Decision) {
 fn pending() -> Order {
     let mut order = None;
     let order_id = OrderId::parse("o1").unwrap();
-    apply(&mut order, &Command::Create {
-        order_id: order_id.clone(),
-        amount: money(DUE, "CNY"),
-        description: String::new(),
-        expires_at: None,
-    });
-    for (out_trade_no, on) in [("p0", "a"), ("p1", "b")] {
-        apply(&mut order, &Command::StartPayment {
+    apply(
+        &mut order,
+        &Command::Create {
             order_id: order_id.clone(),
-            out_trade_no: number(out_trade_no),
-            account: account(on),
-            provider: "alipay".into(),
-        });
+            amount: money(DUE, "CNY"),
+            description: String::new(),
+            expires_at: None,
+        },
+    );
+    for (out_trade_no, on) in [("p0", "a"), ("p1", "b")] {
+        apply(
+            &mut order,
+            &Command::StartPayment {
+                order_id: order_id.clone(),
+                out_trade_no: number(out_trade_no),
+                account: account(on),
+                provider: "alipay".into(),
+            },
+        );
     }
     order.unwrap()
 }
@@ -133,11 +139,14 @@ fn kinds(order: &Order) -> BTreeSet<String> {
 fn exact_success_pays_and_weaker_news_changes_nothing() {
     let order = see(pending(), &[paid("a", "p0", "t1", money(DUE, "CNY"))]);
     assert_eq!((order.state(), order.paid().minor()), (State::Paid, DUE));
-    let later = see(order.clone(), &[
-        news(PaymentStatus::Pending, "p0", "a"),
-        news(PaymentStatus::Closed, "p0", "a"),
-        paid("a", "p0", "t1", money(DUE, "CNY")),
-    ]);
+    let later = see(
+        order.clone(),
+        &[
+            news(PaymentStatus::Pending, "p0", "a"),
+            news(PaymentStatus::Closed, "p0", "a"),
+            paid("a", "p0", "t1", money(DUE, "CNY")),
+        ],
+    );
     assert_eq!(later, order);
 }
 

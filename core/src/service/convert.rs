@@ -6,9 +6,9 @@ use prost_types::Timestamp as ProtoTime;
 use super::error::Violations;
 use crate::{
     order::{
-        AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order, OutTradeNo,
-        Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus, Resolution, Source, State, Timestamp,
-        Transaction, TransactionId,
+        AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
+        OutTradeNo, Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus, Resolution, Source, State,
+        Timestamp, Transaction, TransactionId,
     },
     store::{CaseRow, EventRow, StoredNotification},
 };
@@ -25,7 +25,11 @@ pub(super) fn read_time(time: &ProtoTime) -> Result<Timestamp, &'static str> {
     if !(0..1_000_000_000).contains(&nanos) {
         return Err("nanos must be 0 to 999999999");
     }
-    time.seconds.checked_mul(1_000_000).and_then(|s| s.checked_add(nanos / 1_000)).map(Timestamp).ok_or("is out of range")
+    time.seconds
+        .checked_mul(1_000_000)
+        .and_then(|s| s.checked_add(nanos / 1_000))
+        .map(Timestamp)
+        .ok_or("is out of range")
 }
 
 pub(super) fn money(money: Money) -> v1::Money {
@@ -185,7 +189,19 @@ pub(super) fn read_case_kind(number: i32) -> Option<CaseKind> {
 }
 
 pub(super) fn case(row: &CaseRow) -> v1::Case {
-    let Case { id, kind, state, order_id, account, out_trade_no, transaction_id, expected, observed, summary, opened_at } = &row.case;
+    let Case {
+        id,
+        kind,
+        state,
+        order_id,
+        account,
+        out_trade_no,
+        transaction_id,
+        expected,
+        observed,
+        summary,
+        opened_at,
+    } = &row.case;
     let (case_state, resolution, resolve_time) = match state {
         CaseState::Open => (v1::CaseState::Open, v1::CaseResolution::Unspecified, None),
         CaseState::Resolved { resolution: Resolution::Bound, at } => {
@@ -258,7 +274,10 @@ pub(super) fn read_source(number: i32) -> Result<Source, &'static str> {
 }
 
 /// A fact as the edge sends it.
-pub(super) fn read_observation(account: &AccountName, observation: &v1::Observation) -> Result<Observation, tonic::Status> {
+pub(super) fn read_observation(
+    account: &AccountName,
+    observation: &v1::Observation,
+) -> Result<Observation, tonic::Status> {
     let mut violations = Violations::default();
     let fact = match &observation.fact {
         Some(v1::observation::Fact::Payment(p)) => payment_fact(&mut violations, p).map(Fact::Payment),
@@ -272,7 +291,12 @@ pub(super) fn read_observation(account: &AccountName, observation: &v1::Observat
     Ok(Observation { account: account.clone(), fact })
 }
 
-fn optional<T, E: ToString>(violations: &mut Violations, field: &str, text: &str, parse: impl Fn(String) -> Result<T, E>) -> Option<Option<T>> {
+fn optional<T, E: ToString>(
+    violations: &mut Violations,
+    field: &str,
+    text: &str,
+    parse: impl Fn(String) -> Result<T, E>,
+) -> Option<Option<T>> {
     if text.is_empty() { Some(None) } else { violations.take(field, parse(text.to_owned())).map(Some) }
 }
 

@@ -91,7 +91,9 @@ fn next_step(order: &Order, cases: &[CaseRow]) -> String {
         (State::Pending, _) => {
             "Waits for a callback. If none comes, look at the platform: this version does not ask by itself.".into()
         }
-        (State::Paid | State::PartiallyRefunded, _) => "Paid. Nothing is open; refund notices are still taken in.".into(),
+        (State::Paid | State::PartiallyRefunded, _) => {
+            "Paid. Nothing is open; refund notices are still taken in.".into()
+        }
         (State::Refunded | State::Closed, _) => "Ended. Nothing is open.".into(),
         (State::Abnormal, _) => "Held, and its cases were settled without a ruling on the order.".into(),
     }

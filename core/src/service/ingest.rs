@@ -40,7 +40,11 @@ fn check_count(count: usize) -> Result<(), Status> {
     if (1..=MAX_ITEMS).contains(&count) {
         return Ok(());
     }
-    Err(error::status(Code::InvalidArgument, "INVALID_ARGUMENT", &format!("{count} items; a call takes 1 to {MAX_ITEMS}")))
+    Err(error::status(
+        Code::InvalidArgument,
+        "INVALID_ARGUMENT",
+        &format!("{count} items; a call takes 1 to {MAX_ITEMS}"),
+    ))
 }
 
 impl Core {
@@ -60,11 +64,7 @@ impl Core {
 
     fn message(&self, message: v1::VerifiedMessage) -> Result<Message, String> {
         let account = self.account(&message.provider, &message.account)?;
-        let facts = message
-            .observations
-            .iter()
-            .map(|o| self.fact(&account, o))
-            .collect::<Result<Vec<_>, _>>()?;
+        let facts = message.observations.iter().map(|o| self.fact(&account, o)).collect::<Result<Vec<_>, _>>()?;
         let received = message.receive_time.as_ref().map(convert::read_time);
         let received_at = received.ok_or("receive_time is missing")?.map_err(|e| format!("receive_time {e}"))?;
         let id = Uuid::now_v7().to_string();
@@ -105,13 +105,15 @@ impl Core {
                 "stored",
                 v1::RecordResult { outcome: v1::RecordOutcome::Stored.into(), notification_id, detail: String::new() },
             ),
-            Ok(MessageOutcome::Duplicate) => (
-                "duplicate",
-                v1::RecordResult { outcome: v1::RecordOutcome::Duplicate.into(), ..Default::default() },
-            ),
+            Ok(MessageOutcome::Duplicate) => {
+                ("duplicate", v1::RecordResult { outcome: v1::RecordOutcome::Duplicate.into(), ..Default::default() })
+            }
             Err(detail) => {
                 tracing::warn!(detail, "message not stored; the platform will send it again");
-                ("unavailable", v1::RecordResult { outcome: v1::RecordOutcome::Unavailable.into(), detail, ..Default::default() })
+                (
+                    "unavailable",
+                    v1::RecordResult { outcome: v1::RecordOutcome::Unavailable.into(), detail, ..Default::default() },
+                )
             }
         };
         metrics::counter!("paystate_messages_total", "outcome" => label).increment(1);
@@ -142,20 +144,29 @@ impl Core {
 
 #[tonic::async_trait]
 impl IngestService for Core {
-    async fn record_observations(&self, request: Request<v1::RecordObservationsRequest>) -> Result<Response<v1::RecordObservationsResponse>, Status> {
+    async fn record_observations(
+        &self,
+        request: Request<v1::RecordObservationsRequest>,
+    ) -> Result<Response<v1::RecordObservationsResponse>, Status> {
         let messages = request.into_inner().messages;
         check_count(messages.len())?;
         let results = join_all(messages.into_iter().map(|m| self.record(m))).await;
         Ok(Response::new(v1::RecordObservationsResponse { results }))
     }
 
-    async fn record_rejections(&self, request: Request<v1::RecordRejectionsRequest>) -> Result<Response<v1::RecordRejectionsResponse>, Status> {
+    async fn record_rejections(
+        &self,
+        request: Request<v1::RecordRejectionsRequest>,
+    ) -> Result<Response<v1::RecordRejectionsResponse>, Status> {
         let request = request.into_inner();
         check_count(request.rejections.len())?;
         let rows = request.rejections.into_iter().map(|r| self.rejection(r)).collect::<Result<Vec<_>, _>>();
         let rows = rows.map_err(|why| error::status(Code::InvalidArgument, "INVALID_ARGUMENT", &why))?;
         if request.suppressed_count > 0 {
-            tracing::warn!(suppressed = request.suppressed_count, "refused callbacks that the edge did not send one by one");
+            tracing::warn!(
+                suppressed = request.suppressed_count,
+                "refused callbacks that the edge did not send one by one"
+            );
         }
         self.store.record_rejections(&rows).await.map_err(error::store)?;
         Ok(Response::new(v1::RecordRejectionsResponse {}))

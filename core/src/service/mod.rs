@@ -75,7 +75,11 @@ pub struct Parts {
 ///
 /// # Errors
 /// The listener fails.
-pub async fn serve(listener: TcpListener, parts: Parts, shutdown: CancellationToken) -> Result<(), tonic::transport::Error> {
+pub async fn serve(
+    listener: TcpListener,
+    parts: Parts,
+    shutdown: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
     let tasks = TaskTracker::new();
     let feed = Feed::default();
     let door = Door::open(parts.store.clone(), parts.guard, feed.clone(), parts.limits, &tasks);
@@ -137,7 +141,8 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
 }
 
 #[allow(clippy::expect_used, reason = "the descriptors are constants of this build; a test builds both services")]
-fn reflection_v1() -> tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection> {
+fn reflection_v1()
+-> tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection> {
     reflection().build_v1().expect("constant descriptors decode")
 }
 

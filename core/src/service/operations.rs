@@ -11,7 +11,10 @@ use crate::{
 
 #[tonic::async_trait]
 impl OperationsService for Core {
-    async fn explain_order(&self, request: Request<v1::ExplainOrderRequest>) -> Result<Response<v1::ExplainOrderResponse>, Status> {
+    async fn explain_order(
+        &self,
+        request: Request<v1::ExplainOrderRequest>,
+    ) -> Result<Response<v1::ExplainOrderResponse>, Status> {
         let request = request.into_inner();
         let mut v = Violations::default();
         let id = match (request.order_id.as_str(), request.out_trade_no.as_str()) {
@@ -26,14 +29,18 @@ impl OperationsService for Core {
             Ok(id) => id,
             Err(number) => {
                 let found = self.store.order_of(&number).await.map_err(error::store)?;
-                let hint = format!("of payment {number} (ListNotifications with this out_trade_no shows what arrived for it)");
+                let hint =
+                    format!("of payment {number} (ListNotifications with this out_trade_no shows what arrived for it)");
                 found.ok_or_else(|| error::order_not_found(hint))?
             }
         };
         explain::order(self.store.as_ref(), &id).await.map(Response::new)
     }
 
-    async fn list_notifications(&self, request: Request<v1::ListNotificationsRequest>) -> Result<Response<v1::ListNotificationsResponse>, Status> {
+    async fn list_notifications(
+        &self,
+        request: Request<v1::ListNotificationsRequest>,
+    ) -> Result<Response<v1::ListNotificationsResponse>, Status> {
         let request = request.into_inner();
         let mut v = Violations::default();
         let accepted = match v1::Verdict::try_from(request.verdict) {
@@ -64,7 +71,10 @@ impl OperationsService for Core {
         }))
     }
 
-    async fn list_cases(&self, request: Request<v1::ListCasesRequest>) -> Result<Response<v1::ListCasesResponse>, Status> {
+    async fn list_cases(
+        &self,
+        request: Request<v1::ListCasesRequest>,
+    ) -> Result<Response<v1::ListCasesResponse>, Status> {
         let request = request.into_inner();
         let mut v = Violations::default();
         let open = match v1::CaseState::try_from(request.state) {
@@ -101,28 +111,47 @@ impl OperationsService for Core {
         }))
     }
 
-    async fn verify_audit(&self, _: Request<v1::VerifyAuditRequest>) -> Result<Response<v1::VerifyAuditResponse>, Status> {
+    async fn verify_audit(
+        &self,
+        _: Request<v1::VerifyAuditRequest>,
+    ) -> Result<Response<v1::VerifyAuditResponse>, Status> {
         let results = self.store.audit().await.map_err(error::store)?;
         let results = results
             .into_iter()
-            .map(|r| v1::InvariantResult { name: r.name.into(), statement: r.statement.into(), violations: r.violations })
+            .map(|r| v1::InvariantResult {
+                name: r.name.into(),
+                statement: r.statement.into(),
+                violations: r.violations,
+            })
             .collect();
         Ok(Response::new(v1::VerifyAuditResponse { results }))
     }
 
-    async fn resolve_case(&self, _: Request<v1::ResolveCaseRequest>) -> Result<Response<v1::ResolveCaseResponse>, Status> {
+    async fn resolve_case(
+        &self,
+        _: Request<v1::ResolveCaseRequest>,
+    ) -> Result<Response<v1::ResolveCaseResponse>, Status> {
         Err(not_yet("ResolveCase", "Cases stay open until they can be settled."))
     }
 
-    async fn recheck_payment(&self, _: Request<v1::RecheckPaymentRequest>) -> Result<Response<v1::RecheckPaymentResponse>, Status> {
+    async fn recheck_payment(
+        &self,
+        _: Request<v1::RecheckPaymentRequest>,
+    ) -> Result<Response<v1::RecheckPaymentResponse>, Status> {
         Err(not_yet("RecheckPayment", "Look at the platform's console."))
     }
 
-    async fn run_reconciliation(&self, _: Request<v1::RunReconciliationRequest>) -> Result<Response<v1::RunReconciliationResponse>, Status> {
+    async fn run_reconciliation(
+        &self,
+        _: Request<v1::RunReconciliationRequest>,
+    ) -> Result<Response<v1::RunReconciliationResponse>, Status> {
         Err(not_yet("RunReconciliation", "Compare with the platform's statement by hand."))
     }
 
-    async fn get_reconciliation(&self, _: Request<v1::GetReconciliationRequest>) -> Result<Response<v1::GetReconciliationResponse>, Status> {
+    async fn get_reconciliation(
+        &self,
+        _: Request<v1::GetReconciliationRequest>,
+    ) -> Result<Response<v1::GetReconciliationResponse>, Status> {
         Err(not_yet("GetReconciliation", "Compare with the platform's statement by hand."))
     }
 }

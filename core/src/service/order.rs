@@ -68,13 +68,17 @@ impl Core {
         let account = v.take("account", AccountName::parse(request.account.clone()));
         let provider = account.as_ref().and_then(|a| {
             let known = || self.accounts.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            v.take("account", self.accounts.get(a).cloned().ok_or_else(|| format!("is not configured; there are: {}", known())))
+            v.take(
+                "account",
+                self.accounts.get(a).cloned().ok_or_else(|| format!("is not configured; there are: {}", known())),
+            )
         });
         let number = v.take("out_trade_no", OutTradeNo::parse(request.out_trade_no.clone()));
         let all = id.zip(account).zip(provider).zip(number).zip(key);
         let ((((order_id, account), provider), out_trade_no), key) = v.finish(all)?;
         if request.method() != v1::PaymentMethod::External {
-            let instead = "Start the payment at the platform with your own code and register it with PAYMENT_METHOD_EXTERNAL.";
+            let instead =
+                "Start the payment at the platform with your own code and register it with PAYMENT_METHOD_EXTERNAL.";
             return Err(not_yet(request.method().as_str_name(), instead));
         }
         Ok((Command::StartPayment { order_id, out_trade_no, account, provider }, key))
@@ -85,7 +89,10 @@ impl Core {
 impl OrderService for Core {
     type WatchOrderStream = watch::WatchOrderStream;
 
-    async fn create_order(&self, request: Request<v1::CreateOrderRequest>) -> Result<Response<v1::CreateOrderResponse>, Status> {
+    async fn create_order(
+        &self,
+        request: Request<v1::CreateOrderRequest>,
+    ) -> Result<Response<v1::CreateOrderResponse>, Status> {
         let (command, key) = create(request.into_inner())?;
         let order = self.command(command, key).await?;
         Ok(Response::new(v1::CreateOrderResponse { order: Some(convert::order(&order)) }))
@@ -98,13 +105,17 @@ impl OrderService for Core {
         Ok(Response::new(v1::GetOrderResponse { order: Some(convert::order(&order)) }))
     }
 
-    async fn batch_get_orders(&self, request: Request<v1::BatchGetOrdersRequest>) -> Result<Response<v1::BatchGetOrdersResponse>, Status> {
+    async fn batch_get_orders(
+        &self,
+        request: Request<v1::BatchGetOrdersRequest>,
+    ) -> Result<Response<v1::BatchGetOrdersResponse>, Status> {
         let texts = request.into_inner().order_ids;
         let mut v = Violations::default();
         if texts.is_empty() || texts.len() > MAX_BATCH {
             v.add("order_ids", format!("needs 1 to {MAX_BATCH} ids"));
         }
-        let ids: Vec<_> = texts.iter().take(MAX_BATCH).filter_map(|t| v.take("order_ids", OrderId::parse(t.as_str()))).collect();
+        let ids: Vec<_> =
+            texts.iter().take(MAX_BATCH).filter_map(|t| v.take("order_ids", OrderId::parse(t.as_str()))).collect();
         v.check()?;
         let found = self.store.orders(&ids).await.map_err(error::store)?;
         let missing_order_ids = ids.iter().filter(|id| !found.contains_key(id)).map(ToString::to_string).collect();
@@ -112,7 +123,10 @@ impl OrderService for Core {
         Ok(Response::new(v1::BatchGetOrdersResponse { orders, missing_order_ids }))
     }
 
-    async fn list_orders(&self, request: Request<v1::ListOrdersRequest>) -> Result<Response<v1::ListOrdersResponse>, Status> {
+    async fn list_orders(
+        &self,
+        request: Request<v1::ListOrdersRequest>,
+    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
         let request = request.into_inner();
         let mut v = Violations::default();
         let states = request.states.iter().filter_map(|s| v.take("states", convert::read_state(*s))).collect();
@@ -129,7 +143,10 @@ impl OrderService for Core {
         }))
     }
 
-    async fn watch_order(&self, request: Request<v1::WatchOrderRequest>) -> Result<Response<Self::WatchOrderStream>, Status> {
+    async fn watch_order(
+        &self,
+        request: Request<v1::WatchOrderRequest>,
+    ) -> Result<Response<Self::WatchOrderStream>, Status> {
         let request = request.into_inner();
         let mut v = Violations::default();
         let id = order_id(&mut v, &request.order_id);
@@ -141,7 +158,10 @@ impl OrderService for Core {
         Ok(Response::new(stream))
     }
 
-    async fn start_payment(&self, request: Request<v1::StartPaymentRequest>) -> Result<Response<v1::StartPaymentResponse>, Status> {
+    async fn start_payment(
+        &self,
+        request: Request<v1::StartPaymentRequest>,
+    ) -> Result<Response<v1::StartPaymentResponse>, Status> {
         let request = request.into_inner();
         let (command, key) = self.start(request.clone())?;
         let order = self.command(command, key).await?;
@@ -153,7 +173,10 @@ impl OrderService for Core {
         }))
     }
 
-    async fn close_order(&self, request: Request<v1::CloseOrderRequest>) -> Result<Response<v1::CloseOrderResponse>, Status> {
+    async fn close_order(
+        &self,
+        request: Request<v1::CloseOrderRequest>,
+    ) -> Result<Response<v1::CloseOrderResponse>, Status> {
         let request = request.into_inner();
         let mut v = Violations::default();
         let id = order_id(&mut v, &request.order_id);
@@ -163,7 +186,10 @@ impl OrderService for Core {
         Ok(Response::new(v1::CloseOrderResponse { order: Some(convert::order(&order)) }))
     }
 
-    async fn create_refund(&self, _: Request<v1::CreateRefundRequest>) -> Result<Response<v1::CreateRefundResponse>, Status> {
+    async fn create_refund(
+        &self,
+        _: Request<v1::CreateRefundRequest>,
+    ) -> Result<Response<v1::CreateRefundResponse>, Status> {
         Err(not_yet("CreateRefund", "Refund at the platform; its notice brings the refund here."))
     }
 

@@ -45,7 +45,13 @@ fn is_final(state: State) -> bool {
 }
 
 /// The stream. `wakeups` must have listened before `first` was read.
-pub(super) fn stream(store: Arc<dyn Store>, wakeups: Wakeups, first: Order, until_cancelled: bool, shutdown: CancellationToken) -> WatchOrderStream {
+pub(super) fn stream(
+    store: Arc<dyn Store>,
+    wakeups: Wakeups,
+    first: Order,
+    until_cancelled: bool,
+    shutdown: CancellationToken,
+) -> WatchOrderStream {
     let watch = Watch { store, wakeups, until_cancelled, shutdown, progress: Progress::First(first) };
     Box::pin(stream::unfold(watch, |mut watch| async move {
         let item = match std::mem::replace(&mut watch.progress, Progress::Broken) {

@@ -74,15 +74,26 @@ pub trait Store: Send + Sync + 'static {
     /// Reads orders by id; those that do not exist are left out.
     async fn orders(&self, ids: &[OrderId]) -> Result<BTreeMap<OrderId, Order>, StoreError>;
     /// Lists orders, newest first.
-    async fn list_orders(&self, filter: &OrderFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<Order>, StoreError>;
+    async fn list_orders(
+        &self,
+        filter: &OrderFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Order>, StoreError>;
     /// The order of a payment.
     async fn order_of(&self, out_trade_no: &OutTradeNo) -> Result<Option<OrderId>, StoreError>;
     /// An order's journal, oldest first.
     async fn journal(&self, order_id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError>;
     /// Lists accepted and refused notifications, newest first.
-    async fn notifications(&self, filter: &NotificationFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<StoredNotification>, StoreError>;
+    async fn notifications(
+        &self,
+        filter: &NotificationFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<StoredNotification>, StoreError>;
     /// Lists cases, newest first.
-    async fn cases(&self, filter: &CaseFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<CaseRow>, StoreError>;
+    async fn cases(&self, filter: &CaseFilter, after: Option<&Cursor>, limit: u32)
+    -> Result<Page<CaseRow>, StoreError>;
     /// Stores refused notifications. Not part of any unit: nothing depends on them.
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError>;
     /// Checks the invariants that the database can show.

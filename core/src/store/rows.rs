@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     order::{
-        AccountName, Case, CaseKind, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId, Source,
-        State, Timestamp, TransactionId,
+        AccountName, Case, CaseKind, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId, Source, State,
+        Timestamp, TransactionId,
     },
     seal::Sealed,
 };
@@ -325,4 +325,3 @@ pub struct AuditResult {
     /// The first rows that break it.
     pub violations: Vec<String>,
 }
-

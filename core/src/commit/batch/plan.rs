@@ -15,12 +15,12 @@ use super::{
 };
 use crate::{
     order::{
-        self, Case, CaseKind, CaseState, Command, Decision, Fact, Observation, Order, OrderId, PaymentStatus, Refusal,
-        RefundStatus, Resolution, Timestamp, TransactionId,
+        self, Case, CaseKind, CaseState, Command, Decision, Fact, Observation, Order, OrderId, PaymentStatus,
+        RefundStatus, Refusal, Resolution, Timestamp, TransactionId,
     },
     store::{
-        CaseRow, EventRow, Keys, Loaded, MoneyKey, MoneyKind, MoneyRow, NoticeKey, NotificationRow,
-        ObservationRow, ParkedRow, RequestRow, StoreError, Writes,
+        CaseRow, EventRow, Keys, Loaded, MoneyKey, MoneyKind, MoneyRow, NoticeKey, NotificationRow, ObservationRow,
+        ParkedRow, RequestRow, StoreError, Writes,
     },
 };
 
@@ -200,7 +200,12 @@ impl<'a> Plan<'a> {
     }
 
     /// Takes in facts that waited for what is known now.
-    fn wake_parked(&mut self, order_id: &OrderId, at: Timestamp, is_it: impl Fn(&ParkedRow) -> bool) -> Result<(), StoreError> {
+    fn wake_parked(
+        &mut self,
+        order_id: &OrderId,
+        at: Timestamp,
+        is_it: impl Fn(&ParkedRow) -> bool,
+    ) -> Result<(), StoreError> {
         let (awake, asleep): (Vec<_>, Vec<_>) = std::mem::take(&mut self.loaded.parked).into_iter().partition(is_it);
         self.loaded.parked = asleep;
         for fact in awake {
@@ -292,9 +297,11 @@ impl<'a> Plan<'a> {
             self.loaded.orders.insert(order_id.clone(), order.clone());
             self.changed.insert(order_id.clone());
         }
-        let cases = decision.cases.into_iter().map(|case| CaseRow { case, notification_id: notification_id.to_owned() });
+        let cases =
+            decision.cases.into_iter().map(|case| CaseRow { case, notification_id: notification_id.to_owned() });
         self.writes.cases.extend(cases);
-        let events = decision.events.into_iter().map(|event| EventRow { revision: 0, order_id: order_id.clone(), event });
+        let events =
+            decision.events.into_iter().map(|event| EventRow { revision: 0, order_id: order_id.clone(), event });
         self.writes.events.extend(events);
     }
 }
@@ -319,7 +326,11 @@ fn money_key(provider: &str, observation: &Observation) -> Option<MoneyKey> {
 /// transaction is booked once.
 fn refund_number(refund: &order::RefundFact) -> Option<TransactionId> {
     if refund.cumulative {
-        let of = refund.transaction_id.as_ref().map(TransactionId::as_str).or(refund.out_trade_no.as_ref().map(|n| n.as_str()))?;
+        let of = refund
+            .transaction_id
+            .as_ref()
+            .map(TransactionId::as_str)
+            .or(refund.out_trade_no.as_ref().map(|n| n.as_str()))?;
         return TransactionId::parse(format!("{of}/total/{}", refund.amount.minor())).ok();
     }
     refund.refund_id.clone().or_else(|| refund.out_refund_no.clone())
@@ -332,7 +343,8 @@ fn settles(refund: &order::Refund, fact: &order::RefundFact) -> bool {
         && if fact.cumulative {
             refund.transaction_id == fact.transaction_id && refund.amount == fact.amount
         } else {
-            refund.refund_id.as_ref().or(refund.out_refund_no.as_ref()) == fact.refund_id.as_ref().or(fact.out_refund_no.as_ref())
+            refund.refund_id.as_ref().or(refund.out_refund_no.as_ref())
+                == fact.refund_id.as_ref().or(fact.out_refund_no.as_ref())
         }
 }
 

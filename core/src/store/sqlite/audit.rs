@@ -76,7 +76,8 @@ pub(super) async fn run(db: &SqlitePool) -> Result<Vec<AuditResult>, StoreError>
 /// I4, I6 and I9 need the documents.
 async fn journals(db: &SqlitePool) -> Result<Vec<AuditResult>, StoreError> {
     let result = |name, statement| AuditResult { name, statement, violations: Vec::new() };
-    let mut legal = result("I4", "every step of every journal is in the table of moves, and each begins where the last one ended");
+    let mut legal =
+        result("I4", "every step of every journal is in the table of moves, and each begins where the last one ended");
     let mut fold = result("I6", "the order is what its last event says, and its columns are what its document says");
     let mut bound = result("I9", "credited money came through the account on which the payment was begun");
 
@@ -121,9 +122,9 @@ async fn journals(db: &SqlitePool) -> Result<Vec<AuditResult>, StoreError> {
             if !columns_agree || place != (order.version, doc) {
                 fold.violations.push(id.clone());
             }
-            let credited_elsewhere = order.credited().is_some_and(|t| {
-                !order.payments.iter().any(|p| p.account == t.account && p.transactions.contains(t))
-            });
+            let credited_elsewhere = order
+                .credited()
+                .is_some_and(|t| !order.payments.iter().any(|p| p.account == t.account && p.transactions.contains(t)));
             if credited_elsewhere {
                 bound.violations.push(id);
             }

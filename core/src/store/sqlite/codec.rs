@@ -6,8 +6,8 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 use super::failed;
 use crate::{
     order::{
-        AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order, PaymentFact,
-        PaymentStatus, RefundFact, RefundStatus, Resolution, Source, State, Timestamp, TransactionId,
+        AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
+        PaymentFact, PaymentStatus, RefundFact, RefundStatus, Resolution, Source, State, Timestamp, TransactionId,
     },
     store::{CaseRow, EventRow, FactKey, ParkedRow, StoreError, StoredNotification},
 };
@@ -164,12 +164,15 @@ pub(super) fn case(row: &SqliteRow) -> Result<CaseRow, StoreError> {
             (None, _) | (_, None) => Ok(None),
         }
     };
-    let state = match (column::<Option<String>>(row, "resolution")?.as_deref(), column::<Option<i64>>(row, "resolved_at")?) {
-        (None, _) | (_, None) => CaseState::Open,
-        (Some("BOUND"), Some(at)) => CaseState::Resolved { resolution: Resolution::Bound, at: Timestamp(at) },
-        (Some("OVERTAKEN"), Some(at)) => CaseState::Resolved { resolution: Resolution::Overtaken, at: Timestamp(at) },
-        (Some(other), _) => return Err(damaged(format!("resolution {other:?}"))),
-    };
+    let state =
+        match (column::<Option<String>>(row, "resolution")?.as_deref(), column::<Option<i64>>(row, "resolved_at")?) {
+            (None, _) | (_, None) => CaseState::Open,
+            (Some("BOUND"), Some(at)) => CaseState::Resolved { resolution: Resolution::Bound, at: Timestamp(at) },
+            (Some("OVERTAKEN"), Some(at)) => {
+                CaseState::Resolved { resolution: Resolution::Overtaken, at: Timestamp(at) }
+            }
+            (Some(other), _) => return Err(damaged(format!("resolution {other:?}"))),
+        };
     Ok(CaseRow {
         case: Case {
             id: column(row, "case_id")?,
@@ -188,7 +191,11 @@ pub(super) fn case(row: &SqliteRow) -> Result<CaseRow, StoreError> {
     })
 }
 
-fn optional<T, E: std::fmt::Display>(row: &SqliteRow, name: &str, parse: impl Fn(String) -> Result<T, E>) -> Result<Option<T>, StoreError> {
+fn optional<T, E: std::fmt::Display>(
+    row: &SqliteRow,
+    name: &str,
+    parse: impl Fn(String) -> Result<T, E>,
+) -> Result<Option<T>, StoreError> {
     column::<Option<String>>(row, name)?.map(parse).transpose().map_err(damaged)
 }
 

@@ -74,7 +74,9 @@ fn migrator() -> Migrator {
 /// Sorts the driver's errors into those that mean the data and those that mean the database.
 fn failed(error: sqlx::Error) -> StoreError {
     match &error {
-        sqlx::Error::Database(db) if db.is_unique_violation() || db.is_check_violation() || db.is_foreign_key_violation() => {
+        sqlx::Error::Database(db)
+            if db.is_unique_violation() || db.is_check_violation() || db.is_foreign_key_violation() =>
+        {
             StoreError::Refused(db.to_string())
         }
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. } => {
@@ -108,9 +110,8 @@ impl Store for SqliteStore {
             .await
             .map_err(failed)?;
         let found: BTreeSet<(String, String, String)> = rows.iter().map(|r| (r.get(0), r.get(1), r.get(2))).collect();
-        let is_found = |k: &&NoticeKey| {
-            found.contains(&(k.provider.clone(), k.account.to_string(), k.body_sha256.clone()))
-        };
+        let is_found =
+            |k: &&NoticeKey| found.contains(&(k.provider.clone(), k.account.to_string(), k.body_sha256.clone()));
         Ok(keys.iter().filter(is_found).cloned().collect())
     }
 
@@ -118,7 +119,12 @@ impl Store for SqliteStore {
         read::orders(&self.readers, ids).await
     }
 
-    async fn list_orders(&self, filter: &OrderFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<Order>, StoreError> {
+    async fn list_orders(
+        &self,
+        filter: &OrderFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Order>, StoreError> {
         read::list_orders(&self.readers, filter, after, limit).await
     }
 
@@ -130,11 +136,21 @@ impl Store for SqliteStore {
         read::journal(&self.readers, order_id, limit).await
     }
 
-    async fn notifications(&self, filter: &NotificationFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<StoredNotification>, StoreError> {
+    async fn notifications(
+        &self,
+        filter: &NotificationFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<StoredNotification>, StoreError> {
         read::notifications(&self.readers, filter, after, limit).await
     }
 
-    async fn cases(&self, filter: &CaseFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<CaseRow>, StoreError> {
+    async fn cases(
+        &self,
+        filter: &CaseFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<CaseRow>, StoreError> {
         read::cases(&self.readers, filter, after, limit).await
     }
 

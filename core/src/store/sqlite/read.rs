@@ -7,7 +7,9 @@ use sqlx::{Row as _, Sqlite, SqliteExecutor, SqlitePool};
 use super::{codec, failed, json};
 use crate::{
     order::{Order, OrderId, OutTradeNo, State, TransactionId},
-    store::{CaseFilter, CaseRow, Cursor, EventRow, NotificationFilter, OrderFilter, Page, StoreError, StoredNotification},
+    store::{
+        CaseFilter, CaseRow, Cursor, EventRow, NotificationFilter, OrderFilter, Page, StoreError, StoredNotification,
+    },
 };
 
 pub(super) const STORED: &str = "SELECT n.provider, n.account, n.body_sha256 FROM notification n \
@@ -25,7 +27,10 @@ pub(super) const PARKED: &str = "SELECT o.* FROM observation o JOIN (\
        UNION SELECT fact_key FROM parked WHERE transaction_id IN (SELECT value FROM json_each(?2))\
      ) p ON p.fact_key = o.fact_key ORDER BY o.recorded_at, o.fact_key";
 
-pub(super) async fn orders<'e>(db: impl SqliteExecutor<'e>, ids: &[OrderId]) -> Result<BTreeMap<OrderId, Order>, StoreError> {
+pub(super) async fn orders<'e>(
+    db: impl SqliteExecutor<'e>,
+    ids: &[OrderId],
+) -> Result<BTreeMap<OrderId, Order>, StoreError> {
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -56,7 +61,12 @@ fn place(after: Option<&Cursor>) -> (i64, String) {
     after.map_or((i64::MAX, String::new()), |c| (c.at, c.id.clone()))
 }
 
-pub(super) async fn list_orders(db: &SqlitePool, filter: &OrderFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<Order>, StoreError> {
+pub(super) async fn list_orders(
+    db: &SqlitePool,
+    filter: &OrderFilter,
+    after: Option<&Cursor>,
+    limit: u32,
+) -> Result<Page<Order>, StoreError> {
     let (at, id) = place(after);
     let rows = sqlx::query(
         "SELECT doc FROM orders WHERE (created_at, order_id) < (?1, ?2) \
@@ -120,7 +130,12 @@ const NOTIFICATIONS: &str = "\
       ORDER BY received_at DESC, notification_id DESC LIMIT ?3) \
     ORDER BY received_at DESC, notification_id DESC LIMIT ?3";
 
-pub(super) async fn notifications(db: &SqlitePool, filter: &NotificationFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<StoredNotification>, StoreError> {
+pub(super) async fn notifications(
+    db: &SqlitePool,
+    filter: &NotificationFilter,
+    after: Option<&Cursor>,
+    limit: u32,
+) -> Result<Page<StoredNotification>, StoreError> {
     let (at, id) = place(after);
     let rows = sqlx::query::<Sqlite>(NOTIFICATIONS)
         .bind(at)
@@ -137,7 +152,12 @@ pub(super) async fn notifications(db: &SqlitePool, filter: &NotificationFilter, 
     Ok(page(rows, limit, |n| Cursor { at: n.received_at.0, id: n.id.clone() }))
 }
 
-pub(super) async fn cases(db: &SqlitePool, filter: &CaseFilter, after: Option<&Cursor>, limit: u32) -> Result<Page<CaseRow>, StoreError> {
+pub(super) async fn cases(
+    db: &SqlitePool,
+    filter: &CaseFilter,
+    after: Option<&Cursor>,
+    limit: u32,
+) -> Result<Page<CaseRow>, StoreError> {
     let (at, id) = place(after);
     let rows = sqlx::query(
         "SELECT * FROM cases WHERE (opened_at, case_id) < (?1, ?2) AND (?4 IS NULL OR open = ?4) \

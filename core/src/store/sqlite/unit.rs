@@ -9,8 +9,8 @@ use super::{codec, failed, json, read};
 use crate::{
     order::{AccountName, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
     store::{
-        FactKey, Keys, Loaded, MoneyKey, NoticeKey, NotificationRow, ObservationRow, RejectionRow, RequestRow, StoreError,
-        Unit, Writes,
+        FactKey, Keys, Loaded, MoneyKey, NoticeKey, NotificationRow, ObservationRow, RejectionRow, RequestRow,
+        StoreError, Unit, Writes,
     },
 };
 

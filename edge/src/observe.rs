@@ -1,0 +1,111 @@
+//! One log event and one set of measurements for each callback.
+//!
+//! Contract: label values come from configuration and enums, never from input. No body, header, key or payer
+//! id is logged; what may quote input is bounded and escaped.
+
+use std::{sync::Arc, time::Instant};
+
+use metrics::{SharedString, counter, gauge, histogram};
+use paystate_providers::Outcome;
+
+use crate::{door::Door, verdict::Verdict};
+
+const CALLBACKS: &str = "paystate_callbacks_total";
+const SECONDS: &str = "paystate_callback_seconds";
+const IN_FLIGHT: &str = "paystate_callbacks_in_flight";
+const SUPPRESSED: &str = "paystate_rejections_suppressed_total";
+const CONNECTIONS: &str = "paystate_connections";
+const REFUSED_CONNECTIONS: &str = "paystate_connections_refused_total";
+
+/// Gives the measurements their help texts.
+pub(crate) fn describe() {
+    metrics::describe_counter!(CALLBACKS, "Callbacks by how the edge ended with them.");
+    metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "From the end of the head to the answer.");
+    metrics::describe_gauge!(IN_FLIGHT, "Callbacks that are not answered yet.");
+    metrics::describe_counter!(SUPPRESSED, "Refused callbacks that were not told to the core one by one.");
+    metrics::describe_gauge!(CONNECTIONS, "Open connections.");
+    metrics::describe_counter!(REFUSED_CONNECTIONS, "Connections that ended before a request, by why.");
+}
+
+/// One callback, from its head to its end, whatever that end is: it reports when it is dropped, and without
+/// a verdict the platform has hung up.
+pub(crate) struct Watched {
+    door: Arc<Door>,
+    started: Instant,
+    bytes: u64,
+    end: Option<End>,
+}
+
+struct End {
+    outcome: &'static str,
+    reason: &'static str,
+    detail: String,
+}
+
+impl Watched {
+    pub(crate) fn new(door: Arc<Door>) -> Self {
+        gauge!(IN_FLIGHT).increment(1);
+        Self { door, started: Instant::now(), bytes: 0, end: None }
+    }
+
+    /// The size of the body, once it is known.
+    pub(crate) fn size(&mut self, bytes: u64) {
+        self.bytes = bytes;
+    }
+
+    /// The end.
+    pub(crate) fn ended(&mut self, verdict: &Verdict) {
+        let outcome = match verdict.outcome() {
+            Outcome::Accepted => "accepted",
+            Outcome::Refused => "refused",
+            Outcome::Unavailable => "unavailable",
+        };
+        let detail = verdict.detail().chars().take(300).collect();
+        self.end = Some(End { outcome, reason: verdict.reason(), detail });
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let hung_up = || End { outcome: "hung_up", reason: "HUNG_UP", detail: String::new() };
+        let End { outcome, reason, detail } = self.end.take().unwrap_or_else(hung_up);
+        let (provider, account, took) = (self.door.provider.as_str(), &self.door.name, self.started.elapsed());
+        let (duration_us, bytes) = (took.as_micros(), self.bytes);
+        if outcome == "accepted" {
+            tracing::debug!(provider, %account, outcome, reason, duration_us, bytes, "callback");
+        } else {
+            tracing::info!(provider, %account, outcome, reason, duration_us, bytes, ?detail, "callback");
+        }
+        let name = SharedString::from_shared(account.clone());
+        counter!(CALLBACKS, "provider" => provider, "account" => name, "outcome" => outcome, "reason" => reason)
+            .increment(1);
+        histogram!(SECONDS, "provider" => provider).record(took.as_secs_f64());
+        gauge!(IN_FLIGHT).decrement(1);
+    }
+}
+
+/// Counts refusals that were not told to the core.
+pub(crate) fn rejections_suppressed(count: u64) {
+    counter!(SUPPRESSED).increment(count);
+}
+
+/// Counts a connection that ended before a request.
+pub(crate) fn connection_refused(why: &'static str) {
+    counter!(REFUSED_CONNECTIONS, "reason" => why).increment(1);
+}
+
+/// An open connection, until dropped.
+pub(crate) struct Connected(());
+
+impl Connected {
+    pub(crate) fn new() -> Self {
+        gauge!(CONNECTIONS).increment(1);
+        Self(())
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        gauge!(CONNECTIONS).decrement(1);
+    }
+}

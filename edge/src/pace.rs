@@ -1,0 +1,127 @@
+//! The time limits of a connection between requests.
+//!
+//! Contract: a connection that is not making progress ends, whatever it is waiting for. The HTTP library has
+//! one timer for "idle" and "the head is arriving", and none for a peer that does not take its answer; a
+//! payment platform may well idle for a minute, but its head comes in one packet. So the limits are kept
+//! here: bytes read mark the start of a head, the service marks the rest.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep},
+};
+
+use crate::Limits;
+
+/// What a connection is waiting for, and until when.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    limits: Arc<Limits>,
+    state: Mutex<(Stage, Instant)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The next request, or the peer to take the last answer.
+    Idle,
+    /// The rest of a head.
+    Head,
+    /// Our answer.
+    Answer,
+}
+
+impl Pace {
+    /// A new connection must send its head at once.
+    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+        let deadline = Instant::now() + limits.header_timeout;
+        Self { limits, state: Mutex::new((Stage::Head, deadline)) }
+    }
+
+    /// A head has arrived; the service has limits of its own, and a little more than theirs is allowed.
+    pub(crate) fn request(&self) {
+        self.set(Stage::Answer, self.limits.request_timeout + Duration::from_secs(1));
+    }
+
+    /// The service has answered.
+    pub(crate) fn answered(&self) {
+        self.set(Stage::Idle, self.limits.keep_alive_idle);
+    }
+
+    /// Pending until the deadline; made to be polled after the connection in the same task, because it reads
+    /// the deadline anew each time.
+    pub(crate) fn poll_expired(&self, sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.deadline();
+        let mut sleep = sleep;
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        sleep.poll(cx)
+    }
+
+    /// Until when.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+
+    fn bytes_arrived(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.0 == Stage::Idle {
+            *state = (Stage::Head, Instant::now() + self.limits.header_timeout);
+        }
+    }
+
+    fn set(&self, stage: Stage, limit: Duration) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now() + limit);
+    }
+}
+
+/// A stream that tells its [`Pace`] when bytes arrive.
+#[derive(Debug)]
+pub(crate) struct Paced<S> {
+    pub(crate) stream: S,
+    pub(crate) pace: Arc<Pace>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.pace.bytes_arrived();
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,159 @@
+//! Tells the core which callbacks were refused, so that "did it arrive, and why not?" has an answer.
+//!
+//! Contract: `record` never waits and never fails. Work per refusal is bounded by a token bucket and a queue;
+//! a refusal over the bound costs one counter. What was not told, or could not be, is counted and goes
+//! along with the next call: a flood is visible, but it cannot become load on the core.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use paystate_proto::v1::{
+    Header, RecordRejectionsRequest, RejectedCallback, ingest_service_client::IngestServiceClient,
+};
+use paystate_providers::{Instant, Rejection};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tonic::transport::Channel;
+
+use crate::{Limits, bucket::Bucket, convert, door::Door, observe};
+
+const MAX_HEADERS: usize = 16;
+const MAX_HEADER_BYTES: usize = 1024;
+const MAX_DETAIL_BYTES: usize = 300;
+/// The longest `out_trade_no` of the four platforms is 64 characters.
+const MAX_CLAIMED_BYTES: usize = 64;
+/// Rejections in one call; with the bounds above it stays below 2 MiB.
+const BATCH: usize = 64;
+
+/// A refused callback, borrowed from the request.
+pub(crate) struct Refused<'a> {
+    pub(crate) door: &'a Door,
+    pub(crate) peer: IpAddr,
+    pub(crate) headers: &'a http::HeaderMap,
+    pub(crate) body: &'a [u8],
+    pub(crate) body_size: u64,
+    pub(crate) received_at: Instant,
+    pub(crate) rejection: &'a Rejection,
+}
+
+/// The way to the worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Rejections {
+    queue: mpsc::Sender<RejectedCallback>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    bucket: Bucket,
+    suppressed: AtomicU64,
+    body_bytes: usize,
+}
+
+impl Rejections {
+    /// Starts the worker; it ends when every `Rejections` is gone and the queue is empty.
+    pub(crate) fn start(core: Channel, limits: &Limits, workers: &mut JoinSet<()>) -> Self {
+        let (queue, receiver) = mpsc::channel(limits.rejections_queue);
+        let now = tokio::time::Instant::now();
+        let shared = Arc::new(Shared {
+            bucket: Bucket::new(limits.rejections_per_second, limits.rejections_burst, now),
+            suppressed: AtomicU64::new(0),
+            body_bytes: limits.rejection_body_bytes,
+        });
+        workers.spawn(run(receiver, IngestServiceClient::new(core), shared.clone(), limits.core_timeout));
+        Self { queue, shared }
+    }
+
+    /// Tells the core later, or counts.
+    pub(crate) fn record(&self, refused: &Refused<'_>) {
+        if !self.shared.bucket.take(tokio::time::Instant::now()) {
+            return self.shared.suppress(1);
+        }
+        if self.queue.try_send(describe(refused, self.shared.body_bytes)).is_err() {
+            self.shared.suppress(1);
+        }
+    }
+}
+
+impl Shared {
+    fn suppress(&self, count: u64) {
+        self.suppressed.fetch_add(count, Ordering::Relaxed);
+        observe::rejections_suppressed(count);
+    }
+}
+
+async fn run(
+    mut queue: mpsc::Receiver<RejectedCallback>,
+    mut client: IngestServiceClient<Channel>,
+    shared: Arc<Shared>,
+    patience: std::time::Duration,
+) {
+    loop {
+        let mut rejections = Vec::new();
+        if queue.recv_many(&mut rejections, BATCH).await == 0 {
+            break;
+        }
+        let told = u64::try_from(rejections.len()).unwrap_or(u64::MAX);
+        let before = shared.suppressed.swap(0, Ordering::Relaxed);
+        let suppressed_count = i64::try_from(before).unwrap_or(i64::MAX);
+        let mut request = tonic::Request::new(RecordRejectionsRequest { rejections, suppressed_count });
+        request.set_timeout(patience);
+        let failure = match timeout(patience, client.record_rejections(request)).await {
+            Ok(Ok(_)) => continue,
+            Ok(Err(status)) => status.code().description(),
+            Err(_) => "no answer in time",
+        };
+        // Not sent again (the core may have them); counted, because too high a count hides nothing.
+        tracing::warn!(told, suppressed_count, failure, "refused callbacks could not be told to the core");
+        shared.suppressed.fetch_add(before, Ordering::Relaxed);
+        shared.suppress(told);
+    }
+    let untold = shared.suppressed.load(Ordering::Relaxed);
+    if untold > 0 {
+        tracing::warn!(untold, "refused callbacks were never told to the core");
+    }
+}
+
+fn describe(refused: &Refused<'_>, body_bytes: usize) -> RejectedCallback {
+    let Refused { door, peer, headers, body, body_size, received_at, rejection } = refused;
+    let claimed = door.platform.claimed_out_trade_no(body).unwrap_or_default();
+    RejectedCallback {
+        provider: door.provider.as_str().to_owned(),
+        account: door.name.as_ref().to_owned(),
+        receive_time: Some(convert::timestamp(*received_at)),
+        reason: rejection.reason.as_str().to_owned(),
+        detail: clip(&rejection.detail, MAX_DETAIL_BYTES),
+        claimed_out_trade_no: clip(&claimed, MAX_CLAIMED_BYTES),
+        headers: convert::signature_headers(headers).into_iter().take(MAX_HEADERS).map(clip_header).collect(),
+        body: body.iter().copied().take(body_bytes).collect(),
+        body_size: i64::try_from(*body_size).unwrap_or(i64::MAX),
+        remote_address: peer.to_string(),
+    }
+}
+
+fn clip_header(mut header: Header) -> Header {
+    header.name.truncate(MAX_HEADER_BYTES);
+    header.value.truncate(MAX_HEADER_BYTES - header.name.len());
+    header
+}
+
+fn clip(text: &str, bytes: usize) -> String {
+    text[..text.floor_char_boundary(bytes)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clipping_keeps_whole_characters() {
+        assert_eq!(clip("日本語", 4), "日");
+        assert_eq!(clip("short", 300), "short");
+        let header = clip_header(Header { name: "n".repeat(2000), value: vec![0; 2000] });
+        assert_eq!(header.name.len() + header.value.len(), MAX_HEADER_BYTES);
+    }
+}

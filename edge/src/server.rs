@@ -1,0 +1,94 @@
+//! The edge from its start to its end.
+
+use std::{io, sync::Arc};
+
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::transport::Channel;
+
+use crate::{
+    Accounts, Limits, accept, connection::Connections, core_health::CoreHealth, door::Doors, forwarder::Forwarder,
+    observe, rejections::Rejections, shed::Shed, site::Site, verify::Verify,
+};
+
+/// What an edge is made of.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// Whose callbacks it takes.
+    pub accounts: Accounts,
+    /// Its bounds.
+    pub limits: Limits,
+    /// The way to the core. It may be down at the start: until it is up, callbacks are answered 503.
+    pub core: Channel,
+}
+
+/// Takes callbacks on `listener` until `shutdown`, then drains.
+///
+/// At shutdown `/readyz` turns to 503, after `unready_grace` accepting ends, requests under way have `drain` to
+/// finish, and what is queued for the core has `core_timeout` to leave.
+///
+/// # Errors
+/// If `listener` is not a working socket. Nothing that happens later is an error.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    edge: Edge,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    observe::describe();
+    let limits = Arc::new(edge.limits.clone().at_least_possible());
+    let mut workers = JoinSet::new();
+    let site = open(edge, &limits, shutdown.clone(), &mut workers);
+    let (draining, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+    // Should the caller drop this future, the connections end with it.
+    let (_drain_on_drop, _close_on_drop) = (draining.clone().drop_guard(), closing.clone().drop_guard());
+    let connections =
+        Connections { tls: TlsAcceptor::from(tls), site, draining: draining.clone(), closing: closing.clone() };
+    tracing::info!(%address, "taking callbacks");
+
+    let stop = async {
+        shutdown.cancelled().await;
+        tracing::info!("not ready any more");
+        sleep(limits.unready_grace).await;
+        draining.cancel();
+    };
+    tokio::join!(accept::run(listener, &limits, connections, &tasks), stop);
+
+    tasks.close();
+    if timeout(limits.drain, tasks.wait()).await.is_err() {
+        tracing::warn!(connections = tasks.len(), "closing connections that did not end in time");
+        closing.cancel();
+        tasks.wait().await;
+    }
+    finish(workers, Instant::now() + limits.core_timeout).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn open(edge: Edge, limits: &Arc<Limits>, shutdown: CancellationToken, workers: &mut JoinSet<()>) -> Arc<Site> {
+    let health = Arc::new(CoreHealth::new(edge.core.clone()));
+    let forwarder = Forwarder::start(edge.core.clone(), limits, &health, workers);
+    let rejections = Rejections::start(edge.core, limits, workers);
+    Arc::new(Site {
+        doors: Doors::new(edge.accounts),
+        limits: limits.clone(),
+        shed: Shed::new(limits, Verify { forwarder, rejections: rejections.clone() }),
+        rejections,
+        health,
+        shutdown,
+    })
+}
+
+/// The workers end by themselves once the last request is gone and the queues are empty.
+async fn finish(mut workers: JoinSet<()>, deadline: Instant) {
+    while let Ok(Some(_)) = timeout_at(deadline, workers.join_next()).await {}
+    if !workers.is_empty() {
+        tracing::warn!("the core did not take all that was queued; the platforms will send it again");
+    }
+}

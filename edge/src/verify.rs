@@ -1,0 +1,87 @@
+//! Verifies one callback that has been read, and hands on what it says.
+//!
+//! Contract: what was verified is what is forwarded, with the exact bytes; a genuine notice without facts is
+//! forwarded too. Verification runs right here: an RSA verify takes about 20 us, less than a hand-over.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use paystate_providers::{Callback, Instant};
+use tower::Service;
+
+use crate::{
+    convert,
+    door::Door,
+    forwarder::Forwarder,
+    rejections::{Refused, Rejections},
+    verdict::Verdict,
+};
+
+/// A callback that has been read whole.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) door: Arc<Door>,
+    pub(crate) peer: IpAddr,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) received_at: Instant,
+}
+
+/// The innermost service.
+#[derive(Debug, Clone)]
+pub(crate) struct Verify {
+    pub(crate) forwarder: Forwarder,
+    pub(crate) rejections: Rejections,
+}
+
+impl Service<Received> for Verify {
+    type Response = Verdict;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Verdict, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, received: Received) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move { Ok(this.judge(received).await) })
+    }
+}
+
+impl Verify {
+    async fn judge(&self, received: Received) -> Verdict {
+        let Received { door, headers, body, received_at, .. } = &received;
+        let callback = Callback { headers, body, received_at: *received_at };
+        match door.platform.notify(&callback) {
+            Ok(notice) => self.forwarder.submit(convert::message(&received, notice)).await,
+            Err(rejection) => {
+                self.rejections.record(&Refused {
+                    door,
+                    peer: received.peer,
+                    headers,
+                    body,
+                    body_size: u64::try_from(body.len()).unwrap_or(u64::MAX),
+                    received_at: *received_at,
+                    rejection: &rejection,
+                });
+                Verdict::Rejected(rejection)
+            }
+        }
+    }
+}
+
+/// The wall clock, which freshness windows are measured against.
+pub(crate) fn now() -> Instant {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Instant::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,65 @@
+//! An edge with one account, its core, and what is needed to talk to it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use paystate_edge::{Account, Accounts, Edge, Limits, serve, tls_config};
+use paystate_providers::Provider;
+use rustls::ClientConfig;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+use crate::{
+    client::{Client, PATIENCE, trusting},
+    core::Core,
+    platform::Fake,
+};
+
+pub(crate) const PATH: &str = "/callback/alipay/shop";
+
+pub(crate) struct Rig {
+    pub(crate) address: SocketAddr,
+    pub(crate) core: Core,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) served: JoinHandle<std::io::Result<()>>,
+    asked: watch::Sender<usize>,
+    trust: Arc<ClientConfig>,
+}
+
+impl Rig {
+    pub(crate) async fn start(limits: Limits) -> Self {
+        let (core, channel) = Core::start().await;
+        Self::with_core(limits, core, channel).await
+    }
+
+    pub(crate) async fn with_core(limits: Limits, core: Core, channel: Channel) -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let tls = tls_config(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap();
+        let asked = watch::Sender::new(0);
+        let account = Account { provider: Provider::Alipay, platform: Arc::new(Fake { asked: asked.clone() }) };
+        let edge = Edge { accounts: Accounts::from([("shop".to_owned(), account)]), limits, core: channel };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let served = tokio::spawn(serve(listener, tls, edge, shutdown.clone()));
+        Self { address, core, shutdown, served, asked, trust: trusting(made.cert.der().clone()) }
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        self.try_connect().await.unwrap()
+    }
+
+    pub(crate) async fn try_connect(&self) -> std::io::Result<Client> {
+        Client::connect(self.address, self.trust.clone()).await
+    }
+
+    /// Waits until the platform was asked to verify `count` callbacks.
+    pub(crate) async fn verified(&self, count: usize) {
+        let mut asked = self.asked.subscribe();
+        timeout(PATIENCE, asked.wait_for(|n| *n >= count)).await.expect("not verified in time").unwrap();
+    }
+
+    pub(crate) fn asked(&self) -> usize {
+        *self.asked.borrow()
+    }
+}

@@ -1,0 +1,124 @@
+//! Alipay open platform: asynchronous notices, return URLs and gateway answers of one application.
+//!
+//! Contract: the algorithm is RSA2 (SHA-256) whatever a message's `sign_type` says; the key is the one
+//! configured; `app_id`, and `seller_id` where configured, must be ours.
+//! Rules: opendocs.alipay.com 00f7nu, 02mse7, 02kdnf; verified against signed sandbox messages.
+
+mod notify;
+mod response;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use http::StatusCode;
+
+pub use self::signature::Verified;
+use crate::{
+    Ack, Callback, KeyError, Notice, Outcome, Platform, Reason, Rejection, SettingProblem,
+    crypto::{Certificate, RsaPublicKey},
+    form::Form,
+    ident,
+    settings::Problems,
+};
+
+/// Where Alipay's public key comes from.
+#[derive(Debug, Clone)]
+pub enum AlipayKey {
+    /// "Alipay public key" of the application, as base64 or PEM. Not the application's own public key.
+    PublicKey(String),
+    /// Content of `alipayCertPublicKey_RSA2.crt`; its first certificate is used.
+    Certificate(String),
+}
+
+/// Settings of one application.
+#[derive(Debug, Clone)]
+pub struct AlipaySettings {
+    /// The application's id.
+    pub app_id: String,
+    /// The seller's 2088… number. When given, trade notices must name it.
+    pub seller_id: Option<String>,
+    /// Alipay's key for this application.
+    pub key: AlipayKey,
+}
+
+/// One Alipay application, ready to verify.
+#[derive(Debug)]
+pub struct Alipay {
+    app_id: String,
+    seller_id: Option<String>,
+    key: RsaPublicKey,
+    key_id: String,
+}
+
+impl Alipay {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub fn new(settings: AlipaySettings) -> Result<Self, Vec<SettingProblem>> {
+        let mut problems = Problems::default();
+        problems.digits("app_id", &settings.app_id, 32);
+        if let Some(seller_id) = &settings.seller_id {
+            problems.digits("seller_id", seller_id, 28);
+        }
+        let key = problems.key("key", read_key(&settings.key));
+        problems.finish(key.map(|key| Self {
+            app_id: settings.app_id,
+            seller_id: settings.seller_id,
+            key_id: key.fingerprint(),
+            key,
+        }))
+    }
+
+    fn bind_app(&self, form: &Form) -> Result<(), Rejection> {
+        match form.text("app_id")? {
+            Some(app_id) if app_id == self.app_id => Ok(()),
+            Some(_) => Err(wrong_account("app_id is another application's")),
+            None => Err(wrong_account("app_id is missing")),
+        }
+    }
+
+    fn bind_seller(&self, form: &Form) -> Result<(), Rejection> {
+        let Some(ours) = &self.seller_id else {
+            return Ok(());
+        };
+        match form.text("seller_id")? {
+            Some(seller_id) if seller_id == ours => Ok(()),
+            Some(_) => Err(wrong_account("seller_id is another seller's")),
+            None => Err(wrong_account("seller_id is missing")),
+        }
+    }
+}
+
+impl Platform for Alipay {
+    fn notify(&self, callback: &Callback<'_>) -> Result<Notice, Rejection> {
+        let verified = self.verify(callback)?;
+        self.bind_app(verified.form())?;
+        self.read(&verified)
+    }
+
+    /// Only the seven bytes `success` count as received (opendocs.alipay.com 00f7nu).
+    fn ack(&self, outcome: Outcome) -> Ack {
+        let (status, body) = match outcome {
+            Outcome::Accepted => (StatusCode::OK, "success"),
+            Outcome::Refused => (StatusCode::BAD_REQUEST, "fail"),
+            Outcome::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "fail"),
+        };
+        Ack { status, content_type: "text/plain", body }
+    }
+
+    fn claimed_out_trade_no(&self, body: &[u8]) -> Option<String> {
+        ident::claimed(Form::parse(body).ok()?.text("out_trade_no").ok()??)
+    }
+}
+
+fn read_key(key: &AlipayKey) -> Result<RsaPublicKey, KeyError> {
+    match key {
+        AlipayKey::PublicKey(text) => RsaPublicKey::parse(text),
+        AlipayKey::Certificate(text) => Certificate::parse(text)?.public_key(),
+    }
+}
+
+fn wrong_account(detail: &str) -> Rejection {
+    Rejection::new(Reason::WrongAccount, detail)
+}

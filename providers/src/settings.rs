@@ -1,0 +1,59 @@
+//! Problems of an account's settings. Every account names all of them at once, not the first.
+
+use std::fmt;
+
+use crate::KeyError;
+
+/// One thing wrong with one setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingProblem {
+    /// The setting's name, as in the settings struct.
+    pub field: &'static str,
+    /// What is wrong and what to do. Never holds the value of a secret.
+    pub problem: String,
+}
+
+impl fmt::Display for SettingProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.problem)
+    }
+}
+
+impl std::error::Error for SettingProblem {}
+
+/// Collects problems while an account is being built.
+#[derive(Debug, Default)]
+pub(crate) struct Problems(Vec<SettingProblem>);
+
+impl Problems {
+    pub(crate) fn add(&mut self, field: &'static str, problem: impl Into<String>) {
+        self.0.push(SettingProblem { field, problem: problem.into() });
+    }
+
+    /// Keeps a good value; notes a bad one.
+    pub(crate) fn key<T>(&mut self, field: &'static str, result: Result<T, KeyError>) -> Option<T> {
+        result.map_err(|error| self.add(field, error.to_string())).ok()
+    }
+
+    /// An account number as the platform prints it: 1 to `max` ASCII digits.
+    pub(crate) fn digits(&mut self, field: &'static str, value: &str, max: usize) {
+        if value.is_empty() {
+            self.add(field, "it is empty");
+        } else if value.len() > max || !value.bytes().all(|b| b.is_ascii_digit()) {
+            self.add(field, format!("{:?} is not a number of at most {max} digits", clip(value)));
+        }
+    }
+
+    /// `account` when there was no problem; all problems otherwise. `None` without a problem cannot
+    /// happen, because whoever drops a value notes why.
+    pub(crate) fn finish<T>(self, account: Option<T>) -> Result<T, Vec<SettingProblem>> {
+        match account {
+            Some(account) if self.0.is_empty() => Ok(account),
+            _ => Err(self.0),
+        }
+    }
+}
+
+fn clip(value: &str) -> String {
+    value.chars().take(40).collect()
+}
