@@ -1,1 +1,22 @@
-fn main() {}
+//! `paystate`: one binary, a role per subcommand.
+
+mod command;
+mod config;
+mod metrics_page;
+mod signals;
+mod stack;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = command::Cli::parse();
+    telemetry::init(cli.log_json);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return command::fail(&format!("cannot start threads: {error}")),
+    };
+    runtime.block_on(command::run(cli))
+}

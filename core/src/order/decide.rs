@@ -1,7 +1,7 @@
 //! What an input means for an order. The only way in which an order changes.
 
 use super::{
-    AccountName, BadId, Case, CaseKind, CaseState, Ending, EventKind, Fact, Fit, Money, Observation, Order, OrderId,
+    AccountName, Case, CaseKind, CaseState, Ending, EventKind, Fact, Fit, Money, Observation, Order, OrderId,
     OutTradeNo, Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus, RequestId, Resolution, State,
     Timestamp, Transaction, moves,
 };
@@ -73,9 +73,6 @@ pub enum Refusal {
     /// The number belongs to a payment already.
     #[error("out_trade_no {0} belongs to another payment already; every attempt needs a number of its own")]
     NumberTaken(OutTradeNo),
-    /// An id that cannot be.
-    #[error(transparent)]
-    BadId(#[from] BadId),
     /// The table has no such move: a fault of this program, and nothing was changed.
     #[error("internal: no move from {from:?} on {on:?} to {to:?}")]
     IllegalMove {

@@ -6,16 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// A text that cannot be this kind of id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} must be {rule}")]
+#[error("must be {rule}")]
 pub struct BadId {
-    /// Which id.
-    pub what: &'static str,
     /// What it must look like.
     pub rule: &'static str,
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $ok:expr) => {
+    ($(#[$doc:meta])* $name:ident, $rule:literal, $ok:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
@@ -29,7 +27,7 @@ macro_rules! id {
             pub fn parse(text: impl Into<String>) -> Result<Self, BadId> {
                 let text: String = text.into();
                 let ok: fn(&str) -> bool = $ok;
-                if ok(&text) { Ok(Self(text)) } else { Err(BadId { what: $what, rule: $rule }) }
+                if ok(&text) { Ok(Self(text)) } else { Err(BadId { rule: $rule }) }
             }
 
             /// The text.
@@ -57,21 +55,21 @@ fn plain(text: &str, max: usize) -> bool {
 
 id!(
     /// The caller's name of an order.
-    OrderId, "order_id", "1 to 64 characters of A-Z a-z 0-9 . _ -", |t| plain(t, 64)
+    OrderId, "1 to 64 characters of A-Z a-z 0-9 . _ -", |t| plain(t, 64)
 );
 id!(
     /// The number of a payment at its platform.
-    OutTradeNo, "out_trade_no", "1 to 64 visible ASCII characters", |t| visible(t, 64)
+    OutTradeNo, "1 to 64 visible ASCII characters", |t| visible(t, 64)
 );
 id!(
     /// The platform's number of a transaction, or of a refund.
-    TransactionId, "transaction_id", "1 to 128 visible ASCII characters", |t| visible(t, 128)
+    TransactionId, "1 to 128 visible ASCII characters", |t| visible(t, 128)
 );
 id!(
     /// The short name of an account in the configuration.
-    AccountName, "account", "1 to 64 characters of A-Z a-z 0-9 . _ -", |t| plain(t, 64)
+    AccountName, "1 to 64 characters of A-Z a-z 0-9 . _ -", |t| plain(t, 64)
 );
 id!(
     /// A caller's idempotency key.
-    RequestId, "request_id", "1 to 64 visible ASCII characters", |t| visible(t, 64)
+    RequestId, "1 to 64 visible ASCII characters", |t| visible(t, 64)
 );

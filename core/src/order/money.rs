@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not three upper-case letters.
-    #[error("currency must be three letters A-Z of ISO 4217, e.g. CNY")]
+    #[error("must be three letters A-Z of ISO 4217, e.g. CNY")]
     Currency,
     /// Below zero.
-    #[error("amount_minor must not be negative")]
+    #[error("must not be negative")]
     Negative,
 }
 

@@ -77,7 +77,6 @@ fn refused(refusal: &Refusal) -> Status {
         Refusal::NotPayable(..) => (Code::FailedPrecondition, "ORDER_NOT_PAYABLE"),
         Refusal::AlreadyPaid(..) => (Code::FailedPrecondition, "ORDER_ALREADY_PAID"),
         Refusal::NumberTaken(_) => (Code::AlreadyExists, "OUT_TRADE_NO_TAKEN"),
-        Refusal::BadId(_) => (Code::InvalidArgument, "INVALID_ARGUMENT"),
         Refusal::IllegalMove { .. } => (Code::Internal, "INTERNAL"),
     };
     status(code, reason, &refusal.to_string())

@@ -134,7 +134,14 @@ const SERVICES: &[&str] = &[
 
 /// Descriptors of the contract and of the error details, so that grpcurl can print an error whole.
 fn reflection() -> tonic_reflection::server::Builder<'static> {
-    tonic_reflection::server::Builder::configure()
+    let served = SERVICES.iter().filter(|name| !name.is_empty());
+    let others =
+        ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+    let named = tonic_reflection::server::Builder::configure();
+    others
+        .iter()
+        .chain(served)
+        .fold(named, |builder, name| builder.with_service_name(*name))
         .register_encoded_file_descriptor_set(paystate_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)

@@ -1,0 +1,90 @@
+//! The commands, a file each.
+
+mod check;
+mod demo;
+mod dev;
+mod home;
+mod role;
+mod verify;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Problem, Roles};
+
+/// Keeps the payment state of a shop true.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Log one JSON object per line. `PAYSTATE_LOG` sets levels, e.g. `paystate_edge=debug`.
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Edge, core and stand-in platforms in one process, on SQLite; until Ctrl-C.
+    Dev(dev::Options),
+    /// `dev` with scripted traffic, a table, and the invariants; exit 0 only if all hold.
+    Demo(demo::Options),
+    /// The core alone.
+    Core(ConfigFile),
+    /// The edge alone.
+    Edge(ConfigFile),
+    /// The stand-in platforms alone.
+    Sandbox(ConfigFile),
+    /// Checks a configuration and names every problem at once.
+    Check(ConfigFile),
+    /// Checks the invariants that a database can show.
+    Verify(ConfigFile),
+}
+
+/// Which configuration.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The TOML file; single values are overridden by `PAYSTATE__SECTION__KEY`.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(crate) async fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Dev(options) => dev::run(options).await,
+        Command::Demo(options) => demo::run(options).await,
+        Command::Core(file) => role::run(&file.config, Roles::CORE).await,
+        Command::Edge(file) => role::run(&file.config, Roles::EDGE).await,
+        Command::Sandbox(file) => role::run(&file.config, Roles::SANDBOX).await,
+        Command::Check(file) => check::run(&file.config),
+        Command::Verify(file) => verify::run(&file.config).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+/// Says on standard error what went wrong.
+#[allow(clippy::print_stderr, reason = "this is what a person reads when a command fails")]
+pub(crate) fn fail(message: &str) -> ExitCode {
+    eprintln!("{message}");
+    ExitCode::FAILURE
+}
+
+/// Prints what was asked for.
+#[allow(clippy::print_stdout, reason = "this is what a person or a script asked for")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Every problem on a line of its own.
+fn problems(what: &str, problems: &[Problem]) -> String {
+    let s = if problems.len() == 1 { "" } else { "s" };
+    let mut text = format!("{what}: {} problem{s}; nothing was started", problems.len());
+    for problem in problems {
+        text.push_str(&format!("\n  {problem}"));
+    }
+    text
+}

@@ -1,0 +1,34 @@
+//! `paystate verify`: the invariants that a database can show.
+
+use std::path::Path;
+
+use paystate_core::store::{AuditResult, Store as _, sqlite::SqliteStore};
+
+use super::{problems, say};
+use crate::config::{self, Roles};
+
+pub(super) async fn run(file: &Path) -> Result<(), String> {
+    let name = file.display().to_string();
+    let config = config::load(file, Some(Roles::CORE)).map_err(|found| problems(&name, &found))?;
+    let Some(core) = config.core else { return Err(format!("{name}: no [core]")) };
+    if !core.database.exists() {
+        return Err(format!("{}: there is no database", core.database.display()));
+    }
+    let store = SqliteStore::open(&core.database).await.map_err(|e| format!("{}: {e}", core.database.display()))?;
+    let results = store.audit().await.map_err(|e| e.to_string())?;
+    store.close().await;
+    for result in &results {
+        say(&line(result));
+    }
+    let broken = results.iter().filter(|r| !r.violations.is_empty()).count();
+    if broken == 0 { Ok(()) } else { Err(format!("{broken} of {} invariants do not hold", results.len())) }
+}
+
+fn line(result: &AuditResult) -> String {
+    let mark = if result.violations.is_empty() { "holds " } else { "BROKEN" };
+    let mut line = format!("{:<4} {mark} {}", result.name, result.statement);
+    for violation in &result.violations {
+        line.push_str(&format!("\n       {violation}"));
+    }
+    line
+}

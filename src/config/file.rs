@@ -1,0 +1,294 @@
+//! The file as it is written: its grammar, its defaults, and the overrides.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use paystate_core::{commit, seal::Sealer};
+use serde::{Deserialize, de::DeserializeOwned};
+use toml::{Table, Value};
+
+use super::{
+    Core, Edge, Problems, Sandbox,
+    accounts::RawAccount,
+    secret::{Source, required},
+};
+
+/// Begins the name of every overriding variable.
+const PREFIX: &str = "PAYSTATE__";
+
+pub(super) struct Raw {
+    pub(super) core: Option<RawCore>,
+    pub(super) edge: Option<RawEdge>,
+    pub(super) sandbox: Option<RawSandbox>,
+    pub(super) accounts: BTreeMap<String, RawAccount>,
+}
+
+/// Reads the file and overrides it. Each section is read by itself, so that one bad section does not hide
+/// the problems of the others.
+pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item = (String, String)>) -> Option<Raw> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()));
+    let text = problems.take("(file)", text)?;
+    let mut table: Table = problems.take("(file)", text.parse().map_err(|e: toml::de::Error| e.to_string()))?;
+    for (name, value) in env {
+        if let Some(place) = name.strip_prefix(PREFIX) {
+            set(problems, &mut table, &name, place, value);
+        }
+    }
+    let core = section(problems, "core", table.remove("core"));
+    let edge = section(problems, "edge", table.remove("edge"));
+    let sandbox = section(problems, "sandbox", table.remove("sandbox"));
+    let accounts = match table.remove("accounts") {
+        Some(Value::Table(accounts)) => accounts
+            .into_iter()
+            .filter_map(|(name, value)| {
+                Some((name.clone(), section(problems, &format!("accounts.{name}"), Some(value))?))
+            })
+            .collect(),
+        Some(_) => {
+            problems.add("accounts", "must be sections [accounts.NAME]");
+            BTreeMap::new()
+        }
+        None => BTreeMap::new(),
+    };
+    for name in table.keys() {
+        problems.add(name, "unknown section; there are core, edge, sandbox and accounts");
+    }
+    Some(Raw { core, edge, sandbox, accounts })
+}
+
+/// Puts an overriding value at its place. It is TOML where it reads as TOML, otherwise text.
+fn set(problems: &mut Problems, table: &mut Table, variable: &str, place: &str, value: String) {
+    let place = place.to_ascii_lowercase();
+    let mut names: Vec<&str> = place.split("__").collect();
+    let Some(last) = names.pop().filter(|l| !l.is_empty()) else {
+        problems.add(variable, "names no place; write PAYSTATE__SECTION__KEY");
+        return;
+    };
+    let mut here = table;
+    for name in names {
+        let next = here.entry(name).or_insert_with(|| Value::Table(Table::new()));
+        match next {
+            Value::Table(inner) => here = inner,
+            Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_)
+            | Value::Array(_) => {
+                problems.add(variable, format!("{name} is not a section"));
+                return;
+            }
+        }
+    }
+    let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
+    here.insert(last.to_owned(), parsed.unwrap_or(Value::String(value)));
+}
+
+fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, value: Option<Value>) -> Option<T> {
+    let mut unknown = Vec::new();
+    let read = serde_ignored::deserialize(value?, |path| unknown.push(path.to_string()));
+    for field in unknown {
+        problems.add(format!("{name}.{field}"), "unknown field; check the spelling, or remove it");
+    }
+    problems.take(name, read.map_err(|e: toml::de::Error| e.message().to_owned()))
+}
+
+fn localhost(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RawCore {
+    listen: Option<SocketAddr>,
+    metrics_listen: Option<SocketAddr>,
+    database: Option<String>,
+    sealing: Option<RawSealing>,
+    #[serde(default)]
+    commit: RawCommit,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawSealing {
+    active: Option<String>,
+    #[serde(default)]
+    keys: BTreeMap<String, Source>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct RawCommit {
+    queue: Option<usize>,
+    batch_max: Option<usize>,
+}
+
+impl RawCore {
+    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Core> {
+        let database = required(problems, "core.database", self.database).and_then(|url| {
+            let path = url.strip_prefix("sqlite:").map(|p| base.join(p));
+            let hint = format!("{url:?} is not a database of this version; write \"sqlite:PATH\"");
+            problems.take("core.database", path.ok_or(hint))
+        });
+        let sealing = required(problems, "core.sealing", self.sealing);
+        let sealer = sealing.and_then(|s| s.check(problems, base));
+        let defaults = commit::Limits::default();
+        let commit = commit::Limits {
+            queue: self.commit.queue.unwrap_or(defaults.queue),
+            batch_max: self.commit.batch_max.unwrap_or(defaults.batch_max),
+            in_flight: defaults.in_flight,
+        };
+        if !(1..=1_000_000).contains(&commit.queue) {
+            problems.add("core.commit.queue", "must be 1 to 1000000");
+        }
+        if !(1..=256).contains(&commit.batch_max) {
+            problems.add("core.commit.batch_max", "must be 1 to 256");
+        }
+        Some(Core {
+            listen: self.listen.unwrap_or_else(|| localhost(50051)),
+            metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9464)),
+            database: database?,
+            sealer: sealer?,
+            commit,
+        })
+    }
+}
+
+impl RawSealing {
+    fn check(self, problems: &mut Problems, base: &Path) -> Option<Sealer> {
+        let active = required(problems, "core.sealing.active", self.active);
+        let mut keys = BTreeMap::new();
+        for (id, source) in &self.keys {
+            let at = format!("core.sealing.keys.{id}");
+            let key = problems.take(at, source.bytes(base));
+            keys.insert(id.clone(), key?);
+        }
+        problems.take("core.sealing", Sealer::new(&active?, &keys))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RawEdge {
+    listen: Option<SocketAddr>,
+    gateway_listen: Option<SocketAddr>,
+    metrics_listen: Option<SocketAddr>,
+    core: Option<String>,
+    tls_certificate: Option<Source>,
+    tls_key: Option<Source>,
+    #[serde(default)]
+    limits: RawLimits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct RawLimits {
+    max_connections: Option<usize>,
+    max_connections_per_ip: Option<usize>,
+    max_in_flight: Option<usize>,
+    queue: Option<usize>,
+    rejections_per_second: Option<u32>,
+}
+
+impl RawLimits {
+    fn check(&self, problems: &mut Problems) -> paystate_edge::Limits {
+        let d = paystate_edge::Limits::default();
+        let mut bound = |name: &str, value: Option<usize>, default: usize| {
+            if value.is_some_and(|v| !(1..=1_000_000).contains(&v)) {
+                problems.add(format!("edge.limits.{name}"), "must be 1 to 1000000");
+            }
+            value.unwrap_or(default)
+        };
+        paystate_edge::Limits {
+            max_connections: bound("max_connections", self.max_connections, d.max_connections),
+            max_connections_per_ip: bound(
+                "max_connections_per_ip",
+                self.max_connections_per_ip,
+                d.max_connections_per_ip,
+            ),
+            max_in_flight: bound("max_in_flight", self.max_in_flight, d.max_in_flight),
+            queue: bound("queue", self.queue, d.queue),
+            rejections_per_second: self.rejections_per_second.unwrap_or(d.rejections_per_second),
+            ..d
+        }
+    }
+}
+
+impl RawEdge {
+    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Edge> {
+        let tls = tls(problems, "edge", self.tls_certificate, self.tls_key, base);
+        let core = self.core.unwrap_or_else(|| "http://127.0.0.1:50051".to_owned());
+        let core = endpoint(problems, core);
+        let limits = self.limits.check(problems);
+        Some(Edge {
+            listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
+            gateway_listen: self.gateway_listen.unwrap_or_else(|| localhost(50052)),
+            metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9465)),
+            core: core?,
+            tls: tls?,
+            limits,
+        })
+    }
+}
+
+/// The core's address. Plaintext leaves the machine for nobody: it is for loopback only.
+fn endpoint(problems: &mut Problems, url: String) -> Option<tonic::transport::Endpoint> {
+    let parsed = tonic::transport::Endpoint::from_shared(url.clone()).map_err(|e| format!("{url:?} is not a URL: {e}"));
+    let endpoint = problems.take("edge.core", parsed)?;
+    let loopback = endpoint.uri().host().is_some_and(|h| {
+        h == "localhost" || h.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    });
+    if endpoint.uri().scheme_str() != Some("http") || !loopback {
+        problems.add("edge.core", format!("{url:?}: this version speaks http:// to a core on loopback only"));
+        return None;
+    }
+    Some(endpoint)
+}
+
+fn tls(
+    problems: &mut Problems,
+    section: &str,
+    certificate: Option<Source>,
+    key: Option<Source>,
+    base: &Path,
+) -> Option<std::sync::Arc<rustls::ServerConfig>> {
+    let mut read = |field: &str, source: Option<Source>| {
+        let at = format!("{section}.{field}");
+        let source = required(problems, &at, source)?;
+        problems.take(at, source.bytes(base))
+    };
+    let (certificate, key) = (read("tls_certificate", certificate), read("tls_key", key));
+    let (certificate, key) = (certificate?, key?);
+    problems
+        .take(format!("{section}.tls_certificate and {section}.tls_key"), paystate_edge::tls_config(&certificate, &key))
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RawSandbox {
+    listen: Option<SocketAddr>,
+    data_dir: Option<PathBuf>,
+    edge_url: Option<String>,
+    edge_certificate: Option<Source>,
+    tls_certificate: Option<Source>,
+    tls_key: Option<Source>,
+    time_compression: Option<u32>,
+}
+
+impl RawSandbox {
+    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Sandbox> {
+        let data_dir = required(problems, "sandbox.data_dir", self.data_dir).map(|d| base.join(d));
+        let certificate = required(problems, "sandbox.edge_certificate", self.edge_certificate)
+            .and_then(|s| problems.take("sandbox.edge_certificate", s.bytes(base)));
+        let tls = tls(problems, "sandbox", self.tls_certificate, self.tls_key, base);
+        let time_compression = self.time_compression.unwrap_or(paystate_sandbox::Settings::DEFAULT_TIME_COMPRESSION);
+        if time_compression == 0 {
+            problems.add("sandbox.time_compression", "must be at least 1, which is real time");
+        }
+        Some(Sandbox {
+            listen: self.listen.unwrap_or_else(|| localhost(7443)),
+            data_dir: data_dir?,
+            edge_url: self.edge_url.unwrap_or_else(|| "https://127.0.0.1:8443".to_owned()),
+            edge_certificate_pem: certificate?,
+            tls: tls?,
+            time_compression,
+        })
+    }
+}

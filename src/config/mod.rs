@@ -1,0 +1,147 @@
+//! The configuration: one TOML file, overridden by `PAYSTATE__SECTION__KEY`.
+//!
+//! Contract: a [`Config`] that came out of [`load`] is whole and sound: every key is read, parsed and of
+//! the right kind. Otherwise every problem is named at once, each with its place and what to do, and
+//! nothing is started. Secrets are named by file or environment variable, never written inline.
+//! Relative paths are relative to the configuration file.
+
+mod accounts;
+mod file;
+mod secret;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use paystate_core::{commit, order::AccountName, seal::Sealer};
+use paystate_edge::Accounts;
+use paystate_providers::Provider;
+
+/// Something wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Where, e.g. `accounts.alipay.public_key`.
+    pub(crate) at: String,
+    /// What, and what to do.
+    pub(crate) what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.what)
+    }
+}
+
+/// Collects problems.
+#[derive(Debug, Default)]
+pub(crate) struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(crate) fn add(&mut self, at: impl Into<String>, what: impl ToString) {
+        self.0.push(Problem { at: at.into(), what: what.to_string() });
+    }
+
+    pub(crate) fn take<T, E: ToString>(&mut self, at: impl Into<String>, result: Result<T, E>) -> Option<T> {
+        result.map_err(|what| self.add(at, what)).ok()
+    }
+
+    pub(crate) fn none<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            Some(_) | None => Err(self.0),
+        }
+    }
+}
+
+/// A sound configuration.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) core: Option<Core>,
+    pub(crate) edge: Option<Edge>,
+    pub(crate) sandbox: Option<Sandbox>,
+    /// Ready to verify; empty unless the edge was asked for.
+    pub(crate) accounts: Accounts,
+    /// Every account's platform.
+    pub(crate) providers: BTreeMap<AccountName, Provider>,
+}
+
+/// `[core]`
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) listen: SocketAddr,
+    pub(crate) metrics_listen: SocketAddr,
+    pub(crate) database: PathBuf,
+    pub(crate) sealer: Sealer,
+    pub(crate) commit: commit::Limits,
+}
+
+/// `[edge]`
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub(crate) listen: SocketAddr,
+    pub(crate) gateway_listen: SocketAddr,
+    pub(crate) metrics_listen: SocketAddr,
+    pub(crate) core: tonic::transport::Endpoint,
+    pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) limits: paystate_edge::Limits,
+}
+
+/// `[sandbox]`
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) edge_url: String,
+    pub(crate) edge_certificate_pem: Vec<u8>,
+    pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) time_compression: u32,
+}
+
+/// Which roles will run; the sections of the others are not needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Roles {
+    pub(crate) core: bool,
+    pub(crate) edge: bool,
+    pub(crate) sandbox: bool,
+}
+
+impl Roles {
+    pub(crate) const CORE: Self = Self { core: true, edge: false, sandbox: false };
+    pub(crate) const EDGE: Self = Self { core: false, edge: true, sandbox: false };
+    pub(crate) const SANDBOX: Self = Self { core: false, edge: false, sandbox: true };
+    pub(crate) const ALL: Self = Self { core: true, edge: true, sandbox: true };
+}
+
+/// Reads, overrides and checks. `roles` of `None` checks every section that is there.
+pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Problem>> {
+    let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let mut problems = Problems::default();
+    let Some(raw) = file::read(&mut problems, path, env) else { return Err(problems.0) };
+    let base = path.parent().unwrap_or(Path::new("."));
+    let roles =
+        roles.unwrap_or(Roles { core: raw.core.is_some(), edge: raw.edge.is_some(), sandbox: raw.sandbox.is_some() });
+    if roles == (Roles { core: false, edge: false, sandbox: false }) {
+        problems.add("(file)", "has none of [core], [edge] and [sandbox]; write at least one");
+    }
+    let section = |problems: &mut Problems, wanted: bool, there: bool, name: &str| {
+        if wanted && !there {
+            problems.add(name, format!("section [{name}] is missing"));
+        }
+    };
+    section(&mut problems, roles.core, raw.core.is_some(), "core");
+    section(&mut problems, roles.edge, raw.edge.is_some(), "edge");
+    section(&mut problems, roles.sandbox, raw.sandbox.is_some(), "sandbox");
+
+    let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base));
+    let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base));
+    let sandbox = raw.sandbox.filter(|_| roles.sandbox).and_then(|s| s.check(&mut problems, base));
+    let (providers, accounts) = accounts::check(&mut problems, raw.accounts, base, roles.edge);
+    if (roles.core || roles.edge) && providers.is_empty() && problems.0.is_empty() {
+        problems.add("accounts", "there is no account; add a section [accounts.NAME] for each one");
+    }
+    problems.none(Some(Config { core, edge, sandbox, accounts, providers }))
+}

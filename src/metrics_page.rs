@@ -1,0 +1,56 @@
+//! `GET /metrics` in the Prometheus text format.
+
+use std::{convert::Infallible, sync::OnceLock, time::Duration};
+
+use http_body_util::Full;
+use hyper::{Request, Response, StatusCode, body::Bytes, header, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// A reader that does not send its request in time is cut.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Histograms are folded this often, so that they do not grow without readers.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// The recorder of this process; the roles that share a process share it.
+fn recorder() -> Option<&'static PrometheusHandle> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    HANDLE.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
+}
+
+/// Serves until `shutdown`.
+pub(crate) async fn serve(listener: TcpListener, shutdown: CancellationToken) {
+    let Some(handle) = recorder() else { return };
+    let mut upkeep = tokio::time::interval(UPKEEP);
+    loop {
+        let stream = tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = upkeep.tick() => { handle.run_upkeep(); continue }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => { tracing::warn!(%error, "metrics page"); tokio::time::sleep(PATIENCE).await; continue }
+            },
+        };
+        let page = service_fn(move |request: Request<hyper::body::Incoming>| async move {
+            let (status, body) = match request.uri().path() {
+                "/metrics" => (StatusCode::OK, handle.render()),
+                _ => (StatusCode::NOT_FOUND, "try /metrics\n".to_owned()),
+            };
+            Response::builder()
+                .status(status)
+                .header(header::CONTENT_TYPE, "text/plain; version=0.0.4")
+                .body(Full::new(Bytes::from(body)))
+                .or_else(|_| Ok::<_, Infallible>(Response::new(Full::new(Bytes::new()))))
+        });
+        tokio::spawn(async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(PATIENCE)
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), page);
+            let _ = tokio::time::timeout(PATIENCE * 2, connection).await;
+        });
+    }
+}

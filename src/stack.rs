@@ -1,0 +1,203 @@
+//! The roles of one process: listeners first, all of them, then everything that stands on them.
+//!
+//! Stopping goes from the outside in: the edge drains into a core that is still there.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use paystate_core::{guard::LocalGuard, service, store::sqlite::SqliteStore};
+use paystate_edge::{Edge, gateway};
+use paystate_sandbox::{Sandbox, Settings};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, Problem, Problems},
+    metrics_page,
+};
+
+/// Where the roles are reached. Absent for roles that do not run here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Addresses {
+    pub(crate) core: Option<SocketAddr>,
+    pub(crate) core_metrics: Option<SocketAddr>,
+    pub(crate) edge: Option<SocketAddr>,
+    pub(crate) gateway: Option<SocketAddr>,
+    pub(crate) edge_metrics: Option<SocketAddr>,
+    pub(crate) sandbox: Option<SocketAddr>,
+}
+
+/// Listeners of everything that the configuration asks for.
+pub(crate) struct Listeners {
+    core: Option<TcpListener>,
+    core_metrics: Option<TcpListener>,
+    edge: Option<TcpListener>,
+    gateway: Option<TcpListener>,
+    edge_metrics: Option<TcpListener>,
+    sandbox: Option<TcpListener>,
+}
+
+async fn listen(problems: &mut Problems, at: &str, address: Option<SocketAddr>) -> Option<TcpListener> {
+    let address = address?;
+    let bound = TcpListener::bind(address).await;
+    let hint = |e| format!("cannot listen on {address}: {e}; stop what uses it, or choose another port");
+    problems.take(at, bound.map_err(hint))
+}
+
+/// Binds every address, or says which are taken.
+pub(crate) async fn bind(config: &Config) -> Result<Listeners, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let p = &mut problems;
+    let (core, edge) = (config.core.as_ref(), config.edge.as_ref());
+    let listeners = Listeners {
+        core: listen(p, "core.listen", core.map(|c| c.listen)).await,
+        core_metrics: listen(p, "core.metrics_listen", core.map(|c| c.metrics_listen)).await,
+        edge: listen(p, "edge.listen", edge.map(|e| e.listen)).await,
+        gateway: listen(p, "edge.gateway_listen", edge.map(|e| e.gateway_listen)).await,
+        edge_metrics: listen(p, "edge.metrics_listen", edge.map(|e| e.metrics_listen)).await,
+        sandbox: listen(p, "sandbox.listen", config.sandbox.as_ref().map(|s| s.listen)).await,
+    };
+    problems.none(Some(listeners))
+}
+
+impl Listeners {
+    fn addresses(&self) -> Addresses {
+        let at = |l: &Option<TcpListener>| l.as_ref().and_then(|l| l.local_addr().ok());
+        Addresses {
+            core: at(&self.core),
+            core_metrics: at(&self.core_metrics),
+            edge: at(&self.edge),
+            gateway: at(&self.gateway),
+            edge_metrics: at(&self.edge_metrics),
+            sandbox: at(&self.sandbox),
+        }
+    }
+}
+
+/// Running roles.
+pub(crate) struct Stack {
+    pub(crate) addresses: Addresses,
+    pub(crate) sandbox: Option<Sandbox>,
+    outer: Ring,
+    inner: Ring,
+}
+
+/// Roles that stop together; each ends with why it ended, if that was not asked for.
+struct Ring {
+    stop: CancellationToken,
+    roles: JoinSet<Result<(), String>>,
+}
+
+impl Ring {
+    fn new() -> Self {
+        Self { stop: CancellationToken::new(), roles: JoinSet::new() }
+    }
+
+    async fn drain(&mut self) -> Result<(), String> {
+        self.stop.cancel();
+        while let Some(ended) = self.roles.join_next().await {
+            ended.map_err(|e| e.to_string())??;
+        }
+        Ok(())
+    }
+}
+
+/// Starts every role of the configuration. Those that run in this process are joined to each other by
+/// their bound addresses.
+pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack, Vec<Problem>> {
+    let addresses = listeners.addresses();
+    let (mut outer, mut inner) = (Ring::new(), Ring::new());
+    let mut problems = Problems::default();
+    let providers = config.providers.into_iter().map(|(name, p)| (name, p.as_str().to_owned())).collect();
+
+    if let (Some(core), Some(listener)) = (config.core, listeners.core) {
+        let store = SqliteStore::open(&core.database).await;
+        let store = store.map_err(|e| format!("{}: {e}", core.database.display()));
+        if let Some(store) = problems.take("core.database", store) {
+            let parts = service::Parts {
+                store: Arc::new(store.clone()),
+                guard: Arc::new(LocalGuard::default()),
+                sealer: core.sealer,
+                accounts: providers,
+                limits: core.commit,
+            };
+            let stop = inner.stop.clone();
+            inner.roles.spawn(async move {
+                let served = service::serve(listener, parts, stop).await;
+                store.close().await;
+                served.map_err(|e| format!("core: {e}"))
+            });
+        }
+        page(&mut inner, listeners.core_metrics);
+    }
+    if let (Some(edge), Some(listener)) = (config.edge, listeners.edge) {
+        let core = match addresses.core.map(|a| tonic::transport::Endpoint::from_shared(format!("http://{a}"))) {
+            Some(Ok(here)) => here,
+            Some(Err(_)) | None => edge.core,
+        };
+        let parts = Edge { accounts: config.accounts, limits: edge.limits, core: core.connect_lazy() };
+        let stop = outer.stop.clone();
+        let run = async move {
+            paystate_edge::serve(listener, edge.tls, parts, stop).await.map_err(|e| format!("edge: {e}"))
+        };
+        outer.roles.spawn(run);
+        if let Some(listener) = listeners.gateway {
+            let stop = outer.stop.clone();
+            outer.roles.spawn(async move {
+                gateway::serve_gateway(listener, stop).await.map_err(|e| format!("gateway: {e}"))
+            });
+        }
+        page(&mut outer, listeners.edge_metrics);
+    }
+    let mut sandbox = None;
+    if let (Some(section), Some(listener)) = (config.sandbox, listeners.sandbox) {
+        let settings = Settings {
+            data_dir: section.data_dir,
+            edge_url: addresses.edge.map_or(section.edge_url, |a| format!("https://{a}")),
+            edge_ca_pem: section.edge_certificate_pem,
+            time_compression: section.time_compression,
+            request_timeout: Settings::DEFAULT_REQUEST_TIMEOUT,
+        };
+        sandbox = problems.take("sandbox", Sandbox::open(settings).await);
+        if let Some(platforms) = sandbox.clone() {
+            let stop = outer.stop.clone();
+            let run = async move {
+                let served = paystate_sandbox::serve(listener, section.tls, platforms, stop).await;
+                served.map_err(|e| format!("sandbox: {e}"))
+            };
+            outer.roles.spawn(run);
+        }
+    }
+    problems.none(Some(Stack { addresses, sandbox, outer, inner }))
+}
+
+fn page(ring: &mut Ring, listener: Option<TcpListener>) {
+    if let Some(listener) = listener {
+        let stop = ring.stop.clone();
+        ring.roles.spawn(async move {
+            metrics_page::serve(listener, stop).await;
+            Ok(())
+        });
+    }
+}
+
+impl Stack {
+    /// Returns when a role ends by itself, which none should.
+    pub(crate) async fn failed(&mut self) -> String {
+        let ended = tokio::select! {
+            Some(ended) = self.outer.roles.join_next() => ended,
+            Some(ended) = self.inner.roles.join_next() => ended,
+            else => return "nothing runs".to_owned(),
+        };
+        match ended {
+            Ok(Ok(())) => "a role ended by itself".to_owned(),
+            Ok(Err(why)) => why,
+            Err(panic) => panic.to_string(),
+        }
+    }
+
+    /// Stops from the outside in.
+    pub(crate) async fn stop(mut self) -> Result<(), String> {
+        self.outer.drain().await?;
+        self.inner.drain().await
+    }
+}
