@@ -13,7 +13,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let cli = command::Cli::parse();
-    telemetry::init(cli.log_json);
+    telemetry::init(cli.log_levels(), cli.log_json);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return command::fail(&format!("cannot start threads: {error}")),

@@ -4,12 +4,9 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-/// Levels unless `PAYSTATE_LOG` says otherwise.
-const DEFAULT: &str = "warn,paystate=info,paystate_core=info,paystate_edge=info,paystate_sandbox=info";
-
-/// Starts logging. `json` gives one object per line.
-pub(crate) fn init(json: bool) {
-    let filter = EnvFilter::try_from_env("PAYSTATE_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+/// Starts logging at `levels`, unless `PAYSTATE_LOG` says otherwise. `json` gives one object per line.
+pub(crate) fn init(levels: &str, json: bool) {
+    let filter = EnvFilter::try_from_env("PAYSTATE_LOG").unwrap_or_else(|_| EnvFilter::new(levels));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     if json {

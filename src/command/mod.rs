@@ -42,6 +42,20 @@ enum Command {
     Verify(ConfigFile),
 }
 
+impl Cli {
+    /// What is logged unless the environment says otherwise. The demo is attacked all the time and says
+    /// what came of it in its table.
+    pub(crate) fn log_levels(&self) -> &'static str {
+        match self.command {
+            Command::Demo(_) => "error",
+            Command::Dev(_) | Command::Core(_) | Command::Edge(_) | Command::Sandbox(_) => {
+                "warn,paystate=info,paystate_core=info,paystate_edge=info,paystate_sandbox=info"
+            }
+            Command::Check(_) | Command::Verify(_) => "warn",
+        }
+    }
+}
+
 /// Which configuration.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFile {

@@ -1,1 +1,310 @@
+//! The contract of [`Store`] as tests. Every database runs the same ones: [`conformance!`] makes a test of
+//! each for a way to make an empty store.
 
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::*;
+use crate::{
+    order::{
+        AccountName, Command, Currency, Fact, Money, Observation, OutTradeNo, PaymentFact, PaymentStatus, RequestId,
+        Source, State, Timestamp, TransactionId, decide,
+    },
+    seal::Sealed,
+};
+
+pub(crate) type Subject = Arc<dyn Store>;
+
+fn sealed() -> Sealed {
+    Sealed { key_id: "k1".into(), bytes: vec![1, 2, 3] }
+}
+
+fn account() -> AccountName {
+    AccountName::parse("a").unwrap()
+}
+
+pub(crate) fn notification(n: u32) -> NotificationRow {
+    NotificationRow {
+        id: format!("n{n:04}"),
+        key: NoticeKey { provider: "alipay".into(), account: account(), body_sha256: format!("hash{n}") },
+        source: Source::Callback,
+        event_type: "TRADE_SUCCESS".into(),
+        platform_notice_id: String::new(),
+        key_id: "key".into(),
+        received_at: Timestamp(i64::from(n)),
+        body_size: 3,
+        sealed: sealed(),
+    }
+}
+
+pub(crate) fn observation(n: u32, out_trade_no: &str, transaction: &str) -> ObservationRow {
+    ObservationRow {
+        key: FactKey(format!("fact{n}")),
+        notification_id: format!("n{n:04}"),
+        provider: "alipay".into(),
+        observation: Observation {
+            account: account(),
+            fact: Fact::Payment(PaymentFact {
+                out_trade_no: Some(OutTradeNo::parse(out_trade_no).unwrap()),
+                transaction_id: Some(TransactionId::parse(transaction).unwrap()),
+                status: PaymentStatus::Succeeded,
+                amount: cny(500),
+                occurred_at: Some(Timestamp(7)),
+            }),
+        },
+        recorded_at: Timestamp(9),
+        masked_payer: Some("2088****".into()),
+        sealed_payer: Some(sealed()),
+    }
+}
+
+fn cny(minor: i64) -> Money {
+    Money::new(minor, Currency::parse("CNY").unwrap()).unwrap()
+}
+
+fn id(name: &str) -> OrderId {
+    OrderId::parse(name).unwrap()
+}
+
+/// What creating an order writes.
+pub(crate) fn created(name: &str, at: i64) -> Writes {
+    let command = Command::Create {
+        order_id: id(name),
+        amount: cny(500),
+        description: "x".into(),
+        expires_at: Some(Timestamp(99)),
+    };
+    let decision = decide(None, &command, Timestamp(at)).unwrap();
+    Writes {
+        orders: vec![(decision.order().unwrap().clone(), 0)],
+        events: decision.events.into_iter().map(|event| EventRow { revision: 0, order_id: id(name), event }).collect(),
+        ..Writes::default()
+    }
+}
+
+/// What closing it writes.
+fn closed(order: &Order) -> Writes {
+    let command = Command::Close { order_id: order.id.clone(), payments_closed: true };
+    let decision = decide(Some(order), &command, Timestamp(50)).unwrap();
+    Writes {
+        orders: vec![(decision.order().unwrap().clone(), order.version)],
+        events: decision
+            .events
+            .into_iter()
+            .map(|event| EventRow { revision: 0, order_id: order.id.clone(), event })
+            .collect(),
+        ..Writes::default()
+    }
+}
+
+pub(crate) async fn commit(store: &dyn Store, writes: &Writes) -> Result<(), StoreError> {
+    let mut unit = store.begin().await?;
+    unit.write(writes).await?;
+    unit.commit().await
+}
+
+async fn claim(store: &dyn Store, n: u32) -> bool {
+    let mut unit = store.begin().await.unwrap();
+    let row = notification(n);
+    let new = unit.claim(&[&row]).await.unwrap();
+    unit.commit().await.unwrap();
+    !new.is_empty()
+}
+
+async fn only(store: &dyn Store, name: &str) -> Order {
+    store.orders(&[id(name)]).await.unwrap().remove(&id(name)).unwrap()
+}
+
+pub(crate) async fn an_order_reads_back_whole(store: Subject) {
+    let writes = created("o1", 1);
+    commit(&*store, &writes).await.unwrap();
+    assert_eq!(only(&*store, "o1").await, writes.orders[0].0);
+    assert!(store.orders(&[id("o2")]).await.unwrap().is_empty());
+    let journal = store.journal(&id("o1"), 10).await.unwrap();
+    assert_eq!(journal.len(), 1);
+    assert_eq!((journal[0].revision, &journal[0].event), (1, &writes.events[0].event));
+}
+
+pub(crate) async fn nothing_of_a_dropped_unit_happened(store: Subject) {
+    let mut unit = store.begin().await.unwrap();
+    let row = notification(1);
+    assert_eq!(unit.claim(&[&row]).await.unwrap().len(), 1);
+    unit.write(&created("o1", 1)).await.unwrap();
+    assert!(store.orders(&[id("o1")]).await.unwrap().is_empty(), "visible before commit");
+    drop(unit);
+    assert!(store.orders(&[id("o1")]).await.unwrap().is_empty());
+    assert!(claim(&*store, 1).await, "a claim of a dropped unit must not stand");
+    // The revision that it took is given out again: no gap.
+    commit(&*store, &created("o2", 2)).await.unwrap();
+    assert_eq!(store.journal(&id("o2"), 1).await.unwrap()[0].revision, 1);
+}
+
+pub(crate) async fn a_claim_is_new_once_and_for_ever(store: Subject) {
+    assert!(claim(&*store, 1).await);
+    assert!(!claim(&*store, 1).await);
+    let rows = [notification(1), notification(2)];
+    let mut unit = store.begin().await.unwrap();
+    let new = unit.claim(&rows.iter().collect::<Vec<_>>()).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(new, BTreeSet::from([rows[1].key.clone()]));
+    let stored = store.stored(&[rows[0].key.clone(), notification(3).key]).await.unwrap();
+    assert_eq!(stored, BTreeSet::from([rows[0].key.clone()]));
+}
+
+pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
+    let genuine = notification(1);
+    let refused = RejectionRow {
+        id: "r1".into(),
+        provider: genuine.key.provider.clone(),
+        account: account(),
+        reason: "SIGNATURE_INVALID".into(),
+        detail: "d".into(),
+        claimed_out_trade_no: "p1".into(),
+        received_at: Timestamp(1),
+        body_size: 3,
+        body_sha256: genuine.key.body_sha256.clone(),
+        remote_address: "127.0.0.1".into(),
+        sealed: sealed(),
+    };
+    // The same refused body may come any number of times.
+    store.record_rejections(&[refused.clone(), RejectionRow { id: "r2".into(), ..refused }]).await.unwrap();
+    assert!(store.stored(std::slice::from_ref(&genuine.key)).await.unwrap().is_empty());
+    assert!(claim(&*store, 1).await);
+    let about = NotificationFilter {
+        out_trade_nos: vec![OutTradeNo::parse("p1").unwrap()],
+        accepted: Some(false),
+        ..NotificationFilter::default()
+    };
+    let page = store.notifications(&about, None, 10).await.unwrap();
+    assert_eq!(page.rows.iter().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["r2", "r1"]);
+}
+
+pub(crate) async fn the_version_is_compared(store: Subject) {
+    commit(&*store, &created("o1", 1)).await.unwrap();
+    assert_eq!(commit(&*store, &created("o1", 2)).await, Err(StoreError::Conflict(id("o1"))));
+    let order = only(&*store, "o1").await;
+    commit(&*store, &closed(&order)).await.unwrap();
+    assert_eq!(commit(&*store, &closed(&order)).await, Err(StoreError::Conflict(id("o1"))));
+    assert_eq!(only(&*store, "o1").await.state(), State::Closed);
+    assert_eq!(store.journal(&id("o1"), 10).await.unwrap().len(), 2);
+}
+
+pub(crate) async fn a_unit_finds_orders_by_every_key(store: Subject) {
+    let number = OutTradeNo::parse("p1").unwrap();
+    let request = RequestRow { id: RequestId::parse("q1").unwrap(), fingerprint: "f".into(), order_id: id("o1") };
+    let seen = observation(1, "p1", "t1");
+    let money = MoneyRow {
+        key: MoneyKey {
+            provider: "alipay".into(),
+            account: account(),
+            transaction_id: TransactionId::parse("t1").unwrap(),
+        },
+        kind: MoneyKind::Payment,
+        order_id: id("o1"),
+        amount: cny(500),
+        fact: seen.key.clone(),
+    };
+    claim(&*store, 1).await;
+    let writes = Writes {
+        observations: vec![seen.clone()],
+        requests: vec![request.clone()],
+        payments: vec![(number.clone(), id("o1"))],
+        money: vec![money.clone()],
+        ..created("o1", 1)
+    };
+    commit(&*store, &writes).await.unwrap();
+    let find = async |keys: Keys| store.begin().await.unwrap().load(&keys).await.unwrap();
+
+    let by_payment = find(Keys { payments: [number.clone()].into(), ..Keys::default() }).await;
+    assert_eq!((by_payment.payments.get(&number), by_payment.orders.len()), (Some(&id("o1")), 1));
+    let by_money = find(Keys { money: [money.key.clone()].into(), ..Keys::default() }).await;
+    assert_eq!((by_money.money.get(&money.key), by_money.orders.len()), (Some(&id("o1")), 1));
+    let elsewhere = MoneyKey { account: AccountName::parse("b").unwrap(), ..money.key.clone() };
+    assert!(find(Keys { money: [elsewhere].into(), ..Keys::default() }).await.orders.is_empty());
+    let by_request = find(Keys { requests: [request.id.clone()].into(), ..Keys::default() }).await;
+    assert_eq!((by_request.requests.get(&request.id), by_request.orders.len()), (Some(&request), 1));
+    let facts = find(Keys { facts: [seen.key.clone(), FactKey("other".into())].into(), ..Keys::default() }).await;
+    assert_eq!(facts.facts, [seen.key].into());
+    assert_eq!(store.order_of(&number).await.unwrap(), Some(id("o1")));
+    // The same money is not booked a second time, on whatever order.
+    let again = Writes { money: vec![MoneyRow { order_id: id("o2"), ..money }], ..created("o2", 2) };
+    assert!(matches!(commit(&*store, &again).await, Err(StoreError::Refused(_))));
+    assert!(store.orders(&[id("o2")]).await.unwrap().is_empty(), "a refused unit leaves nothing");
+}
+
+pub(crate) async fn parked_facts_wait_under_both_numbers(store: Subject) {
+    let seen = observation(1, "p1", "t1");
+    claim(&*store, 1).await;
+    let parked = vec![seen.key.clone()];
+    let writes = Writes { observations: vec![seen.clone()], parked: parked.clone(), ..Writes::default() };
+    commit(&*store, &writes).await.unwrap();
+    let by_number = Keys { payments: [OutTradeNo::parse("p1").unwrap()].into(), ..Keys::default() };
+    let key = MoneyKey {
+        provider: "alipay".into(),
+        account: account(),
+        transaction_id: TransactionId::parse("t1").unwrap(),
+    };
+    let by_money = Keys { money: [key].into(), ..Keys::default() };
+    for keys in [&by_number, &by_money] {
+        let found = store.begin().await.unwrap().load(keys).await.unwrap().parked;
+        assert_eq!(found.len(), 1);
+        assert_eq!((&found[0].key, &found[0].observation), (&seen.key, &seen.observation));
+    }
+    commit(&*store, &Writes { unparked: parked, ..Writes::default() }).await.unwrap();
+    assert!(store.begin().await.unwrap().load(&by_number).await.unwrap().parked.is_empty());
+}
+
+pub(crate) async fn pages_show_every_row_once(store: Subject) {
+    for n in 0..7 {
+        // Several orders share a time.
+        commit(&*store, &created(&format!("o{n}"), i64::from(n / 3))).await.unwrap();
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list_orders(&OrderFilter::default(), after.as_ref(), 2).await.unwrap();
+        assert!(page.rows.len() <= 2);
+        seen.extend(page.rows.iter().map(|o| (std::cmp::Reverse(o.created_at), std::cmp::Reverse(o.id.clone()))));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 7);
+    assert!(seen.is_sorted(), "newest first");
+    let none = OrderFilter { states: vec![State::Paid] };
+    assert!(store.list_orders(&none, None, 10).await.unwrap().rows.is_empty());
+}
+
+pub(crate) async fn an_empty_store_is_sound(store: Subject) {
+    store.ping().await.unwrap();
+    for result in store.audit().await.unwrap() {
+        assert!(result.violations.is_empty(), "{result:?}");
+    }
+}
+
+/// A test of each rule for one database. `$make` is an async expression that gives an empty store and
+/// something that keeps it alive.
+macro_rules! conformance {
+    ($make:expr) => {
+        $crate::store::conformance::conformance!($make;
+            an_order_reads_back_whole
+            nothing_of_a_dropped_unit_happened
+            a_claim_is_new_once_and_for_ever
+            a_refused_body_does_not_stand_in_the_way
+            the_version_is_compared
+            a_unit_finds_orders_by_every_key
+            parked_facts_wait_under_both_numbers
+            pages_show_every_row_once
+            an_empty_store_is_sound
+        );
+    };
+    ($make:expr; $($rule:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $rule() {
+                let (store, _alive) = $make.await;
+                $crate::store::conformance::$rule(std::sync::Arc::new(store)).await;
+            }
+        )*
+    };
+}
+pub(crate) use conformance;

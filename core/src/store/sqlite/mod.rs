@@ -168,3 +168,6 @@ impl Store for SqliteStore {
         sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
     }
 }
+
+#[cfg(test)]
+mod tests;

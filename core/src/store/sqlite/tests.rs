@@ -1,0 +1,79 @@
+//! SQLite keeps the contract, and its audit finds what is broken.
+
+use sqlx::Executor as _;
+
+use super::SqliteStore;
+use crate::store::{
+    Store as _,
+    conformance::{commit, conformance, created, notification, observation},
+};
+
+async fn empty() -> (SqliteStore, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (SqliteStore::open(&dir.path().join("t.db")).await.unwrap(), dir)
+}
+
+conformance!(empty());
+
+#[tokio::test]
+async fn what_was_once_true_stays_written() {
+    let (store, _dir) = empty().await;
+    commit(&store, &created("o1", 1)).await.unwrap();
+    for sql in ["UPDATE order_event SET at = 0", "DELETE FROM order_event"] {
+        let refused = store.writer.execute(sql).await.unwrap_err();
+        assert!(refused.to_string().contains("I24"), "{sql}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_reopened_store_has_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.db");
+    let store = SqliteStore::open(&file).await.unwrap();
+    commit(&store, &created("o1", 1)).await.unwrap();
+    store.close().await;
+    let store = SqliteStore::open(&file).await.unwrap();
+    assert_eq!(store.journal(&crate::order::OrderId::parse("o1").unwrap(), 9).await.unwrap().len(), 1);
+}
+
+/// A checker that never failed proves nothing: each invariant is broken once, by hand.
+#[tokio::test]
+async fn the_audit_finds_each_planted_violation() {
+    let planted = [
+        ("I3", "DROP TABLE payment_txn; CREATE TABLE payment_txn AS SELECT 'p' AS provider, 'a' AS account, \
+                'PAYMENT' AS kind, 't' AS transaction_id, 'o1' AS order_id, 1 AS amount_minor, 'CNY' AS currency, \
+                'fact1' AS fact_key UNION ALL SELECT 'p', 'a', 'PAYMENT', 't', 'o1', 1, 'CNY', 'fact1'"),
+        ("I4", "UPDATE order_event SET from_state = 'PAID'"),
+        ("I5", "UPDATE order_event SET seq = 2"),
+        ("I6", "UPDATE orders SET doc = replace(doc, '\"description\":\"x\"', '\"description\":\"y\"')"),
+        ("I6", "UPDATE orders SET amount_minor = 501"),
+        ("I7", "UPDATE orders SET state = 'PAID', paid_minor = amount_minor"),
+        ("I8", "UPDATE orders SET refunded_minor = 1"),
+        ("I17", "UPDATE log SET head = head + 1"),
+        ("I17", "UPDATE order_event SET revision = 5"),
+        ("I24", "DROP TRIGGER order_event_stays"),
+        ("I30", "INSERT INTO payment_txn VALUES ('p', 'a', 'PAYMENT', 't', 'o1', 1, 'CNY', 'nowhere')"),
+    ];
+    for (name, sql) in planted {
+        let (store, _dir) = empty().await;
+        let mut unit = store.begin().await.unwrap();
+        let row = notification(1);
+        unit.claim(&[&row]).await.unwrap();
+        let mut writes = created("o1", 1);
+        writes.observations.push(observation(1, "p1", "t1"));
+        unit.write(&writes).await.unwrap();
+        unit.commit().await.unwrap();
+        assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()), "{name}: sound before");
+
+        let mut writer = store.writer.acquire().await.unwrap();
+        writer.execute("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON").await.unwrap();
+        if name != "I24" {
+            writer.execute("DROP TRIGGER order_event_keeps").await.unwrap();
+        }
+        writer.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+        drop(writer);
+        let broken = store.audit().await.unwrap();
+        let found = broken.iter().find(|r| r.name == name).unwrap();
+        assert!(!found.violations.is_empty(), "{name} is broken by {sql:?} and nobody noticed");
+    }
+}
