@@ -1,8 +1,11 @@
 //! One batch: guard, then begin, claim, load, decide, write, commit, then reply.
 
+mod booking;
 mod plan;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
 
 use super::work::{DoorError, MessageOutcome, Reply, Work};
 use crate::{
@@ -16,6 +19,9 @@ use plan::Plan;
 /// Tries at a batch that lost a race for an order. Losing five times in a row means that something else
 /// writes the same orders all the time.
 const TRIES: usize = 5;
+
+/// How long a batch waits for the guard before it goes on without.
+const GUARD_PATIENCE: Duration = Duration::from_millis(50);
 
 pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
@@ -46,7 +52,7 @@ impl Committer {
 
     /// Keys that the guard calls done and the store confirms.
     async fn confirmed(&self, keys: &[NoticeKey]) -> BTreeSet<NoticeKey> {
-        let claims = self.guard.claim(keys).await;
+        let Ok(claims) = timeout(GUARD_PATIENCE, self.guard.claim(keys)).await else { return BTreeSet::new() };
         let hinted: Vec<_> =
             keys.iter().zip(claims).filter(|(_, c)| *c == Claim::Done).map(|(k, _)| k.clone()).collect();
         if hinted.is_empty() {
@@ -56,19 +62,25 @@ impl Committer {
         self.store.stored(&hinted).await.unwrap_or_default()
     }
 
+    async fn settle(&self, done: &[NoticeKey], released: &[NoticeKey]) {
+        // What the guard does not hear in time it learns from the next duplicate.
+        let _ = timeout(GUARD_PATIENCE, self.guard.settle(done, released)).await;
+    }
+
     async fn commit_new(&self, works: Vec<Work>) {
         let keys: Vec<NoticeKey> = works.iter().filter_map(notice_key).cloned().collect();
         metrics::histogram!("paystate_commit_batch_size")
             .record(f64::from(u32::try_from(works.len()).unwrap_or(u32::MAX)));
         match self.attempt(&works).await {
             Ok((outcomes, changed)) => {
-                self.guard.settle(&keys, &[]).await;
-                for order_id in changed {
-                    self.feed.wake(order_id);
-                }
+                // Callers first: the guard may be slow, and what is committed is true without it.
                 for (work, outcome) in works.into_iter().zip(outcomes) {
                     answer(work, Ok(outcome));
                 }
+                for order_id in changed {
+                    self.feed.wake(order_id);
+                }
+                self.settle(&keys, &[]).await;
             }
             // One input that cannot be decided or written must not take the others with it.
             Err(StoreError::Refused(_) | StoreError::Damaged(_)) if works.len() > 1 => {
@@ -78,10 +90,10 @@ impl Committer {
             }
             Err(error) => {
                 tracing::error!(%error, works = works.len(), "batch not committed");
-                self.guard.settle(&[], &keys).await;
                 for work in works {
                     answer(work, Err(fault(&error)));
                 }
+                self.settle(&[], &keys).await;
             }
         }
     }
@@ -91,8 +103,8 @@ impl Committer {
         loop {
             tries += 1;
             match self.transaction(works).await {
-                Err(StoreError::Conflict(order)) if tries < TRIES => {
-                    tracing::debug!(%order, tries, "lost a race, deciding again");
+                Err(StoreError::Conflict(why)) if tries < TRIES => {
+                    tracing::debug!(why, tries, "lost a race, deciding again");
                 }
                 other => return other,
             }
@@ -104,7 +116,12 @@ impl Committer {
         let mut plan = Plan::of(works);
         let fresh = unit.claim(&plan.notifications()).await?;
         plan.keep_fresh(fresh);
-        plan.decide(unit.load(&plan.keys()).await?)?;
+        let mut keys = plan.keys();
+        let mut loaded = unit.load(&keys).await?;
+        while Plan::widen(&mut keys, &loaded.parked) {
+            loaded = unit.load(&keys).await?;
+        }
+        plan.decide(loaded)?;
         unit.write(&plan.writes).await?;
         unit.commit().await?;
         let changed = plan.writes.orders.iter().map(|(order, _)| order.id.clone()).collect();

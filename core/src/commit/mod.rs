@@ -105,3 +105,6 @@ fn fingerprint(command: &Command) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, format!("{command:?}").as_bytes());
     hex::encode(digest)
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,4 +113,28 @@ impl Case {
     pub fn id_for(kind: CaseKind, account: &AccountName, about: &str) -> String {
         format!("{}:{account}:{about}", kind.as_str().to_ascii_lowercase().replace('_', "-"))
     }
+
+    /// Whether an id is that of a case about refunds, which later news may settle.
+    pub(super) fn is_about_refunds(id: &str) -> bool {
+        id.splitn(3, ':').nth(2).is_some_and(|about| about.starts_with(super::refunds::REFUND))
+    }
+
+    /// The case of an id, as far as the id tells. Enough to store a new state of a case that exists.
+    pub(super) fn of_id(id: &str, order_id: &OrderId, state: CaseState, at: Timestamp) -> Option<Self> {
+        let mut parts = id.splitn(3, ':');
+        let kind = CaseKind::parse(&parts.next()?.to_ascii_uppercase().replace('-', "_"))?;
+        Some(Self {
+            id: id.to_owned(),
+            kind,
+            state,
+            order_id: Some(order_id.clone()),
+            account: AccountName::parse(parts.next()?).ok()?,
+            out_trade_no: None,
+            transaction_id: None,
+            expected: None,
+            observed: None,
+            summary: "settled by later news".to_owned(),
+            opened_at: at,
+        })
+    }
 }

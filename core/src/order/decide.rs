@@ -2,9 +2,12 @@
 
 use super::{
     AccountName, Case, CaseKind, CaseState, Ending, EventKind, Fact, Fit, Money, Observation, Order, OrderId,
-    OutTradeNo, Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus, RequestId, Resolution, State,
-    Timestamp, Transaction, moves,
+    OutTradeNo, Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RequestId, Resolution, State, Timestamp,
+    Transaction, moves,
 };
+
+/// Attempts to pay one order at most; each is in every snapshot of the order.
+pub const MAX_PAYMENTS: usize = 32;
 
 /// What a service wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +76,12 @@ pub enum Refusal {
     /// The number belongs to a payment already.
     #[error("out_trade_no {0} belongs to another payment already; every attempt needs a number of its own")]
     NumberTaken(OutTradeNo),
+    /// It would be closed before it can be paid.
+    #[error("expire_time must lie in the future")]
+    ExpiresInPast,
+    /// It has been tried too often.
+    #[error("order {0} has {MAX_PAYMENTS} payments already; create a new order")]
+    TooManyPayments(OrderId),
     /// The table has no such move: a fault of this program, and nothing was changed.
     #[error("internal: no move from {from:?} on {on:?} to {to:?}")]
     IllegalMove {
@@ -127,6 +136,9 @@ pub fn decide(order: Option<&Order>, command: &Command, at: Timestamp) -> Result
             if order.is_some() {
                 return Err(Refusal::OrderExists(order_id.clone()));
             }
+            if expires_at.is_some_and(|expires| expires <= at) {
+                return Err(Refusal::ExpiresInPast);
+            }
             let order = Order {
                 id: order_id.clone(),
                 amount: *amount,
@@ -152,6 +164,9 @@ pub fn decide(order: Option<&Order>, command: &Command, at: Timestamp) -> Result
             let mut journal = Journal::of(order, at);
             if !matches!(order.state(), State::Created | State::Pending) || order.ending != Ending::Open {
                 return Err(Refusal::NotPayable(order_id.clone(), order.state()));
+            }
+            if order.payments.len() >= MAX_PAYMENTS {
+                return Err(Refusal::TooManyPayments(order_id.clone()));
             }
             journal.order.payments.push(Payment {
                 out_trade_no: out_trade_no.clone(),
@@ -267,7 +282,10 @@ impl Journal {
                 }
                 payment.status = status;
                 self.record(EventKind::PaymentUpdated, Vec::new())?;
-                let ends = matches!(self.order.ending, Ending::Requested(_)) && self.order.all_payments_closed();
+                // Money that is held must be settled first, whatever becomes of the attempts.
+                let ends = matches!(self.order.ending, Ending::Requested(_))
+                    && self.order.all_payments_closed()
+                    && self.order.transactions().next().is_none();
                 if ends { self.close() } else { Ok(()) }
             }
         }
@@ -309,7 +327,7 @@ impl Journal {
             Fit::WrongAmount => Some(CaseKind::AmountMismatch),
             Fit::AfterClose => Some(CaseKind::LatePayment),
         };
-        let cases: Vec<_> = kind.map(|kind| self.case(kind, &new, index)).into_iter().collect();
+        let mut cases: Vec<_> = kind.map(|kind| self.case(kind, &new, index)).into_iter().collect();
         let payment = &mut self.order.payments[index];
         // Money through another account says nothing about the attempt on this one.
         if new.fit != Fit::WrongAccount {
@@ -317,6 +335,8 @@ impl Journal {
         }
         payment.transactions.push(new);
         let event = if cases.is_empty() { EventKind::PaymentSucceeded } else { EventKind::PaymentHeld };
+        // Refunds that were heard of first may turn out to be more than this brought.
+        cases.extend(self.refund_cases());
         self.record(event, cases)
     }
 
@@ -331,63 +351,27 @@ impl Journal {
     }
 
     fn refund(&mut self, account: &AccountName, fact: &RefundFact) -> Result<(), Refusal> {
-        let new = Refund {
-            account: account.clone(),
-            out_trade_no: fact.out_trade_no.clone(),
-            transaction_id: fact.transaction_id.clone(),
-            out_refund_no: fact.out_refund_no.clone(),
-            refund_id: fact.refund_id.clone(),
-            status: fact.status,
-            amount: fact.amount,
-            cumulative: fact.cumulative,
-            updated_at: self.at,
-        };
         let before = self.order.refunds.clone();
-        let status = match self.order.refunds.iter_mut().find(|r| same_refund(r, &new)) {
-            None => {
-                self.order.refunds.push(new.clone());
-                new.status
-            }
-            Some(known) => {
-                strengthen(known, &new);
-                known.status
-            }
-        };
+        self.order.merge_refund(Refund::reported(account, fact, self.at));
         if self.order.refunds == before {
             return Ok(());
         }
-        let cases = self.refund_case(&new, status).into_iter().collect();
+        let cases = self.refund_cases();
         self.record(EventKind::RefundUpdated, cases)
     }
 
-    /// A refund that did not reach the payer keeps a case open; one that did settles it.
-    fn refund_case(&mut self, refund: &Refund, status: RefundStatus) -> Option<Case> {
-        let number = refund.refund_id.as_ref().or(refund.out_refund_no.as_ref())?;
-        let id = Case::id_for(CaseKind::RefundStuck, &refund.account, number.as_str());
-        let open = self.order.open_cases.contains(&id);
-        let state = match status {
-            RefundStatus::Abnormal | RefundStatus::Failed if !open => CaseState::Open,
-            RefundStatus::Succeeded if open => {
-                self.order.open_cases.retain(|c| *c != id);
-                CaseState::Resolved { resolution: Resolution::Overtaken, at: self.at }
-            }
-            RefundStatus::Pending | RefundStatus::Abnormal | RefundStatus::Succeeded | RefundStatus::Failed => {
-                return None;
-            }
-        };
-        Some(Case {
-            id,
-            kind: CaseKind::RefundStuck,
-            state,
-            order_id: Some(self.order.id.clone()),
-            account: refund.account.clone(),
-            out_trade_no: refund.out_trade_no.clone(),
-            transaction_id: refund.transaction_id.clone(),
-            expected: Some(refund.amount),
-            observed: None,
-            summary: format!("refund {number} of {} did not reach the payer; look at the platform", refund.amount),
-            opened_at: self.at,
-        })
+    /// Cases that follow from the refunds as they are known now: opened while the trouble lasts, settled
+    /// when later news ends it. So they do not depend on the order in which the news came.
+    fn refund_cases(&mut self) -> Vec<Case> {
+        let trouble = self.order.refund_trouble(self.at);
+        let is_open = |id: &String| trouble.iter().any(|case| case.id == *id);
+        let (open, over): (Vec<_>, Vec<_>) =
+            self.order.open_cases.drain(..).partition(|id| !Case::is_about_refunds(id) || is_open(id));
+        self.order.open_cases = open;
+        let state = CaseState::Resolved { resolution: Resolution::Overtaken, at: self.at };
+        let settled: Vec<_> = over.iter().filter_map(|id| Case::of_id(id, &self.order.id, state, self.at)).collect();
+        let new = trouble.into_iter().filter(|case| !self.order.open_cases.contains(&case.id));
+        settled.into_iter().chain(new).collect()
     }
 
     fn case(&self, kind: CaseKind, money: &Transaction, index: usize) -> Case {
@@ -406,36 +390,6 @@ impl Journal {
             opened_at: self.at,
         }
     }
-}
-
-/// Whether two reports are about one refund. Cumulative reports on one transaction are one running total.
-fn same_refund(a: &Refund, b: &Refund) -> bool {
-    if a.account != b.account || a.cumulative != b.cumulative {
-        return false;
-    }
-    if a.cumulative {
-        return (&a.transaction_id, &a.out_trade_no) == (&b.transaction_id, &b.out_trade_no);
-    }
-    let equal = |x: &Option<_>, y: &Option<_>| x.is_some() && x == y;
-    equal(&a.refund_id, &b.refund_id) || equal(&a.out_refund_no, &b.out_refund_no)
-}
-
-/// Keeps the stronger of two reports about one refund, field by field, so that the result does not
-/// depend on which came first.
-fn strengthen(known: &mut Refund, new: &Refund) {
-    let stronger = (new.status, new.amount) > (known.status, known.amount);
-    if stronger {
-        known.updated_at = new.updated_at;
-        if known.cumulative && new.out_refund_no.is_some() {
-            known.out_refund_no.clone_from(&new.out_refund_no);
-        }
-    }
-    known.status = known.status.max(new.status);
-    known.amount = known.amount.max(new.amount);
-    known.out_refund_no = known.out_refund_no.take().or_else(|| new.out_refund_no.clone());
-    known.refund_id = known.refund_id.take().or_else(|| new.refund_id.clone());
-    known.out_trade_no = known.out_trade_no.take().or_else(|| new.out_trade_no.clone());
-    known.transaction_id = known.transaction_id.take().or_else(|| new.transaction_id.clone());
 }
 
 fn summary(kind: CaseKind, order: &Order, payment: &Payment, money: &Transaction) -> String {

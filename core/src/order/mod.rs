@@ -15,12 +15,13 @@ mod id;
 mod money;
 pub mod moves;
 mod news;
+mod refunds;
 #[cfg(test)]
 mod tests;
 
 pub use aggregate::{Ending, Fit, Order, Payment, Refund, Transaction};
 pub use case::{Case, CaseKind, CaseState, Resolution};
-pub use decide::{Command, Decision, Event, Refusal, decide, observe};
+pub use decide::{Command, Decision, Event, MAX_PAYMENTS, Refusal, decide, observe};
 pub use id::{AccountName, BadId, OrderId, OutTradeNo, RequestId, TransactionId};
 pub use money::{Currency, Money, MoneyError};
 pub use moves::{EventKind, State};

@@ -77,6 +77,8 @@ fn refused(refusal: &Refusal) -> Status {
         Refusal::NotPayable(..) => (Code::FailedPrecondition, "ORDER_NOT_PAYABLE"),
         Refusal::AlreadyPaid(..) => (Code::FailedPrecondition, "ORDER_ALREADY_PAID"),
         Refusal::NumberTaken(_) => (Code::AlreadyExists, "OUT_TRADE_NO_TAKEN"),
+        Refusal::ExpiresInPast => (Code::InvalidArgument, "EXPIRE_TIME_IN_PAST"),
+        Refusal::TooManyPayments(_) => (Code::FailedPrecondition, "TOO_MANY_PAYMENTS"),
         Refusal::IllegalMove { .. } => (Code::Internal, "INTERNAL"),
     };
     status(code, reason, &refusal.to_string())

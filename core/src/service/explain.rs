@@ -35,7 +35,9 @@ pub(super) async fn order(store: &dyn Store, id: &OrderId) -> Result<v1::Explain
     lines.extend(cases.iter().map(|c| (c.case.opened_at, 2, case_line(c))));
     // A case and the event that opened it have one time: cause first.
     lines.sort_by_key(|(at, rank, _)| (*at, *rank));
-    let entries = lines.into_iter().map(|(_, _, line)| line).take(usize::try_from(MAX_LINES).unwrap_or(0)).collect();
+    // The newest, when there are too many.
+    let extra = lines.len().saturating_sub(usize::try_from(MAX_LINES).unwrap_or(0));
+    let entries = lines.into_iter().skip(extra).map(|(_, _, line)| line).collect();
     Ok(v1::ExplainOrderResponse { next_step: next_step(&order, &cases), order: Some(convert::order(&order)), entries })
 }
 

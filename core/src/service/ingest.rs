@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Core, convert, error, now};
 use crate::{
     commit::{Fact, Message, MessageOutcome},
-    order::AccountName,
+    order::{AccountName, Source},
     seal::{self, Sealed},
     store::{NoticeKey, NotificationRow, RejectionRow},
 };
@@ -64,20 +64,28 @@ impl Core {
 
     fn message(&self, message: v1::VerifiedMessage) -> Result<Message, String> {
         let account = self.account(&message.provider, &message.account)?;
-        let facts = message.observations.iter().map(|o| self.fact(&account, o)).collect::<Result<Vec<_>, _>>()?;
+        let id = Uuid::now_v7().to_string();
+        let places = (0..).map(|i| format!("payer/{id}/{i}"));
+        let facts = message.observations.iter().zip(places).map(|(o, place)| self.fact(&account, o, &place));
+        let facts = facts.collect::<Result<Vec<_>, _>>()?;
+        if convert::read_source(message.source)? != Source::Callback {
+            return Err("this version records callbacks only".into());
+        }
+        if message.body.is_empty() {
+            return Err("the body is empty; two empty messages could not be told apart".into());
+        }
         let received = message.receive_time.as_ref().map(convert::read_time);
         let received_at = received.ok_or("receive_time is missing")?.map_err(|e| format!("receive_time {e}"))?;
-        let id = Uuid::now_v7().to_string();
         let body_sha256 = sha256(&message.body);
         let body_size = size(&message.body);
         let sealed = self.seal(&format!("notification/{id}"), &sealed_form(message.headers, message.body))?;
         let row = NotificationRow {
             id,
             key: NoticeKey { provider: message.provider, account, body_sha256 },
-            source: convert::read_source(message.source)?,
-            event_type: message.event_type,
-            platform_notice_id: message.platform_notice_id,
-            key_id: message.key_id,
+            source: Source::Callback,
+            event_type: clip(&message.event_type),
+            platform_notice_id: clip(&message.platform_notice_id),
+            key_id: clip(&message.key_id),
             received_at,
             body_size,
             sealed,
@@ -85,13 +93,13 @@ impl Core {
         Ok(Message { row, facts, at: now() })
     }
 
-    fn fact(&self, account: &AccountName, observation: &v1::Observation) -> Result<Fact, String> {
+    fn fact(&self, account: &AccountName, observation: &v1::Observation, place: &str) -> Result<Fact, String> {
         let payer = match &observation.fact {
             Some(v1::observation::Fact::Payment(p)) if !p.payer_id.is_empty() => Some(p.payer_id.as_str()),
             Some(v1::observation::Fact::Payment(_) | v1::observation::Fact::Refund(_)) | None => None,
         };
         let observation = convert::read_observation(account, observation).map_err(|s| s.message().to_owned())?;
-        let sealed_payer = payer.map(|p| self.seal("payer", p.as_bytes())).transpose()?;
+        let sealed_payer = payer.map(|p| self.seal(place, p.as_bytes())).transpose()?;
         Ok(Fact { observation, masked_payer: payer.map(seal::mask), sealed_payer })
     }
 
@@ -125,7 +133,7 @@ impl Core {
         let received_at = r.receive_time.as_ref().and_then(|t| convert::read_time(t).ok()).unwrap_or_else(now);
         let id = Uuid::now_v7().to_string();
         let body_sha256 = sha256(&r.body);
-        let sealed = self.seal(&format!("notification/{id}"), &sealed_form(r.headers, r.body))?;
+        let sealed = self.seal(&format!("rejection/{id}"), &sealed_form(r.headers, r.body))?;
         Ok(RejectionRow {
             id,
             provider: clip(&r.provider),

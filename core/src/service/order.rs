@@ -50,9 +50,6 @@ fn create(request: v1::CreateOrderRequest) -> Result<(Command, Option<RequestId>
         v.add("amount.amount_minor", "must be more than zero");
     }
     let expires_at = request.expire_time.as_ref().and_then(|t| v.take("expire_time", convert::read_time(t)));
-    if expires_at.is_some_and(|at| at <= now()) {
-        v.add("expire_time", "must lie in the future");
-    }
     let (order_id, amount, key) = v.finish(id.zip(amount).zip(key).map(|((i, a), k)| (i, a, k)))?;
     Ok((Command::Create { order_id, amount, description: request.description, expires_at }, key))
 }

@@ -180,10 +180,10 @@ pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
 
 pub(crate) async fn the_version_is_compared(store: Subject) {
     commit(&*store, &created("o1", 1)).await.unwrap();
-    assert_eq!(commit(&*store, &created("o1", 2)).await, Err(StoreError::Conflict(id("o1"))));
+    assert!(matches!(commit(&*store, &created("o1", 2)).await, Err(StoreError::Conflict(_))));
     let order = only(&*store, "o1").await;
     commit(&*store, &closed(&order)).await.unwrap();
-    assert_eq!(commit(&*store, &closed(&order)).await, Err(StoreError::Conflict(id("o1"))));
+    assert!(matches!(commit(&*store, &closed(&order)).await, Err(StoreError::Conflict(_))));
     assert_eq!(only(&*store, "o1").await.state(), State::Closed);
     assert_eq!(store.journal(&id("o1"), 10).await.unwrap().len(), 2);
 }
@@ -193,12 +193,7 @@ pub(crate) async fn a_unit_finds_orders_by_every_key(store: Subject) {
     let request = RequestRow { id: RequestId::parse("q1").unwrap(), fingerprint: "f".into(), order_id: id("o1") };
     let seen = observation(1, "p1", "t1");
     let money = MoneyRow {
-        key: MoneyKey {
-            provider: "alipay".into(),
-            account: account(),
-            transaction_id: TransactionId::parse("t1").unwrap(),
-        },
-        kind: MoneyKind::Payment,
+        key: MoneyKey { provider: "alipay".into(), account: account(), kind: MoneyKind::Payment, number: "t1".into() },
         order_id: id("o1"),
         amount: cny(500),
         fact: seen.key.clone(),
@@ -238,11 +233,7 @@ pub(crate) async fn parked_facts_wait_under_both_numbers(store: Subject) {
     let writes = Writes { observations: vec![seen.clone()], parked: parked.clone(), ..Writes::default() };
     commit(&*store, &writes).await.unwrap();
     let by_number = Keys { payments: [OutTradeNo::parse("p1").unwrap()].into(), ..Keys::default() };
-    let key = MoneyKey {
-        provider: "alipay".into(),
-        account: account(),
-        transaction_id: TransactionId::parse("t1").unwrap(),
-    };
+    let key = MoneyKey { provider: "alipay".into(), account: account(), kind: MoneyKind::Payment, number: "t1".into() };
     let by_money = Keys { money: [key].into(), ..Keys::default() };
     for keys in [&by_number, &by_money] {
         let found = store.begin().await.unwrap().load(keys).await.unwrap().parked;

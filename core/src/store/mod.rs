@@ -6,8 +6,9 @@
 //! - Unique keys decide what is new, and never expire: a notification by (provider, account, hash of its
 //!   bytes), an observation by its fact key, money by (provider, account, kind, platform number).
 //! - A unit that has claimed or loaded a key sees what every committed unit before it wrote under that
-//!   key, and no other unit writes under it until this one ends. Where the database does not give that by
-//!   itself, the implementation locks in key order.
+//!   key, and no other unit writes under it until this one ends. That holds for keys that are *absent* too: a
+//!   callback that finds no payment and a StartPayment that finds no callback must not pass each other.
+//!   Where the database does not give that by itself, the implementation locks keys, in key order.
 //! - `orders.version` is compared when an order is written; a unit that lost the race fails with
 //!   [`StoreError::Conflict`] and is decided again.
 //! - Revisions are given out last, in commit order, without gaps.
@@ -31,9 +32,9 @@ pub use rows::{
 /// Why the store did not do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else wrote the order first: decide again.
-    #[error("order {0} was changed by somebody else")]
-    Conflict(OrderId),
+    /// Somebody else was first (an order's version, a deadlock, a serialisation failure): decide again.
+    #[error("somebody else was first: {0}")]
+    Conflict(String),
     /// The database refused the data: a fault of this program, or two orders claim the same money.
     #[error("the database refused the data: {0}")]
     Refused(String),

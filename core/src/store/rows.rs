@@ -43,17 +43,25 @@ impl MoneyKind {
             Self::Refund => "REFUND",
         }
     }
+
+    /// Reads [`MoneyKind::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Payment, Self::Refund].into_iter().find(|k| k.as_str() == text)
+    }
 }
 
-/// The platform's number of a payment on an account.
+/// Identity of money: the platform's number of a payment or refund on an account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MoneyKey {
     /// Platform.
     pub provider: String,
     /// Account.
     pub account: AccountName,
-    /// Number.
-    pub transaction_id: TransactionId,
+    /// Came or went.
+    pub kind: MoneyKind,
+    /// Number; for a running total of refunds, made from transaction and total.
+    pub number: String,
 }
 
 /// A verified message, sealed.
@@ -114,13 +122,11 @@ pub struct ParkedRow {
 /// Money that was booked on an order.
 #[derive(Debug, Clone)]
 pub struct MoneyRow {
-    /// Platform, account and number (of the refund, for refunds).
+    /// Identity.
     pub key: MoneyKey,
-    /// Came or went.
-    pub kind: MoneyKind,
     /// On which order.
     pub order_id: OrderId,
-    /// How much.
+    /// How much; of a running total, what it adds to the one before.
     pub amount: Money,
     /// By which observation.
     pub fact: FactKey,
@@ -266,6 +272,8 @@ pub struct Loaded {
 pub struct Writes {
     /// New facts.
     pub observations: Vec<ObservationRow>,
+    /// Which notification says which fact, known ones included.
+    pub sayings: Vec<(String, FactKey)>,
     /// Those of them that wait for their order.
     pub parked: Vec<FactKey>,
     /// Facts that need not wait any more.

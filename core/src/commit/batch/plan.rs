@@ -11,16 +11,13 @@ use super::{
         fingerprint,
         work::{CommandRequest, Message, MessageOutcome, Work},
     },
-    Outcome,
+    Outcome, booking,
 };
 use crate::{
-    order::{
-        self, Case, CaseKind, CaseState, Command, Decision, Fact, Observation, Order, OrderId, PaymentStatus,
-        RefundStatus, Refusal, Resolution, Timestamp, TransactionId,
-    },
+    order::{self, Case, CaseState, Command, Decision, OrderId, Refusal, Resolution, Timestamp},
     store::{
-        CaseRow, EventRow, Keys, Loaded, MoneyKey, MoneyKind, MoneyRow, NoticeKey, NotificationRow, ObservationRow,
-        ParkedRow, RequestRow, StoreError, Writes,
+        CaseRow, EventRow, Keys, Loaded, MoneyRow, NoticeKey, NotificationRow, ObservationRow, ParkedRow, RequestRow,
+        StoreError, Writes,
     },
 };
 
@@ -35,6 +32,16 @@ pub(super) struct Plan<'a> {
     changed: BTreeSet<OrderId>,
     outcomes: Vec<Outcome>,
     pub(super) writes: Writes,
+}
+
+/// Whose money a fact is about.
+enum Binding {
+    /// This order's.
+    Order(OrderId),
+    /// Nobody's that we know.
+    Unknown,
+    /// It names one order, but its money is booked on this other one.
+    BookedOn(OrderId),
 }
 
 impl<'a> Plan<'a> {
@@ -83,10 +90,10 @@ impl<'a> Plan<'a> {
                 continue;
             }
             for fact in &message.facts {
-                let said = &fact.observation.fact;
-                keys.payments.extend(said.out_trade_no().cloned());
-                keys.money.extend(money_key(&message.row.key.provider, &fact.observation));
-                keys.facts.insert(fact.key(&message.row.key.provider));
+                let provider = &message.row.key.provider;
+                keys.payments.extend(fact.observation.fact.out_trade_no().cloned());
+                keys.money.extend(booking::keys(provider, &fact.observation));
+                keys.facts.insert(fact.key(provider));
             }
         }
         for work in self.works {
@@ -99,6 +106,17 @@ impl<'a> Plan<'a> {
             }
         }
         keys
+    }
+
+    /// Adds what the facts that wait lead to; false when nothing is new. A unit loads until nothing is, so
+    /// that a fact is never applied without what else is known about its money.
+    pub(super) fn widen(keys: &mut Keys, parked: &[ParkedRow]) -> bool {
+        let before = (keys.payments.len(), keys.money.len());
+        for fact in parked {
+            keys.payments.extend(fact.observation.fact.out_trade_no().cloned());
+            keys.money.extend(booking::keys(&fact.provider, &fact.observation));
+        }
+        before != (keys.payments.len(), keys.money.len())
     }
 
     /// Decides every input, in the order in which they were admitted.
@@ -132,10 +150,11 @@ impl<'a> Plan<'a> {
     fn message(&mut self, message: &Message) -> Result<Outcome, StoreError> {
         for fact in &message.facts {
             let key = fact.key(&message.row.key.provider);
+            self.writes.sayings.push((message.row.id.clone(), key.clone()));
             if !self.loaded.facts.insert(key.clone()) {
                 continue;
             }
-            let row = ObservationRow {
+            self.writes.observations.push(ObservationRow {
                 key: key.clone(),
                 notification_id: message.row.id.clone(),
                 provider: message.row.key.provider.clone(),
@@ -143,34 +162,37 @@ impl<'a> Plan<'a> {
                 recorded_at: message.at,
                 masked_payer: fact.masked_payer.clone(),
                 sealed_payer: fact.sealed_payer.clone(),
-            };
-            self.writes.observations.push(row);
-            let waiting = ParkedRow {
+            });
+            let fact = ParkedRow {
                 key,
                 notification_id: message.row.id.clone(),
                 provider: message.row.key.provider.clone(),
                 observation: fact.observation.clone(),
             };
-            match self.bind(&waiting) {
-                Some(order_id) => self.observe(&order_id, &waiting, message.at)?,
-                None => self.park(waiting, message.at),
+            match self.bind(&fact) {
+                Binding::Order(order_id) => {
+                    self.observe(&order_id, &fact, message.at)?;
+                    self.wake(message.at);
+                }
+                Binding::Unknown | Binding::BookedOn(_) => self.park(fact, message.at),
             }
         }
         Ok(Outcome::Message(MessageOutcome::Stored(message.row.id.clone())))
     }
 
-    /// The order that a fact is about. A fact whose two numbers lead to two orders is about neither: it waits
-    /// for a person.
-    fn bind(&self, fact: &ParkedRow) -> Option<OrderId> {
-        let said = &fact.observation.fact;
-        let by_payment = said.out_trade_no().map(|n| self.loaded.payments.get(n));
-        let by_money = money_key(&fact.provider, &fact.observation).and_then(|k| self.loaded.money.get(&k));
-        match (by_payment, by_money) {
-            (Some(Some(a)), Some(b)) if a != b => None,
-            (Some(Some(a)), _) => Some(a.clone()),
-            // It names a payment that we do not know: not even known money may override that.
-            (Some(None), _) => None,
-            (None, money) => money.cloned(),
+    /// The order that a fact is about, by the payment that it names and by money that is booked already.
+    fn bind(&self, fact: &ParkedRow) -> Binding {
+        let number = fact.observation.fact.out_trade_no();
+        let by_payment = number.and_then(|n| self.loaded.payments.get(n));
+        let booked: BTreeSet<&OrderId> = booking::keys(&fact.provider, &fact.observation)
+            .iter()
+            .filter_map(|key| self.loaded.money.get(key))
+            .collect();
+        match (by_payment, booked.first()) {
+            (Some(payment), _) if booked.iter().all(|b| *b == payment) => Binding::Order(payment.clone()),
+            (None, Some(only)) if booked.len() == 1 => Binding::Order((*only).clone()),
+            (_, Some(elsewhere)) => Binding::BookedOn((*elsewhere).clone()),
+            (_, None) => Binding::Unknown,
         }
     }
 
@@ -181,42 +203,45 @@ impl<'a> Plan<'a> {
         let decision = caught(|| order::observe(&before, &fact.observation, at))?
             .map_err(|refusal| StoreError::Refused(refusal.to_string()))?;
         self.take(order_id, decision, &fact.notification_id);
-        self.book(order_id, &before, fact);
-        // Money that has just become known may have been waited for.
-        match money_key(&fact.provider, &fact.observation) {
-            Some(key) if self.loaded.money.contains_key(&key) => {
-                self.wake_parked(order_id, at, |p| money_key(&p.provider, &p.observation).as_ref() == Some(&key))
+        if let Some(after) = self.loaded.orders.get(order_id) {
+            if let Some((key, amount)) = booking::booked(&before, after, &fact.provider, &fact.observation) {
+                self.loaded.money.insert(key.clone(), order_id.clone());
+                let row = MoneyRow { key, order_id: order_id.clone(), amount, fact: fact.key.clone() };
+                self.writes.money.push(row);
             }
-            Some(_) | None => Ok(()),
+        }
+        Ok(())
+    }
+
+    /// Applies every fact that waited for what is known now, until none is left that can be.
+    fn wake(&mut self, at: Timestamp) {
+        loop {
+            let awake = self.loaded.parked.iter().enumerate().find_map(|(i, fact)| match self.bind(fact) {
+                Binding::Order(order_id) => Some((i, order_id)),
+                Binding::Unknown | Binding::BookedOn(_) => None,
+            });
+            let Some((index, order_id)) = awake else { return };
+            let fact = self.loaded.parked.remove(index);
+            // It stays where it waits if it cannot be decided: it must not fail the input that woke it.
+            match self.observe(&order_id, &fact, at) {
+                Ok(()) => self.unpark(&fact, &order_id, at),
+                Err(error) => {
+                    tracing::error!(%error, fact = %fact.key.0, %order_id, "a waiting fact cannot be applied")
+                }
+            }
         }
     }
 
     fn park(&mut self, fact: ParkedRow, at: Timestamp) {
         self.writes.parked.push(fact.key.clone());
-        if let Some(case) = unknown_order(&fact, at) {
+        let elsewhere = match self.bind(&fact) {
+            Binding::BookedOn(order_id) => Some(order_id),
+            Binding::Order(_) | Binding::Unknown => None,
+        };
+        if let Some(case) = booking::unbound(&fact, elsewhere.as_ref(), at) {
             self.writes.cases.push(CaseRow { case, notification_id: fact.notification_id.clone() });
         }
         self.loaded.parked.push(fact);
-    }
-
-    /// Takes in facts that waited for what is known now.
-    fn wake_parked(
-        &mut self,
-        order_id: &OrderId,
-        at: Timestamp,
-        is_it: impl Fn(&ParkedRow) -> bool,
-    ) -> Result<(), StoreError> {
-        let (awake, asleep): (Vec<_>, Vec<_>) = std::mem::take(&mut self.loaded.parked).into_iter().partition(is_it);
-        self.loaded.parked = asleep;
-        for fact in awake {
-            if self.bind(&fact).as_ref() != Some(order_id) {
-                self.loaded.parked.push(fact);
-                continue;
-            }
-            self.unpark(&fact, order_id, at);
-            self.observe(order_id, &fact, at)?;
-        }
-        Ok(())
     }
 
     fn unpark(&mut self, fact: &ParkedRow, order_id: &OrderId, at: Timestamp) {
@@ -225,35 +250,11 @@ impl<'a> Plan<'a> {
         } else {
             self.writes.unparked.push(fact.key.clone());
         }
-        if let Some(case) = unknown_order(fact, at) {
+        if let Some(case) = booking::unbound(fact, None, at) {
             let state = CaseState::Resolved { resolution: Resolution::Bound, at };
             let case = Case { state, order_id: Some(order_id.clone()), ..case };
             self.writes.cases.push(CaseRow { case, notification_id: fact.notification_id.clone() });
         }
-    }
-
-    /// Books money that this fact made known to the order.
-    fn book(&mut self, order_id: &OrderId, before: &Order, fact: &ParkedRow) {
-        let Some(after) = self.loaded.orders.get(order_id) else { return };
-        let account = &fact.observation.account;
-        let newly = |known: &dyn Fn(&Order) -> bool| known(after) && !known(before);
-        let booked = match &fact.observation.fact {
-            Fact::Payment(p) if p.status == PaymentStatus::Succeeded => p
-                .transaction_id
-                .clone()
-                .filter(|id| newly(&|o| o.transactions().any(|t| t.id == *id && t.account == *account)))
-                .map(|id| (MoneyKind::Payment, id, p.amount)),
-            Fact::Refund(r) if r.status == RefundStatus::Succeeded => refund_number(r)
-                .filter(|_| newly(&|o| o.refunds.iter().any(|x| x.account == *account && settles(x, r))))
-                .map(|id| (MoneyKind::Refund, id, r.amount)),
-            Fact::Payment(_) | Fact::Refund(_) => None,
-        };
-        let Some((kind, transaction_id, amount)) = booked else { return };
-        let key = MoneyKey { provider: fact.provider.clone(), account: account.clone(), transaction_id };
-        if kind == MoneyKind::Payment {
-            self.loaded.money.insert(key.clone(), order_id.clone());
-        }
-        self.writes.money.push(MoneyRow { key, kind, order_id: order_id.clone(), amount, fact: fact.key.clone() });
     }
 
     fn command(&mut self, request: &CommandRequest) -> Result<Outcome, StoreError> {
@@ -284,7 +285,7 @@ impl<'a> Plan<'a> {
         if let Command::StartPayment { out_trade_no, .. } = &request.command {
             self.writes.payments.push((out_trade_no.clone(), order_id.clone()));
             self.loaded.payments.insert(out_trade_no.clone(), order_id.clone());
-            self.wake_parked(&order_id, request.at, |p| p.observation.fact.out_trade_no() == Some(out_trade_no))?;
+            self.wake(request.at);
         }
         match self.loaded.orders.get(&order_id) {
             Some(order) => Ok(Outcome::Command(Ok(Box::new(order.clone())))),
@@ -297,12 +298,10 @@ impl<'a> Plan<'a> {
             self.loaded.orders.insert(order_id.clone(), order.clone());
             self.changed.insert(order_id.clone());
         }
-        let cases =
-            decision.cases.into_iter().map(|case| CaseRow { case, notification_id: notification_id.to_owned() });
-        self.writes.cases.extend(cases);
-        let events =
-            decision.events.into_iter().map(|event| EventRow { revision: 0, order_id: order_id.clone(), event });
-        self.writes.events.extend(events);
+        let case = |case| CaseRow { case, notification_id: notification_id.to_owned() };
+        self.writes.cases.extend(decision.cases.into_iter().map(case));
+        let event = |event| EventRow { revision: 0, order_id: order_id.clone(), event };
+        self.writes.events.extend(decision.events.into_iter().map(event));
     }
 }
 
@@ -310,69 +309,6 @@ fn messages(works: &[Work]) -> impl Iterator<Item = (usize, &Message)> {
     works.iter().enumerate().filter_map(|(i, work)| match work {
         Work::Message(message, _) => Some((i, message)),
         Work::Command(..) => None,
-    })
-}
-
-/// The payment's platform number, as a key.
-fn money_key(provider: &str, observation: &Observation) -> Option<MoneyKey> {
-    observation.fact.transaction_id().map(|id| MoneyKey {
-        provider: provider.to_owned(),
-        account: observation.account.clone(),
-        transaction_id: id.clone(),
-    })
-}
-
-/// The number under which a refund is booked. A running total has none of its own: each new total of a
-/// transaction is booked once.
-fn refund_number(refund: &order::RefundFact) -> Option<TransactionId> {
-    if refund.cumulative {
-        let of = refund
-            .transaction_id
-            .as_ref()
-            .map(TransactionId::as_str)
-            .or(refund.out_trade_no.as_ref().map(|n| n.as_str()))?;
-        return TransactionId::parse(format!("{of}/total/{}", refund.amount.minor())).ok();
-    }
-    refund.refund_id.clone().or_else(|| refund.out_refund_no.clone())
-}
-
-/// Whether a settled refund of the order is the one that this fact settles.
-fn settles(refund: &order::Refund, fact: &order::RefundFact) -> bool {
-    refund.status == RefundStatus::Succeeded
-        && refund.cumulative == fact.cumulative
-        && if fact.cumulative {
-            refund.transaction_id == fact.transaction_id && refund.amount == fact.amount
-        } else {
-            refund.refund_id.as_ref().or(refund.out_refund_no.as_ref())
-                == fact.refund_id.as_ref().or(fact.out_refund_no.as_ref())
-        }
-}
-
-/// Money for a number that belongs to no order.
-fn unknown_order(fact: &ParkedRow, at: Timestamp) -> Option<Case> {
-    let Fact::Payment(payment) = &fact.observation.fact else { return None };
-    if payment.status != PaymentStatus::Succeeded {
-        return None;
-    }
-    let number = payment.transaction_id.as_ref()?;
-    let account = &fact.observation.account;
-    let named = payment.out_trade_no.as_ref().map_or("no out_trade_no", |n| n.as_str());
-    Some(Case {
-        id: Case::id_for(CaseKind::UnknownOrder, account, number.as_str()),
-        kind: CaseKind::UnknownOrder,
-        state: CaseState::Open,
-        order_id: None,
-        account: account.clone(),
-        out_trade_no: payment.out_trade_no.clone(),
-        transaction_id: Some(number.clone()),
-        expected: None,
-        observed: Some(payment.amount),
-        summary: format!(
-            "transaction {number} brought {} on account {account} for {named}, which belongs to no order; \
-             StartPayment with that number binds it, otherwise refund it",
-            payment.amount
-        ),
-        opened_at: at,
     })
 }
 

@@ -71,19 +71,33 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(vec![Migration::new(1, Cow::Borrowed("init"), MigrationType::Simple, init, false)])
 }
 
-/// Sorts the driver's errors into those that mean the data and those that mean the database.
+/// Sorts the driver's errors: those that mean the data (the input is at fault, and would be again) and those
+/// that mean the database (try again).
 fn failed(error: sqlx::Error) -> StoreError {
     match &error {
-        sqlx::Error::Database(db)
-            if db.is_unique_violation() || db.is_check_violation() || db.is_foreign_key_violation() =>
-        {
-            StoreError::Refused(db.to_string())
-        }
+        sqlx::Error::Database(db) if !is_about_the_file(db.code().as_deref()) => StoreError::Refused(db.to_string()),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. } => {
             StoreError::Damaged(error.to_string())
         }
         _ => StoreError::Unavailable(error.to_string()),
     }
+}
+
+/// Result codes that tell of the file, the disk or another process, not of what was to be written.
+fn is_about_the_file(code: Option<&str>) -> bool {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const NO_MEMORY: i32 = 7;
+    const READ_ONLY: i32 = 8;
+    const INTERRUPTED: i32 = 9;
+    const IO: i32 = 10;
+    const CORRUPT: i32 = 11;
+    const FULL: i32 = 13;
+    const CANNOT_OPEN: i32 = 14;
+    const PROTOCOL: i32 = 15;
+    let of_the_file = [BUSY, LOCKED, NO_MEMORY, READ_ONLY, INTERRUPTED, IO, CORRUPT, FULL, CANNOT_OPEN, PROTOCOL];
+    // The low byte is the code, the rest says more precisely what happened.
+    code.and_then(|c| c.parse::<i32>().ok()).is_none_or(|c| of_the_file.contains(&(c & 0xff)))
 }
 
 /// A list of texts as the JSON array that `json_each` takes.

@@ -17,8 +17,8 @@ pub(super) const STORED: &str = "SELECT n.provider, n.account, n.body_sha256 FRO
      AND n.body_sha256 IN (SELECT value FROM json_each(?3))";
 pub(super) const PAYMENTS: &str =
     "SELECT out_trade_no, order_id FROM payment WHERE out_trade_no IN (SELECT value FROM json_each(?1))";
-pub(super) const MONEY: &str = "SELECT provider, account, transaction_id, order_id FROM payment_txn \
-     WHERE kind = 'PAYMENT' AND transaction_id IN (SELECT value FROM json_each(?1))";
+pub(super) const MONEY: &str = "SELECT provider, account, kind, transaction_id, order_id FROM payment_txn \
+     WHERE transaction_id IN (SELECT value FROM json_each(?1))";
 pub(super) const REQUESTS: &str =
     "SELECT request_id, fingerprint, order_id FROM request WHERE request_id IN (SELECT value FROM json_each(?1))";
 pub(super) const FACTS: &str = "SELECT fact_key FROM observation WHERE fact_key IN (SELECT value FROM json_each(?1))";
@@ -112,14 +112,17 @@ const NOTIFICATIONS: &str = "\
         n.platform_notice_id, n.key_id, n.received_at, n.body_size, n.body_sha256, \
         coalesce(o.masked_payer, '') AS masked_payer, '' AS remote_address \
       FROM notification n \
-      LEFT JOIN observation o ON o.fact_key = (SELECT min(fact_key) FROM observation WHERE notification_id = n.notification_id) \
+      LEFT JOIN observation o ON o.fact_key = (SELECT f.fact_key FROM notification_fact f JOIN observation x USING (fact_key) \
+        WHERE f.notification_id = n.notification_id ORDER BY x.kind, f.fact_key LIMIT 1) \
       LEFT JOIN payment p ON p.out_trade_no = o.out_trade_no \
       LEFT JOIN payment_txn t ON t.provider = o.provider AND t.account = o.account AND t.kind = 'PAYMENT' \
         AND t.transaction_id = o.transaction_id \
       WHERE (?5 IS NULL OR ?5) AND (?4 IS NULL OR n.account = ?4) AND (n.received_at, n.notification_id) < (?1, ?2) \
         AND (?6 = '[]' OR n.notification_id IN (\
-          SELECT notification_id FROM observation WHERE out_trade_no IN (SELECT value FROM json_each(?6)) \
-          UNION SELECT notification_id FROM observation WHERE transaction_id IN (SELECT value FROM json_each(?7)))) \
+          SELECT f.notification_id FROM observation x JOIN notification_fact f USING (fact_key) \
+            WHERE x.out_trade_no IN (SELECT value FROM json_each(?6)) \
+          UNION SELECT f.notification_id FROM observation x JOIN notification_fact f USING (fact_key) \
+            WHERE x.transaction_id IN (SELECT value FROM json_each(?7)))) \
       ORDER BY n.received_at DESC, n.notification_id DESC LIMIT ?3) \
     UNION ALL \
     SELECT * FROM (SELECT notification_id, provider, account, 'CALLBACK', reason, detail, claimed_out_trade_no, '', '', '', '', received_at, \

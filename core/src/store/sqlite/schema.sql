@@ -90,9 +90,16 @@ CREATE TABLE observation (
     seal_key_id     TEXT,
     sealed_payer    BLOB
 ) STRICT;
-CREATE INDEX observation_of_notification ON observation (notification_id);
 CREATE INDEX observation_of_payment ON observation (out_trade_no);
 CREATE INDEX observation_of_money ON observation (transaction_id);
+
+-- Which notification says which fact. A fact stands once; many notifications may say it.
+CREATE TABLE notification_fact (
+    notification_id TEXT NOT NULL REFERENCES notification,
+    fact_key        TEXT NOT NULL REFERENCES observation,
+    PRIMARY KEY (notification_id, fact_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notification_of_fact ON notification_fact (fact_key);
 
 -- A work list, not a record: facts that wait for their order.
 CREATE TABLE parked (

@@ -40,10 +40,14 @@ async fn a_reopened_store_has_everything() {
 #[tokio::test]
 async fn the_audit_finds_each_planted_violation() {
     let planted = [
-        ("I3", "DROP TABLE payment_txn; CREATE TABLE payment_txn AS SELECT 'p' AS provider, 'a' AS account, \
+        (
+            "I3",
+            "DROP TABLE payment_txn; CREATE TABLE payment_txn AS SELECT 'p' AS provider, 'a' AS account, \
                 'PAYMENT' AS kind, 't' AS transaction_id, 'o1' AS order_id, 1 AS amount_minor, 'CNY' AS currency, \
-                'fact1' AS fact_key UNION ALL SELECT 'p', 'a', 'PAYMENT', 't', 'o1', 1, 'CNY', 'fact1'"),
+                'fact1' AS fact_key UNION ALL SELECT 'p', 'a', 'PAYMENT', 't', 'o1', 1, 'CNY', 'fact1'",
+        ),
         ("I4", "UPDATE order_event SET from_state = 'PAID'"),
+        ("I4", "UPDATE order_event SET to_state = 'PAID'"),
         ("I5", "UPDATE order_event SET seq = 2"),
         ("I6", "UPDATE orders SET doc = replace(doc, '\"description\":\"x\"', '\"description\":\"y\"')"),
         ("I6", "UPDATE orders SET amount_minor = 501"),
@@ -51,6 +55,8 @@ async fn the_audit_finds_each_planted_violation() {
         ("I8", "UPDATE orders SET refunded_minor = 1"),
         ("I17", "UPDATE log SET head = head + 1"),
         ("I17", "UPDATE order_event SET revision = 5"),
+        ("I17", "DELETE FROM log"),
+        ("I22", "DELETE FROM parked"),
         ("I24", "DROP TRIGGER order_event_stays"),
         ("I30", "INSERT INTO payment_txn VALUES ('p', 'a', 'PAYMENT', 't', 'o1', 1, 'CNY', 'nowhere')"),
     ];
@@ -61,6 +67,7 @@ async fn the_audit_finds_each_planted_violation() {
         unit.claim(&[&row]).await.unwrap();
         let mut writes = created("o1", 1);
         writes.observations.push(observation(1, "p1", "t1"));
+        writes.parked.push(writes.observations[0].key.clone());
         unit.write(&writes).await.unwrap();
         unit.commit().await.unwrap();
         assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()), "{name}: sound before");

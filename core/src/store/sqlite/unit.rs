@@ -9,8 +9,8 @@ use super::{codec, failed, json, read};
 use crate::{
     order::{AccountName, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
     store::{
-        FactKey, Keys, Loaded, MoneyKey, NoticeKey, NotificationRow, ObservationRow, RejectionRow, RequestRow,
-        StoreError, Unit, Writes,
+        FactKey, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, ObservationRow, RejectionRow,
+        RequestRow, StoreError, Unit, Writes,
     },
 };
 
@@ -73,14 +73,15 @@ impl Unit for SqliteUnit {
             }
         }
         if !keys.money.is_empty() {
-            for row in self.texts(read::MONEY, json(keys.money.iter().map(|k| k.transaction_id.as_str()))).await? {
+            for row in self.texts(read::MONEY, json(keys.money.iter().map(|k| k.number.as_str()))).await? {
                 let key = MoneyKey {
                     provider: row.get(0),
                     account: parse(row.get(1), AccountName::parse)?,
-                    transaction_id: parse(row.get(2), TransactionId::parse)?,
+                    kind: parse(row.get(2), |kind: String| MoneyKind::parse(&kind).ok_or("not a kind of money"))?,
+                    number: row.get(3),
                 };
                 if keys.money.contains(&key) {
-                    let order_id = parse(row.get(3), OrderId::parse)?;
+                    let order_id = parse(row.get(4), OrderId::parse)?;
                     ids.insert(order_id.clone());
                     loaded.money.insert(key, order_id);
                 }
@@ -106,6 +107,7 @@ impl Unit for SqliteUnit {
     async fn write(&mut self, writes: &Writes) -> Result<(), StoreError> {
         let tx = &mut *self.tx;
         insert_observations(tx, &writes.observations).await?;
+        insert_sayings(tx, writes).await?;
         insert_parked(tx, writes).await?;
         if !writes.unparked.is_empty() {
             let keys = json(writes.unparked.iter().map(|k| k.0.as_str()));
@@ -122,7 +124,7 @@ impl Unit for SqliteUnit {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        self.tx.commit().await.map_err(|e| StoreError::Unavailable(e.to_string()))
+        self.tx.commit().await.map_err(failed)
     }
 }
 
@@ -133,7 +135,7 @@ impl SqliteUnit {
         }
         let rows = sqlx::query(read::PARKED)
             .bind(json(keys.payments.iter().map(OutTradeNo::as_str)))
-            .bind(json(keys.money.iter().map(|k| k.transaction_id.as_str())))
+            .bind(json(keys.money.iter().filter(|k| k.kind == MoneyKind::Payment).map(|k| k.number.as_str())))
             .fetch_all(&mut *self.tx)
             .await
             .map_err(failed)?;
@@ -171,6 +173,19 @@ async fn insert_observations(tx: &mut SqliteConnection, rows: &[ObservationRow])
             .push_bind(r.sealed_payer.as_ref().map(|s| s.key_id.as_str()))
             .push_bind(r.sealed_payer.as_ref().map(|s| s.bytes.as_slice()));
     });
+    execute(tx, sql).await
+}
+
+async fn insert_sayings(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), StoreError> {
+    if writes.sayings.is_empty() {
+        return Ok(());
+    }
+    let mut sql = QueryBuilder::new("INSERT INTO notification_fact (notification_id, fact_key) ");
+    sql.push_values(&writes.sayings, |mut b, (notification_id, fact)| {
+        b.push_bind(notification_id).push_bind(&fact.0);
+    });
+    // One message may say a thing twice.
+    sql.push(" ON CONFLICT DO NOTHING");
     execute(tx, sql).await
 }
 
@@ -241,7 +256,7 @@ async fn write_orders(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
         let written = sql.build().fetch_all(&mut *tx).await.map_err(failed)?;
         let written: BTreeSet<String> = written.iter().map(|r| r.get(0)).collect();
         if let Some((lost, _)) = rows.iter().find(|(order, _)| !written.contains(order.id.as_str())) {
-            return Err(StoreError::Conflict(lost.id.clone()));
+            return Err(StoreError::Conflict(format!("order {}", lost.id)));
         }
     }
     Ok(())
@@ -269,8 +284,8 @@ async fn insert_keys(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), S
         sql.push_values(&writes.money, |mut b, r| {
             b.push_bind(&r.key.provider)
                 .push_bind(r.key.account.as_str())
-                .push_bind(r.kind.as_str())
-                .push_bind(r.key.transaction_id.as_str())
+                .push_bind(r.key.kind.as_str())
+                .push_bind(&r.key.number)
                 .push_bind(r.order_id.as_str())
                 .push_bind(r.amount.minor())
                 .push_bind(String::from(r.amount.currency()))
@@ -316,7 +331,11 @@ async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
     });
     sql.push(
         " ON CONFLICT (case_id) DO UPDATE SET open = excluded.open, resolution = excluded.resolution, \
-         resolved_at = excluded.resolved_at",
+         resolved_at = excluded.resolved_at, order_id = coalesce(excluded.order_id, cases.order_id), \
+         summary = iif(excluded.open, excluded.summary, cases.summary), \
+         observed_minor = iif(excluded.open, excluded.observed_minor, cases.observed_minor), \
+         observed_currency = iif(excluded.open, excluded.observed_currency, cases.observed_currency), \
+         notification_id = iif(excluded.open, excluded.notification_id, cases.notification_id)",
     );
     execute(tx, sql).await
 }

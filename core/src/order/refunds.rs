@@ -1,0 +1,149 @@
+//! Refunds of an order: which reports are about one refund, how they merge, and what is wrong with them.
+//!
+//! Merging does not depend on the order in which reports come.
+
+use super::{Case, CaseKind, CaseState, Order, Refund, RefundFact, RefundStatus, Timestamp, Transaction};
+
+/// Whether two reports are about one refund. The platform's number decides where both have one; the shop's
+/// number only where one of them lacks the platform's, because a shop may use it for a second try.
+/// Cumulative reports on one transaction are one running total.
+fn same(a: &Refund, b: &Refund) -> bool {
+    if a.account != b.account || a.cumulative != b.cumulative || a.amount.currency() != b.amount.currency() {
+        return false;
+    }
+    if a.cumulative {
+        return (&a.transaction_id, &a.out_trade_no) == (&b.transaction_id, &b.out_trade_no);
+    }
+    match (&a.refund_id, &b.refund_id) {
+        (Some(x), Some(y)) => x == y,
+        (None, _) | (_, None) => a.out_refund_no.is_some() && a.out_refund_no == b.out_refund_no,
+    }
+}
+
+/// Keeps the stronger of two reports about one refund, field by field.
+fn strengthen(known: &mut Refund, new: &Refund) {
+    if (new.status, new.amount) > (known.status, known.amount) {
+        known.updated_at = new.updated_at;
+        // A running total carries the number of the refund that reached it.
+        if known.cumulative && new.out_refund_no.is_some() {
+            known.out_refund_no.clone_from(&new.out_refund_no);
+        }
+    }
+    known.status = known.status.max(new.status);
+    known.amount = known.amount.max(new.amount);
+    known.out_refund_no = known.out_refund_no.take().or_else(|| new.out_refund_no.clone());
+    known.refund_id = known.refund_id.take().or_else(|| new.refund_id.clone());
+    known.out_trade_no = known.out_trade_no.take().or_else(|| new.out_trade_no.clone());
+    known.transaction_id = known.transaction_id.take().or_else(|| new.transaction_id.clone());
+}
+
+impl Refund {
+    /// A report, as a refund of its own.
+    pub(super) fn reported(account: &super::AccountName, fact: &RefundFact, at: Timestamp) -> Self {
+        Self {
+            account: account.clone(),
+            out_trade_no: fact.out_trade_no.clone(),
+            transaction_id: fact.transaction_id.clone(),
+            out_refund_no: fact.out_refund_no.clone(),
+            refund_id: fact.refund_id.clone(),
+            status: fact.status,
+            amount: fact.amount,
+            cumulative: fact.cumulative,
+            updated_at: at,
+        }
+    }
+
+    /// The number by which people find it.
+    fn number(&self) -> &str {
+        let id = self.refund_id.as_ref().or(self.out_refund_no.as_ref()).or(self.transaction_id.as_ref());
+        id.map_or("?", |id| id.as_str())
+    }
+}
+
+impl Order {
+    /// Takes in a report: merges it with every report that it turns out to be the same as.
+    pub(super) fn merge_refund(&mut self, new: Refund) {
+        let Some(first) = self.refunds.iter().position(|r| same(r, &new)) else {
+            self.refunds.push(new);
+            return;
+        };
+        strengthen(&mut self.refunds[first], &new);
+        // With both numbers known, what looked like two refunds may be one.
+        while let Some(other) = (first + 1..self.refunds.len()).find(|i| same(&self.refunds[first], &self.refunds[*i]))
+        {
+            let other = self.refunds.remove(other);
+            strengthen(&mut self.refunds[first], &other);
+        }
+    }
+
+    /// What the platform says went back of the transaction that a report is about, in minor units: the
+    /// running total where there is one.
+    #[must_use]
+    pub fn running_total(&self, account: &super::AccountName, fact: &RefundFact) -> i64 {
+        let report = Refund::reported(account, fact, self.updated_at);
+        let settled = self.refunds.iter().find(|r| r.status == RefundStatus::Succeeded && same(r, &report));
+        settled.map_or(0, |r| r.amount.minor())
+    }
+
+    /// What is wrong with the refunds, as open cases.
+    pub(super) fn refund_trouble(&self, at: Timestamp) -> Vec<Case> {
+        let stuck = self.refunds.iter().filter(|r| matches!(r.status, RefundStatus::Abnormal | RefundStatus::Failed));
+        let stuck = stuck.map(|r| {
+            let summary =
+                format!("refund {} of {} did not reach the payer; look at the platform", r.number(), r.amount);
+            self.refund_case(CaseKind::RefundStuck, r, summary, at)
+        });
+        let strange = self.refunds.iter().filter(|r| r.amount.currency() != self.amount.currency());
+        let strange = strange.map(|r| {
+            let summary =
+                format!("refund {} is {}, but the order is in {:?}", r.number(), r.amount, self.amount.currency());
+            self.refund_case(CaseKind::CurrencyMismatch, r, summary, at)
+        });
+        let over = self.transactions().filter(|t| self.refunds_reported_for(t) > t.amount.minor());
+        let over = over.map(|t| self.over_refunded(t, at));
+        stuck.chain(strange).chain(over).collect()
+    }
+
+    fn refund_case(&self, kind: CaseKind, refund: &Refund, summary: String, at: Timestamp) -> Case {
+        Case {
+            id: Case::id_for(kind, &refund.account, &format!("{REFUND}{}", refund.number())),
+            kind,
+            state: CaseState::Open,
+            order_id: Some(self.id.clone()),
+            account: refund.account.clone(),
+            out_trade_no: refund.out_trade_no.clone(),
+            transaction_id: refund.transaction_id.clone(),
+            expected: None,
+            observed: Some(refund.amount),
+            summary,
+            opened_at: at,
+        }
+    }
+
+    fn over_refunded(&self, transaction: &Transaction, at: Timestamp) -> Case {
+        let reported = self.refunds_reported_for(transaction);
+        Case {
+            id: Case::id_for(
+                CaseKind::AmountMismatch,
+                &transaction.account,
+                &format!("{REFUND}s-of-{}", transaction.id),
+            ),
+            kind: CaseKind::AmountMismatch,
+            state: CaseState::Open,
+            order_id: Some(self.id.clone()),
+            account: transaction.account.clone(),
+            out_trade_no: None,
+            transaction_id: Some(transaction.id.clone()),
+            expected: Some(transaction.amount),
+            observed: super::Money::new(reported, transaction.amount.currency()).ok(),
+            summary: format!(
+                "the platform reports {reported} given back of transaction {}, which brought {}",
+                transaction.id, transaction.amount
+            ),
+            opened_at: at,
+        }
+    }
+}
+
+/// Begins what a case about a refund is about.
+pub(super) const REFUND: &str = "refund-";
