@@ -203,12 +203,12 @@ impl<'a> Plan<'a> {
         let decision = caught(|| order::observe(&before, &fact.observation, at))?
             .map_err(|refusal| StoreError::Refused(refusal.to_string()))?;
         self.take(order_id, decision, &fact.notification_id);
-        if let Some(after) = self.loaded.orders.get(order_id) {
-            if let Some((key, amount)) = booking::booked(&before, after, &fact.provider, &fact.observation) {
-                self.loaded.money.insert(key.clone(), order_id.clone());
-                let row = MoneyRow { key, order_id: order_id.clone(), amount, fact: fact.key.clone() };
-                self.writes.money.push(row);
-            }
+        if let Some(after) = self.loaded.orders.get(order_id)
+            && let Some((key, amount)) = booking::booked(&before, after, &fact.provider, &fact.observation)
+        {
+            self.loaded.money.insert(key.clone(), order_id.clone());
+            let row = MoneyRow { key, order_id: order_id.clone(), amount, fact: fact.key.clone() };
+            self.writes.money.push(row);
         }
         Ok(())
     }
@@ -266,10 +266,10 @@ impl<'a> Plan<'a> {
             }));
         }
         let order_id = request.command.order_id().clone();
-        if let Command::StartPayment { out_trade_no, .. } = &request.command {
-            if self.loaded.payments.contains_key(out_trade_no) {
-                return Ok(Outcome::Command(Err(Refusal::NumberTaken(out_trade_no.clone()))));
-            }
+        if let Command::StartPayment { out_trade_no, .. } = &request.command
+            && self.loaded.payments.contains_key(out_trade_no)
+        {
+            return Ok(Outcome::Command(Err(Refusal::NumberTaken(out_trade_no.clone()))));
         }
         let order = self.loaded.orders.get(&order_id);
         let decision = match caught(|| order::decide(order, &request.command, request.at))? {

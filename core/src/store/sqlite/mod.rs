@@ -74,13 +74,15 @@ fn migrator() -> Migrator {
 /// Sorts the driver's errors: those that mean the data (the input is at fault, and would be again) and those
 /// that mean the database (try again).
 fn failed(error: sqlx::Error) -> StoreError {
-    match &error {
-        sqlx::Error::Database(db) if !is_about_the_file(db.code().as_deref()) => StoreError::Refused(db.to_string()),
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. } => {
-            StoreError::Damaged(error.to_string())
-        }
-        _ => StoreError::Unavailable(error.to_string()),
+    if let sqlx::Error::Database(db) = &error
+        && !is_about_the_file(db.code().as_deref())
+    {
+        return StoreError::Refused(db.to_string());
     }
+    if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. }) {
+        return StoreError::Damaged(error.to_string());
+    }
+    StoreError::Unavailable(error.to_string())
 }
 
 /// Result codes that tell of the file, the disk or another process, not of what was to be written.

@@ -1,0 +1,21 @@
+//! The demo ends well, and says what it counted.
+
+use crate::support::{paystate, run};
+
+#[tokio::test]
+async fn the_demo_proves_itself() {
+    let (ok, out, err) = run(paystate(&["demo", "--orders", "80", "--seed", "7"])).await;
+    assert!(ok, "{out}{err}");
+    for expected in ["alipay", "wechatpay", "unionpay", "stripe", "checks hold.", "80 of 80 orders played"] {
+        assert!(out.contains(expected), "{expected:?} is missing in {out}");
+    }
+    assert!(!out.contains("BROKEN") && !out.contains('\x1b'), "{out}");
+}
+
+#[tokio::test]
+async fn nonsense_is_refused() {
+    for args in [&["demo", "--orders", "0"][..], &["demo", "--seed", "x"], &["dance"], &["dev", "--data"]] {
+        let (ok, out, err) = run(paystate(args)).await;
+        assert!(!ok && out.is_empty() && err.contains("error:"), "{args:?}: {out}{err}");
+    }
+}
