@@ -7,7 +7,7 @@ use crate::KeyError;
 /// One thing wrong with one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingProblem {
-    /// The setting's name, as in the settings struct.
+    /// The setting's name, as in the configuration.
     pub field: &'static str,
     /// What is wrong and what to do. Never holds the value of a secret.
     pub problem: String,

@@ -7,14 +7,15 @@ use paystate_core::order::AccountName;
 use paystate_edge::{Account, Accounts};
 use paystate_providers::{Platform, Provider, SettingProblem, alipay, stripe, unionpay, wechatpay};
 use serde::Deserialize;
+use toml::Value;
 
 use super::{
     Problems,
+    file::section,
     secret::{Source, required},
 };
 
-#[derive(Debug, Deserialize)]
-#[serde(tag = "provider", rename_all = "lowercase")]
+#[derive(Debug)]
 pub(super) enum RawAccount {
     Alipay(RawAlipay),
     WechatPay(RawWechatPay),
@@ -141,6 +142,28 @@ impl Place<'_> {
 }
 
 impl RawAccount {
+    /// Reads a section. `provider` decides which fields it may have.
+    pub(super) fn read(problems: &mut Problems, at: &str, value: Value) -> Option<Self> {
+        let Value::Table(mut table) = value else {
+            problems.add(at, "must be a section");
+            return None;
+        };
+        let provider = match table.remove("provider") {
+            Some(Value::String(name)) => problems.take(format!("{at}.provider"), name.parse::<Provider>())?,
+            Some(_) | None => {
+                problems.add(format!("{at}.provider"), "is missing; write alipay, wechatpay, unionpay or stripe");
+                return None;
+            }
+        };
+        let rest = Some(Value::Table(table));
+        match provider {
+            Provider::Alipay => section(problems, at, rest).map(Self::Alipay),
+            Provider::WechatPay => section(problems, at, rest).map(Self::WechatPay),
+            Provider::UnionPay => section(problems, at, rest).map(Self::UnionPay),
+            Provider::Stripe => section(problems, at, rest).map(Self::Stripe),
+        }
+    }
+
     fn provider(&self) -> Provider {
         match self {
             Self::Alipay(_) => Provider::Alipay,

@@ -31,7 +31,8 @@ pub(super) struct Raw {
 pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item = (String, String)>) -> Option<Raw> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()));
     let text = problems.take("(file)", text)?;
-    let mut table: Table = problems.take("(file)", text.parse().map_err(|e: toml::de::Error| e.to_string()))?;
+    let mut table: Table =
+        problems.take("(file)", text.parse().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned()))?;
     for (name, value) in env {
         if let Some(place) = name.strip_prefix(PREFIX) {
             set(problems, &mut table, &name, place, value);
@@ -44,7 +45,8 @@ pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item
         Some(Value::Table(accounts)) => accounts
             .into_iter()
             .filter_map(|(name, value)| {
-                Some((name.clone(), section(problems, &format!("accounts.{name}"), Some(value))?))
+                let at = format!("accounts.{name}");
+                Some((name, RawAccount::read(problems, &at, value)?))
             })
             .collect(),
         Some(_) => {
@@ -87,7 +89,8 @@ fn set(problems: &mut Problems, table: &mut Table, variable: &str, place: &str, 
     here.insert(last.to_owned(), parsed.unwrap_or(Value::String(value)));
 }
 
-fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, value: Option<Value>) -> Option<T> {
+/// Reads a section, and names every field that nobody asked for.
+pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, value: Option<Value>) -> Option<T> {
     let mut unknown = Vec::new();
     let read = serde_ignored::deserialize(value?, |path| unknown.push(path.to_string()));
     for field in unknown {

@@ -54,7 +54,9 @@ async fn the_printed_lines_work_as_printed() {
     let line = format!("grpcurl -plaintext -d '{bad}' {core} paystate.v1.OrderService/CreateOrder");
     let (ok, _, error) = shell(&line, &grpcurl).await;
     assert!(!ok);
-    for expected in ["InvalidArgument", "google.rpc.BadRequest", "order_id", "amount.currency", "\"domain\": \"paystate\""] {
+    for expected in
+        ["InvalidArgument", "google.rpc.BadRequest", "order_id", "amount.currency", "\"domain\": \"paystate\""]
+    {
         assert!(error.contains(expected), "{expected:?} is missing in {error}");
     }
     let line = format!("grpcurl -plaintext -d '{{}}' {core} paystate.v1.OperationsService/ResolveCase");

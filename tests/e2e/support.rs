@@ -129,7 +129,13 @@ impl Shop {
     }
 
     /// Creates an order and registers its payment; a repetition changes nothing.
-    pub(crate) async fn sell(&mut self, order_id: &str, account: &str, number: &str, minor: i64) -> Result<(), tonic::Status> {
+    pub(crate) async fn sell(
+        &mut self,
+        order_id: &str,
+        account: &str,
+        number: &str,
+        minor: i64,
+    ) -> Result<(), tonic::Status> {
         let amount = Some(v1::Money { amount_minor: minor, currency: "CNY".into() });
         let request_id = format!("create-{order_id}");
         let create = v1::CreateOrderRequest { order_id: order_id.into(), amount, request_id, ..Default::default() };
@@ -143,11 +149,6 @@ impl Shop {
             ..Default::default()
         };
         self.orders.start_payment(start).await.map(drop)
-    }
-
-    pub(crate) async fn order(&mut self, order_id: &str) -> v1::Order {
-        let request = v1::GetOrderRequest { order_id: order_id.into() };
-        self.orders.get_order(request).await.unwrap().into_inner().order.unwrap()
     }
 
     /// Waits until the order is in this state.
@@ -191,8 +192,10 @@ pub(crate) async fn https(address: SocketAddr, data: &Path, head: &str, body: &s
     let name = ServerName::try_from("localhost").unwrap();
     let socket = TcpStream::connect(address).await?;
     let mut stream = tokio_rustls::TlsConnector::from(config).connect(name, socket).await?;
-    let request =
-        format!("{head} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request = format!(
+        "{head} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     // A peer that closes without the TLS goodbye has still answered.
@@ -205,7 +208,12 @@ pub(crate) async fn https(address: SocketAddr, data: &Path, head: &str, body: &s
 }
 
 /// Tells the stand-in platforms to do something.
-pub(crate) async fn sandbox(process: &Process, data: &Path, what: &str, body: &serde_json::Value) -> Result<serde_json::Value, String> {
+pub(crate) async fn sandbox(
+    process: &Process,
+    data: &Path,
+    what: &str,
+    body: &serde_json::Value,
+) -> Result<serde_json::Value, String> {
     let head = format!("POST /{what}");
     let (status, text) =
         https(process.address("sandbox"), data, &head, &body.to_string()).await.map_err(|e| e.to_string())?;
@@ -215,11 +223,11 @@ pub(crate) async fn sandbox(process: &Process, data: &Path, what: &str, body: &s
     serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))
 }
 
-/// What the platforms know.
+/// What the platforms know of trades and notices.
 pub(crate) async fn ledger(process: &Process, data: &Path) -> serde_json::Value {
     let (status, text) = https(process.address("sandbox"), data, "GET /ledger", "").await.unwrap();
     assert_eq!(status, 200, "{text}");
-    serde_json::from_str(&text).unwrap()
+    serde_json::from_str::<serde_json::Value>(&text).unwrap()["ledger"].take()
 }
 
 /// A data directory with keys and configuration, made by the binary itself.

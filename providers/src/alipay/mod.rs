@@ -61,7 +61,11 @@ impl Alipay {
         if let Some(seller_id) = &settings.seller_id {
             problems.digits("seller_id", seller_id, 28);
         }
-        let key = problems.key("key", read_key(&settings.key));
+        let field = match &settings.key {
+            AlipayKey::PublicKey(_) => "public_key",
+            AlipayKey::Certificate(_) => "certificate",
+        };
+        let key = problems.key(field, read_key(&settings.key));
         problems.finish(key.map(|key| Self {
             app_id: settings.app_id,
             seller_id: settings.seller_id,

@@ -300,7 +300,7 @@ fn settings_name_all_problems_at_once() {
     let key = AlipayKey::Certificate(platform_key().public_pem());
     let problems = Alipay::new(AlipaySettings { app_id: String::new(), seller_id: Some("a@b.c".into()), key });
     let fields: Vec<_> = problems.expect_err("three problems").into_iter().map(|p| p.field).collect();
-    assert_eq!(fields, ["app_id", "seller_id", "key"]);
+    assert_eq!(fields, ["app_id", "seller_id", "public_key"]);
 }
 
 #[test]

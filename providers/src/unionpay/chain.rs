@@ -48,15 +48,15 @@ pub(super) struct Leaf {
 
 impl Chain {
     pub(super) fn new(settings: &UnionPaySettings, problems: &mut Problems) -> Option<Self> {
-        let root = problems.key("root_cert", issuer(&settings.root_cert));
+        let root = problems.key("root_certificate", issuer(&settings.root_cert));
         let middles: Vec<_> =
-            settings.middle_certs.iter().filter_map(|pem| problems.key("middle_certs", issuer(pem))).collect();
+            settings.middle_certs.iter().filter_map(|pem| problems.key("middle_certificates", issuer(pem))).collect();
         if settings.middle_certs.is_empty() {
-            problems.add("middle_certs", "give the authority's intermediate certificate");
+            problems.add("middle_certificates", "give the authority's intermediate certificate");
         }
         let root = root?;
         if !root.certificate.issued_by(&root.certificate, &root.key) {
-            problems.add("root_cert", "it is not self-signed, so it is no root certificate");
+            problems.add("root_certificate", "it is not self-signed, so it is no root certificate");
         }
         for middle in &middles {
             check_middle(middle, &root, problems);
@@ -112,10 +112,10 @@ fn issuer(pem: &str) -> Result<Issuer, KeyError> {
 
 fn check_middle(middle: &Issuer, root: &Issuer, problems: &mut Problems) {
     if !middle.certificate.issued_by(&root.certificate, &root.key) {
-        problems.add("middle_certs", "it was not issued by root_cert");
+        problems.add("middle_certificates", "it was not issued by root_certificate");
     }
     if !middle.certificate.may_issue() {
-        problems.add("middle_certs", "it is not a certificate authority's");
+        problems.add("middle_certificates", "it is not a certificate authority's");
     }
 }
 

@@ -318,14 +318,14 @@ fn settings_name_all_problems_at_once() {
     };
     let good = || settings(UnionPayEnvironment::Production);
     let broken = UnionPaySettings { mer_id: "1".into(), root_cert: String::new(), middle_certs: vec![], ..good() };
-    assert_eq!(fields(broken), ["mer_id", "root_cert", "middle_certs"]);
+    assert_eq!(fields(broken), ["mer_id", "root_certificate", "middle_certificates"]);
     let not_a_root = UnionPaySettings { root_cert: good().middle_certs.remove(0), ..good() };
-    assert_eq!(fields(not_a_root), ["root_cert", "middle_certs"]);
+    assert_eq!(fields(not_a_root), ["root_certificate", "middle_certificates"]);
     let not_an_authority = issue(Spec { authority: false, ..MIDDLE }, other_key(), ROOT, other_key());
-    assert_eq!(fields(UnionPaySettings { middle_certs: vec![not_an_authority], ..good() }), ["middle_certs"]);
+    assert_eq!(fields(UnionPaySettings { middle_certs: vec![not_an_authority], ..good() }), ["middle_certificates"]);
     let of_another = issue(MIDDLE, platform_key(), ROOT, platform_key());
-    assert_eq!(fields(UnionPaySettings { middle_certs: vec![of_another], ..good() }), ["middle_certs"]);
-    assert_eq!(fields(UnionPaySettings { root_cert: platform_key().public_pem(), ..good() }), ["root_cert"]);
+    assert_eq!(fields(UnionPaySettings { middle_certs: vec![of_another], ..good() }), ["middle_certificates"]);
+    assert_eq!(fields(UnionPaySettings { root_cert: platform_key().public_pem(), ..good() }), ["root_certificate"]);
 }
 
 #[test]
