@@ -90,5 +90,14 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     refused(&data, Bad { command: "edge", config: &sound, env: &env, says: &says }).await;
 
     refused(&data, Bad { command: "core", config: "[core", env: &[], says: &["(file): "] }).await;
-    refused(&data, Bad { command: "edge", config: "", env: &[], says: &["edge: section [edge] is missing"] }).await;
+    refused(
+        &data,
+        Bad {
+            command: "sandbox",
+            config: "[core]",
+            env: &[],
+            says: &["sandbox.data_dir", "sandbox.edge_certificate", "sandbox.tls_certificate", "sandbox.tls_key"],
+        },
+    )
+    .await;
 }

@@ -78,6 +78,12 @@ fn closed() -> Order {
     order.unwrap()
 }
 
+fn requested() -> Order {
+    let mut order = Some(pending());
+    apply(&mut order, &Command::Close { order_id: OrderId::parse("o1").unwrap(), payments_closed: false });
+    order.unwrap()
+}
+
 fn paid(on: &str, out_trade_no: &str, id: &str, amount: Money) -> Observation {
     Observation {
         account: account(on),
@@ -225,6 +231,103 @@ fn close_waits_for_every_payment_unless_the_caller_vouches() {
 }
 
 #[test]
+fn held_money_keeps_a_requested_close_from_ending_the_order() {
+    let held = see(
+        requested(),
+        &[
+            paid("b", "p0", "t1", money(DUE, "CNY")),
+            news(PaymentStatus::Closed, "p0", "a"),
+            news(PaymentStatus::Closed, "p1", "b"),
+        ],
+    );
+    assert_eq!((held.state(), kinds(&held)), (State::Abnormal, ["account-mismatch".to_owned()].into()));
+}
+
+/// One refund told in parts: by the shop's number, by the platform's, by both.
+fn told(out_refund_no: Option<&str>, refund_id: Option<&str>, status: RefundStatus, minor: i64) -> Observation {
+    Observation {
+        account: account("a"),
+        fact: Fact::Refund(RefundFact {
+            out_trade_no: Some(number("p0")),
+            transaction_id: Some(transaction("t1")),
+            out_refund_no: out_refund_no.map(transaction),
+            refund_id: refund_id.map(transaction),
+            status,
+            amount: money(minor, "CNY"),
+            cumulative: false,
+            occurred_at: None,
+        }),
+    }
+}
+
+#[test]
+fn a_second_try_is_another_refund_and_one_refund_told_in_parts_is_one() {
+    use RefundStatus::{Abnormal, Failed, Succeeded};
+    let order = see(pending(), &[paid("a", "p0", "t1", money(DUE, "CNY"))]);
+    // The shop's number is used again for a second try: the first one's failure masks nothing.
+    let retried =
+        see(order.clone(), &[told(Some("R"), Some("re1"), Failed, DUE), told(Some("R"), Some("re2"), Succeeded, DUE)]);
+    assert_eq!((retried.state(), kinds(&retried)), (State::Refunded, ["refund-stuck".to_owned()].into()));
+    let mut parts = [
+        told(None, Some("X"), Succeeded, 500),
+        told(Some("Q"), None, Abnormal, 500),
+        told(Some("Q"), Some("X"), Succeeded, 500),
+    ];
+    for _ in 0..3 {
+        parts.rotate_left(1);
+        let one = see(order.clone(), &parts);
+        assert_eq!((one.refunded().minor(), one.refunds.len(), kinds(&one)), (500, 1, BTreeSet::new()), "{parts:?}");
+    }
+}
+
+#[test]
+fn refunds_that_cannot_be_are_held_against_somebody() {
+    let order = see(pending(), &[paid("a", "p0", "t1", money(DUE, "CNY"))]);
+    let over = see(
+        order.clone(),
+        &[told(None, Some("r1"), RefundStatus::Succeeded, 900), told(None, Some("r2"), RefundStatus::Succeeded, 900)],
+    );
+    assert_eq!((over.refunded().minor(), kinds(&over)), (DUE, ["amount-mismatch".to_owned()].into()));
+    let settled = see(over, &[told(None, Some("r2"), RefundStatus::Failed, 900)]);
+    assert_eq!((settled.refunded().minor(), kinds(&settled)), (900, ["refund-stuck".to_owned()].into()));
+    let foreign = Observation {
+        fact: Fact::Refund(RefundFact { amount: money(5, "USD"), ..refund_fact() }),
+        ..told(None, Some("r9"), RefundStatus::Succeeded, 5)
+    };
+    let strange = see(order, &[foreign]);
+    assert_eq!((strange.state(), kinds(&strange)), (State::Paid, ["currency-mismatch".to_owned()].into()));
+}
+
+fn refund_fact() -> RefundFact {
+    match told(None, Some("r9"), RefundStatus::Succeeded, 5).fact {
+        Fact::Refund(fact) => fact,
+        Fact::Payment(_) => unreachable!("told makes refunds"),
+    }
+}
+
+#[test]
+fn attempts_and_expiry_are_bounded() {
+    let mut order = Some(pending());
+    let start = |n: usize| Command::StartPayment {
+        order_id: OrderId::parse("o1").unwrap(),
+        out_trade_no: number(&format!("x{n}")),
+        account: account("a"),
+        provider: "alipay".into(),
+    };
+    for n in 2..MAX_PAYMENTS {
+        apply(&mut order, &start(n));
+    }
+    assert!(matches!(decide(order.as_ref(), &start(99), Timestamp(1)), Err(Refusal::TooManyPayments(_))));
+    let late = Command::Create {
+        order_id: OrderId::parse("o2").unwrap(),
+        amount: money(1, "CNY"),
+        description: String::new(),
+        expires_at: Some(Timestamp(1)),
+    };
+    assert_eq!(decide(None, &late, Timestamp(1)), Err(Refusal::ExpiresInPast));
+}
+
+#[test]
 fn every_allowed_name_reads_back() {
     for state in State::ALL {
         assert_eq!(State::parse(state.as_str()), Some(state));
@@ -323,17 +426,26 @@ proptest! {
         prop_assert_eq!(essence(&see(start.clone(), &first)), essence(&see(start, &second)));
     }
 
-    /// Whatever else is said, a fitting success makes an open order paid, and it is never lost on a closed one.
+    /// Whatever else is said, a fitting success makes an open order paid, and it is never lost on one that
+    /// is closed, or is closed meanwhile.
     #[test]
-    fn a_success_is_never_masked(mut all in proptest::collection::vec(any_news(), 0..10), at in 0_usize..10, ended in any::<bool>()) {
+    fn a_success_is_never_masked(
+        mut all in proptest::collection::vec(any_news(), 0..10),
+        at in 0_usize..10,
+        start in prop_oneof![Just(pending()), Just(requested()), Just(closed())],
+    ) {
         let success = paid("a", "p0", "t9", money(DUE, "CNY"));
         all.insert(at.min(all.len()), success);
-        let order = see(if ended { closed() } else { pending() }, &all);
-        if ended {
-            prop_assert_eq!(order.state(), State::Abnormal);
-            prop_assert!(kinds(&order).contains("late-payment"));
-        } else {
-            prop_assert_eq!(order.state(), State::Paid);
+        let order = see(start, &all);
+        match order.ending {
+            Ending::Open | Ending::Requested(_) => {
+                let paid = matches!(order.state(), State::Paid | State::PartiallyRefunded | State::Refunded);
+                prop_assert!(paid && order.refunded().is_zero(), "{:?}", order.state());
+            }
+            Ending::Closed(_) => {
+                prop_assert_eq!(order.state(), State::Abnormal);
+                prop_assert!(kinds(&order).contains("late-payment"));
+            }
         }
     }
 

@@ -429,7 +429,8 @@ pub struct PaymentFact {
     #[prost(string, tag = "6")]
     pub payer_id: ::prost::alloc::string::String,
 }
-/// What a platform says of a refund. At least one number of the payment is set.
+/// What a platform says of a refund. At least one number of the payment is set and, unless `cumulative`, at
+/// least one of the refund; `refund_id` identifies the refund wherever both reports of it carry one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RefundFact {
     /// The shop's number of the payment; may be empty.
@@ -2543,8 +2544,9 @@ pub struct StartPaymentRequest {
     /// How it is begun.
     #[prost(enumeration = "PaymentMethod", tag = "3")]
     pub method: i32,
-    /// The attempt's number at the platform: 6 to 32 letters and digits, plus _ and - except for UnionPay
-    /// (8 to 40 letters and digits). Required for EXTERNAL; otherwise made when empty.
+    /// The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
+    /// for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
+    /// PaymentIntent); otherwise made when empty.
     #[prost(string, tag = "4")]
     pub out_trade_no: ::prost::alloc::string::String,
     /// Makes a retry safe, as in CreateOrder. Optional.
@@ -2838,8 +2840,8 @@ pub mod order_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Makes an order known. Errors: INVALID_ARGUMENT; ALREADY_EXISTS with reason ORDER_ALREADY_EXISTS or
-        /// REQUEST_ID_REUSED.
+        /// Makes an order known. Errors: INVALID_ARGUMENT (EXPIRE_TIME_IN_PAST among them); ALREADY_EXISTS with
+        /// reason ORDER_ALREADY_EXISTS or REQUEST_ID_REUSED.
         pub async fn create_order(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateOrderRequest>,
@@ -2966,7 +2968,8 @@ pub mod order_service_client {
             self.inner.server_streaming(req, path, codec).await
         }
         /// Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-        /// FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE; UNIMPLEMENTED for methods that this version cannot start.
+        /// ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
+        /// TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
         pub async fn start_payment(
             &mut self,
             request: impl tonic::IntoRequest<super::StartPaymentRequest>,
@@ -3082,8 +3085,8 @@ pub mod order_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with OrderServiceServer.
     #[async_trait]
     pub trait OrderService: std::marker::Send + std::marker::Sync + 'static {
-        /// Makes an order known. Errors: INVALID_ARGUMENT; ALREADY_EXISTS with reason ORDER_ALREADY_EXISTS or
-        /// REQUEST_ID_REUSED.
+        /// Makes an order known. Errors: INVALID_ARGUMENT (EXPIRE_TIME_IN_PAST among them); ALREADY_EXISTS with
+        /// reason ORDER_ALREADY_EXISTS or REQUEST_ID_REUSED.
         async fn create_order(
             &self,
             request: tonic::Request<super::CreateOrderRequest>,
@@ -3128,7 +3131,8 @@ pub mod order_service_server {
             request: tonic::Request<super::WatchOrderRequest>,
         ) -> std::result::Result<tonic::Response<Self::WatchOrderStream>, tonic::Status>;
         /// Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-        /// FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE; UNIMPLEMENTED for methods that this version cannot start.
+        /// ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
+        /// TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
         async fn start_payment(
             &self,
             request: tonic::Request<super::StartPaymentRequest>,
