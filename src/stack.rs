@@ -2,7 +2,7 @@
 //!
 //! Stopping goes from the outside in: the edge drains into a core that is still there.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use paystate_core::{guard::LocalGuard, service, store::sqlite::SqliteStore};
 use paystate_edge::{Edge, gateway};
@@ -14,6 +14,9 @@ use crate::{
     config::{Config, Problem, Problems},
     metrics_page,
 };
+
+/// A core that does not answer for this long is connected to anew.
+const CORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where the roles are reached. Absent for roles that do not run here.
 #[derive(Debug, Clone, Copy, Default)]
@@ -134,6 +137,10 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
             Some(Ok(here)) => here,
             Some(Err(_)) | None => edge.core,
         };
+        let core = core
+            .connect_timeout(CORE_PATIENCE)
+            .http2_keep_alive_interval(CORE_PATIENCE)
+            .keep_alive_timeout(CORE_PATIENCE);
         let parts = Edge { accounts: config.accounts, limits: edge.limits, core: core.connect_lazy() };
         let stop = outer.stop.clone();
         let run = async move {

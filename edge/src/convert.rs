@@ -19,6 +19,7 @@ pub(crate) fn message(received: &Received, notice: Notice) -> v1::VerifiedMessag
         receive_time: Some(timestamp(received.received_at)),
         headers: signature_headers(&received.headers),
         body: received.body.to_vec(),
+        content_sha256: notice.content_sha256,
         key_id: notice.key_id,
         event_type: notice.event_type,
         platform_notice_id: notice.platform_notice_id.unwrap_or_default(),

@@ -23,14 +23,15 @@ pub(crate) fn of(door: &Door, verdict: &Verdict) -> Reply {
     }
 }
 
-/// No such account, or no such path: the same answer, so that nobody can list our accounts.
+/// No such account, or no such path: the same answer, so that nobody can list our accounts. Connections are
+/// kept for platforms, so this one ends.
 pub(crate) fn not_found() -> Reply {
-    plain(StatusCode::NOT_FOUND, "not found\n")
+    closing(plain(StatusCode::NOT_FOUND, "not found\n"))
 }
 
 /// The path is ours, the method is not.
 pub(crate) fn wrong_method(allow: &'static str) -> Reply {
-    with(plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n"), header::ALLOW, allow)
+    closing(with(plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n"), header::ALLOW, allow))
 }
 
 /// Answer of the health pages.

@@ -23,6 +23,9 @@ pub struct Notice {
     pub platform_notice_id: Option<String>,
     /// The platform's name for what happened, e.g. `TRADE_SUCCESS` or `payment_intent.succeeded`.
     pub event_type: String,
+    /// SHA-256 of what the signature covers, lower-case hex. It identifies the notice: a form that is
+    /// re-ordered, re-escaped or padded with unsigned fields is still the same one.
+    pub content_sha256: String,
     /// Which of the account's keys verified it, so that the stored bytes can be verified again later.
     pub key_id: String,
     /// What it says. Empty for a genuine notice about something that is not ours to track.

@@ -2,6 +2,8 @@
 //!
 //! Ports are 0, data directories temporary, and every process dies with the test that started it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say so at once")]
+
 mod configuration;
 mod demo;
 mod grpcurl;

@@ -65,13 +65,14 @@ fn message(n: usize, observations: Vec<Observation>) -> Message {
     Message {
         row: NotificationRow {
             id: format!("n{n:06}-{}", uuid::Uuid::now_v7()),
-            key: NoticeKey { provider: "alipay".into(), account: account(), body_sha256: format!("hash{n}") },
+            key: NoticeKey { provider: "alipay".into(), account: account(), content_sha256: format!("hash{n}") },
             source: Source::Callback,
             event_type: "x".into(),
             platform_notice_id: String::new(),
             key_id: "k".into(),
             received_at: Timestamp(i64::try_from(n).unwrap()),
             body_size: 1,
+            body_sha256: "b".into(),
             sealed: Sealed { key_id: "k".into(), bytes: vec![0] },
         },
         facts: facts.collect(),

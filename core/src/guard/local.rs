@@ -78,7 +78,7 @@ mod tests {
     use crate::order::AccountName;
 
     fn key(n: usize) -> NoticeKey {
-        NoticeKey { provider: "p".into(), account: AccountName::parse("a").unwrap(), body_sha256: n.to_string() }
+        NoticeKey { provider: "p".into(), account: AccountName::parse("a").unwrap(), content_sha256: n.to_string() }
     }
 
     #[tokio::test]

@@ -71,8 +71,9 @@ impl Core {
         if convert::read_source(message.source)? != Source::Callback {
             return Err("this version records callbacks only".into());
         }
-        if message.body.is_empty() {
-            return Err("the body is empty; two empty messages could not be told apart".into());
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if message.content_sha256.len() != 64 || !message.content_sha256.bytes().all(hex) {
+            return Err("content_sha256 is not 64 characters of lower-case hex".into());
         }
         let received = message.receive_time.as_ref().map(convert::read_time);
         let received_at = received.ok_or("receive_time is missing")?.map_err(|e| format!("receive_time {e}"))?;
@@ -81,7 +82,8 @@ impl Core {
         let sealed = self.seal(&format!("notification/{id}"), &sealed_form(message.headers, message.body))?;
         let row = NotificationRow {
             id,
-            key: NoticeKey { provider: message.provider, account, body_sha256 },
+            key: NoticeKey { provider: message.provider, account, content_sha256: message.content_sha256 },
+            body_sha256,
             source: Source::Callback,
             event_type: clip(&message.event_type),
             platform_notice_id: clip(&message.platform_notice_id),

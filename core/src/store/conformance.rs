@@ -25,13 +25,14 @@ fn account() -> AccountName {
 pub(crate) fn notification(n: u32) -> NotificationRow {
     NotificationRow {
         id: format!("n{n:04}"),
-        key: NoticeKey { provider: "alipay".into(), account: account(), body_sha256: format!("hash{n}") },
+        key: NoticeKey { provider: "alipay".into(), account: account(), content_sha256: format!("hash{n}") },
         source: Source::Callback,
         event_type: "TRADE_SUCCESS".into(),
         platform_notice_id: String::new(),
         key_id: "key".into(),
         received_at: Timestamp(i64::from(n)),
         body_size: 3,
+        body_sha256: "b".into(),
         sealed: sealed(),
     }
 }
@@ -161,7 +162,7 @@ pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
         claimed_out_trade_no: "p1".into(),
         received_at: Timestamp(1),
         body_size: 3,
-        body_sha256: genuine.key.body_sha256.clone(),
+        body_sha256: genuine.body_sha256.clone(),
         remote_address: "127.0.0.1".into(),
         sealed: sealed(),
     };

@@ -1,10 +1,10 @@
 //! The store: the truth of the whole system.
 //!
-//! Contract, the same for every database and tested by one suite ([`conformance`]):
+//! Contract, the same for every database and tested by one suite (`conformance.rs`):
 //! - A [`Unit`] is one transaction. Nothing of it is visible before [`Unit::commit`] returns, and nothing
 //!   of it is lost afterwards (fsync has happened).
 //! - Unique keys decide what is new, and never expire: a notification by (provider, account, hash of its
-//!   bytes), an observation by its fact key, money by (provider, account, kind, platform number).
+//!   signed content), an observation by its fact key, money by (provider, account, kind, platform number).
 //! - A unit that has claimed or loaded a key sees what every committed unit before it wrote under that
 //!   key, and no other unit writes under it until this one ends. That holds for keys that are *absent* too: a
 //!   callback that finds no payment and a StartPayment that finds no callback must not pass each other.
@@ -28,6 +28,9 @@ pub use rows::{
     NotificationFilter, NotificationRow, ObservationRow, OrderFilter, ParkedRow, RejectionRow, RequestRow,
     StoredNotification, Writes,
 };
+
+/// Refused notifications that are kept; at up to 20 KiB each.
+pub const KEPT_REJECTIONS: i64 = 20_000;
 
 /// Why the store did not do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +98,8 @@ pub trait Store: Send + Sync + 'static {
     /// Lists cases, newest first.
     async fn cases(&self, filter: &CaseFilter, after: Option<&Cursor>, limit: u32)
     -> Result<Page<CaseRow>, StoreError>;
-    /// Stores refused notifications. Not part of any unit: nothing depends on them.
+    /// Stores refused notifications and forgets the oldest beyond [`KEPT_REJECTIONS`]. Not part of any unit:
+    /// nothing depends on them.
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError>;
     /// Checks the invariants that the database can show.
     async fn audit(&self) -> Result<Vec<AuditResult>, StoreError>;

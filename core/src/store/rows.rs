@@ -10,15 +10,16 @@ use crate::{
     seal::Sealed,
 };
 
-/// Identity of a notification: the same bytes on the same account are the same notification.
+/// Identity of a notification: the same signed content on the same account is the same notification.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NoticeKey {
     /// Platform.
     pub provider: String,
     /// Account.
     pub account: AccountName,
-    /// SHA-256 of the body, lower-case hex. A platform's own id is not used: two bodies may carry one id.
-    pub body_sha256: String,
+    /// SHA-256 of what the signature covers, lower-case hex. A platform's own id is not used: two messages
+    /// may carry one id.
+    pub content_sha256: String,
 }
 
 /// Identity of a fact: the same news from any source, in any wrapping, has the same key.
@@ -83,6 +84,8 @@ pub struct NotificationRow {
     pub received_at: Timestamp,
     /// Length of the body.
     pub body_size: i64,
+    /// SHA-256 of the body, lower-case hex.
+    pub body_sha256: String,
     /// Headers and body.
     pub sealed: Sealed,
 }

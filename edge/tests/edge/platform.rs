@@ -24,7 +24,13 @@ impl Platform for Fake {
             "unknown-key" => return Err(Rejection::new(Reason::UnknownKey, "key 7 is not pinned")),
             _ => return Err(Rejection::new(Reason::SignatureInvalid, "é".repeat(400))),
         };
-        Ok(Notice { platform_notice_id: Some("n1".into()), event_type: "FAKE".into(), key_id: "k1".into(), facts })
+        Ok(Notice {
+            platform_notice_id: Some("n1".into()),
+            event_type: "FAKE".into(),
+            content_sha256: "0".repeat(64),
+            key_id: "k1".into(),
+            facts,
+        })
     }
 
     fn ack(&self, outcome: Outcome) -> Ack {

@@ -542,6 +542,10 @@ pub struct VerifiedMessage {
     /// What it says; empty for a genuine message about something that is not tracked.
     #[prost(message, repeated, tag = "10")]
     pub observations: ::prost::alloc::vec::Vec<Observation>,
+    /// SHA-256 of what the signature covers, 64 characters of lower-case hex. The dedupe key: a form that is
+    /// re-ordered or re-escaped is still the same message.
+    #[prost(string, tag = "11")]
+    pub content_sha256: ::prost::alloc::string::String,
 }
 /// Request of RecordObservations.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -625,7 +629,7 @@ pub enum RecordOutcome {
     Unspecified = 0,
     /// Stored now; the transaction has committed.
     Stored = 1,
-    /// The same bytes were stored before; nothing changed.
+    /// The same signed content was stored before; nothing changed.
     Duplicate = 2,
     /// Not stored, a fault or limit of ours: the platform must try again.
     Unavailable = 3,

@@ -16,7 +16,9 @@ use crate::{
 impl Alipay {
     pub(super) fn read(&self, verified: &Verified) -> Result<Notice, Rejection> {
         let form = verified.form();
-        let notify_type = form.text("notify_type")?.unwrap_or("unknown");
+        // Every notice says its kind; the return URL, which the payer's browser sees and which is signed by
+        // the same rule, does not.
+        let notify_type = form.need("notify_type")?;
         let trade = notify_type == TRADE_NOTICE;
         if trade {
             self.bind_seller(form)?;
@@ -24,6 +26,7 @@ impl Alipay {
         let event_type = if trade { form.need("trade_status")? } else { notify_type };
         Ok(Notice {
             platform_notice_id: form.text("notify_id")?.map(|id| ident::label(id, "notify_id")).transpose()?,
+            content_sha256: verified.content_sha256(),
             event_type: ident::label(event_type, "trade_status")?,
             key_id: self.key_id.clone(),
             facts: if trade { trade_facts(form)? } else { Vec::new() },
@@ -74,6 +77,9 @@ fn refund(form: &Form, refunded: i64) -> Result<Fact, Rejection> {
 }
 
 fn total(form: &Form) -> Result<Money, Rejection> {
+    if form.text("trans_currency")?.is_some_and(|currency| currency != "CNY") {
+        return Err(Rejection::new(Reason::BadAmount, "trans_currency is not CNY"));
+    }
     Ok(Money { minor: parse_yuan(form.need("total_amount")?)?, currency: Currency::CNY })
 }
 

@@ -4,7 +4,7 @@
 //! return URLs are V1, messages (they carry `method` and another `notify_type`) are V2.
 
 use super::Alipay;
-use crate::{Callback, Reason, Rejection, form::Form};
+use crate::{Callback, Reason, Rejection, crypto::sha256_hex, form::Form};
 
 /// The kind of all notices about trades.
 pub(super) const TRADE_NOTICE: &str = "trade_status_sync";
@@ -15,13 +15,14 @@ const V2: &[&str] = &["sign"];
 /// Fields that must not hide inside another field's value: those that we read, and the two that a
 /// forger would have to swallow to slip in a `refund_fee` behind `passback_params`. Only these, because a
 /// sloppy but honest free text may well hold `&version=2`.
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "app_id",
     "buyer_id",
     "gmt_close",
     "gmt_create",
     "gmt_payment",
     "gmt_refund",
+    "method",
     "notify_id",
     "notify_type",
     "out_biz_no",
@@ -44,6 +45,11 @@ pub struct Verified {
 impl Verified {
     pub(super) fn form(&self) -> &Form {
         &self.form
+    }
+
+    /// SHA-256 of the fields that are signed under every reading of the rules.
+    pub(super) fn content_sha256(&self) -> String {
+        sha256_hex(&self.form.canonical(&["sign", "sign_type", "alipay_cert_sn"], false))
     }
 
     /// A field's text; `None` when missing, empty or not UTF-8. All are signed but `sign`, `sign_type` and
@@ -83,11 +89,19 @@ impl Alipay {
             return Err(Rejection::new(Reason::AlgorithmNotAllowed, "sign_type is not RSA2"));
         }
         form.refuse_hidden(&FIELDS)?;
+        if form.get("alipay_cert_sn").is_some_and(|sn| !is_cert_sn(sn)) {
+            return Err(Rejection::new(Reason::Malformed, "alipay_cert_sn is not a certificate's number"));
+        }
         if !signed_strings(&form, except).iter().any(|text| self.key.verify_base64(text, sign)) {
             return Err(Rejection::new(Reason::SignatureInvalid, "sign does not match the fields"));
         }
         Ok(Verified { form })
     }
+}
+
+/// An MD5 in lower-case hex. It may be outside the signature, so it is held to its form.
+fn is_cert_sn(text: &[u8]) -> bool {
+    text.len() == 32 && text.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
 }
 
 /// The strings that Alipay may have signed. Usually one. Its documents disagree on empty values (02mse7:

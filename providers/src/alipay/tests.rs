@@ -206,6 +206,43 @@ fn repeated_fields_are_refused() {
     }
 }
 
+/// A5: the payer's browser sees a return URL that the same rule signs; it is no notice, whatever is made of it.
+#[test]
+fn a_return_url_is_not_a_notice() {
+    let query = [
+        ("app_id", APP),
+        ("seller_id", SELLER),
+        ("charset", "utf-8"),
+        ("method", "alipay.trade.page.pay.return"),
+        ("out_trade_no", "ORDER-1"),
+        ("total_amount", "12.30"),
+    ];
+    let body = signed(&query.to_vec());
+    assert!(account().verify_return(std::str::from_utf8(&body).expect("ASCII")).is_ok());
+    assert_eq!(reason(&body), Some(Reason::Malformed));
+    let mut resplit = query.to_vec();
+    resplit.retain(|(name, _)| *name != "method");
+    let resplit = with(&resplit, "charset", Some("utf-8&method=alipay.trade.page.pay.return"));
+    assert_eq!(reason(&signed(&resplit)), Some(Reason::Malformed));
+}
+
+/// A5: one signed notice in another order, spelling or padding is the same notice.
+#[test]
+fn a_notice_has_one_identity() {
+    let identity = |body: &[u8]| notify(body).expect("genuine").content_sha256;
+    let body = signed(&trade());
+    let mut pieces: Vec<_> = body.split(|b| *b == b'&').collect();
+    pieces.reverse();
+    let reversed = pieces.join(&b'&');
+    let escaped = String::from_utf8(body.clone()).expect("ASCII").replace("ORDER", "%4F%52DER");
+    let padded = [&body[..], b"&fund_bill_list="].concat();
+    for other in [reversed, escaped.into_bytes(), padded] {
+        assert_eq!(identity(&other), identity(&body));
+    }
+    let next = signed(&with(&trade(), "notify_id", Some("2026112200222100000000002")));
+    assert_ne!(identity(&next), identity(&body));
+}
+
 /// A10: a cheap order whose subject spells out a dear one, split again at the forger's choice.
 #[test]
 fn a_signed_string_is_not_split_anew() {
@@ -223,7 +260,11 @@ fn a_signed_string_is_not_split_anew() {
 fn empty_values_and_the_serial_number_may_be_signed_or_not() {
     let body = String::from_utf8(signed(&trade())).expect("ASCII");
     assert_eq!(reason(format!("{body}&refund_fee=&charset=").as_bytes()), None);
-    assert_eq!(reason(format!("{body}&alipay_cert_sn=ab").as_bytes()), None);
+    let sn = "e90dd23a37c5c7b616e003970817ff82";
+    assert_eq!(reason(format!("{body}&alipay_cert_sn={sn}").as_bytes()), None);
+    for padding in ["ab", &sn.to_ascii_uppercase(), &"a".repeat(40_000)] {
+        assert_eq!(reason(format!("{body}&alipay_cert_sn={padding}").as_bytes()), Some(Reason::Malformed));
+    }
     assert_eq!(reason(format!("{body}&extra=1").as_bytes()), Some(Reason::SignatureInvalid));
     let mut pairs = with(&trade(), "sign_type", None);
     pairs.push(("body", ""));
@@ -300,7 +341,7 @@ fn settings_name_all_problems_at_once() {
     let key = AlipayKey::Certificate(platform_key().public_pem());
     let problems = Alipay::new(AlipaySettings { app_id: String::new(), seller_id: Some("a@b.c".into()), key });
     let fields: Vec<_> = problems.expect_err("three problems").into_iter().map(|p| p.field).collect();
-    assert_eq!(fields, ["app_id", "seller_id", "public_key"]);
+    assert_eq!(fields, ["app_id", "seller_id", "certificate"]);
 }
 
 #[test]

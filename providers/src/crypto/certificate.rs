@@ -40,6 +40,9 @@ pub(crate) struct Certificate {
     may_issue: bool,
 }
 
+/// Octets of a serial number, with the one that keeps it positive.
+const MAX_SERIAL: usize = 21;
+
 impl Certificate {
     /// Reads the first certificate of a configured text.
     pub(crate) fn parse(text: &str) -> Result<Self, KeyError> {
@@ -62,6 +65,11 @@ impl Certificate {
     pub(super) fn from_der(der: &[u8]) -> Result<Self, KeyError> {
         let (rest, x509) = X509Certificate::from_der(der).map_err(|_| KeyError::Unreadable)?;
         if !rest.is_empty() {
+            return Err(KeyError::Unreadable);
+        }
+        // RFC 5280 allows 20 octets. Writing a serial in decimal is quadratic in its length, and this runs on
+        // certificates that strangers send.
+        if x509.tbs_certificate.raw_serial().len() > MAX_SERIAL {
             return Err(KeyError::Unreadable);
         }
         Ok(Self::copy(&x509))

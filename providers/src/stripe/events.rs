@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Currency, Fact, Instant, Money, Notice, PaymentFact, PaymentStatus, Reason, RefundAmount, RefundFact, RefundStatus,
-    Rejection, ident,
+    Rejection, crypto::sha256_hex, ident,
 };
 
 #[derive(Deserialize)]
@@ -39,6 +39,7 @@ impl Stripe {
         self.bind(&event)?;
         Ok(Notice {
             platform_notice_id: Some(ident::label(&event.id, "id")?),
+            content_sha256: sha256_hex(body),
             event_type: ident::label(&event.kind, "type")?,
             key_id: verified.key_id,
             facts: facts(&event)?,
@@ -74,7 +75,7 @@ fn facts(event: &Event<'_>) -> Result<Vec<Fact>, Rejection> {
         "checkout.session.async_payment_succeeded" => session(event, Some(Succeeded))?,
         "checkout.session.async_payment_failed" => session(event, Some(Failed))?,
         "checkout.session.expired" => session(event, Some(Closed))?,
-        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => Some(refund(event)?),
+        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => refund(event)?,
         _ => None,
     };
     Ok(fact.into_iter().collect())
@@ -127,7 +128,8 @@ fn session(event: &Event<'_>, status: Option<PaymentStatus>) -> Result<Option<Fa
     };
     let out_trade_no = match out_trade_no(session.metadata.as_ref())? {
         Some(number) => Some(number),
-        None => ident::optional_id(session.client_reference_id.as_deref(), "client_reference_id")?,
+        // The payer may have set it (payment links), so what is no number of ours is no fault either.
+        None => session.client_reference_id.as_deref().and_then(ident::claimed),
     };
     let transaction_id = ident::optional_id(session.payment_intent.as_deref(), "payment_intent")?;
     let other_mode = session.mode.as_deref().is_some_and(|mode| mode != "payment");
@@ -141,27 +143,34 @@ fn session(event: &Event<'_>, status: Option<PaymentStatus>) -> Result<Option<Fa
     Ok(Some(Fact::Payment(PaymentFact { out_trade_no, transaction_id, status, amount, occurred_at, payer: None })))
 }
 
-fn refund(event: &Event<'_>) -> Result<Fact, Rejection> {
+/// `None` for money that goes back without ever having been a payment, e.g. out of a cash balance.
+fn refund(event: &Event<'_>) -> Result<Option<Fact>, Rejection> {
     let refund: Refund = object(event)?;
     let metadata = refund.metadata.unwrap_or_default();
     let transaction = refund.payment_intent.or(refund.charge);
-    Ok(Fact::Refund(RefundFact {
-        out_trade_no: ident::optional_id(metadata.out_trade_no.as_deref(), "out_trade_no")?,
-        transaction_id: ident::optional_id(transaction.as_deref(), "payment_intent")?,
+    let out_trade_no = ident::optional_id(metadata.out_trade_no.as_deref(), "out_trade_no")?;
+    let transaction_id = ident::optional_id(transaction.as_deref(), "payment_intent")?;
+    if out_trade_no.is_none() && transaction_id.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Fact::Refund(RefundFact {
+        out_trade_no,
+        transaction_id,
         out_refund_no: ident::optional_id(metadata.out_refund_no.as_deref(), "out_refund_no")?,
         refund_id: Some(ident::id(&refund.id, "id")?),
         status: refund_status(refund.status.as_deref())?,
         amount: RefundAmount::Single(money(refund.amount, &refund.currency)?),
         occurred_at: when(event),
-    }))
+    })))
 }
 
 fn refund_status(status: Option<&str>) -> Result<RefundStatus, Rejection> {
     match status {
         Some("succeeded") => Ok(RefundStatus::Succeeded),
-        Some("pending" | "requires_action") => Ok(RefundStatus::Pending),
+        // Null while Stripe has not decided.
+        Some("pending" | "requires_action") | None => Ok(RefundStatus::Pending),
         Some("failed" | "canceled") => Ok(RefundStatus::Failed),
-        Some(_) | None => Err(malformed("the refund's status is none that is documented")),
+        Some(_) => Err(malformed("the refund's status is none that is documented")),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     settings::Problems,
 };
 
-const MIN_SECRET: usize = 8;
+const MIN_SECRET: usize = 12;
 
 /// Settings of one webhook endpoint. No `Debug`: it holds secrets.
 pub struct StripeSettings {
@@ -97,7 +97,7 @@ fn secret_problem(secret: &str) -> Option<&'static str> {
     } else if looks_like_placeholder(tail) {
         Some("a secret is a placeholder from an example")
     } else if tail.len() < MIN_SECRET {
-        Some("a secret is shorter than 8 bytes")
+        Some("a secret is shorter than 12 bytes")
     } else {
         None
     }

@@ -43,7 +43,8 @@ struct Issuer {
 pub(super) struct Leaf {
     pub(super) key: RsaPublicKey,
     certificate: Certificate,
-    middle: Certificate,
+    /// The configured authorities that may have issued it.
+    middles: Vec<Certificate>,
 }
 
 impl Chain {
@@ -68,20 +69,23 @@ impl Chain {
     pub(super) fn accept(&self, pem: &str) -> Result<Leaf, Rejection> {
         let certificate =
             Certificate::from_message(pem).ok_or_else(|| invalid("signPubKeyCert is not one readable certificate"))?;
-        let middle = self
-            .middles
-            .iter()
-            .find(|middle| certificate.issued_by(&middle.certificate, &middle.key))
-            .ok_or_else(|| invalid("signPubKeyCert was not issued by the configured authority"))?;
+        // A renewed authority may keep its name and key, so more than one may have issued it.
+        let issued = |middle: &&Issuer| certificate.issued_by(&middle.certificate, &middle.key);
+        let middles: Vec<_> = self.middles.iter().filter(issued).map(|m| m.certificate.clone()).collect();
+        if middles.is_empty() {
+            return Err(invalid("signPubKeyCert was not issued by the configured authority"));
+        }
         if !self.is_unionpay(certificate.common_name()) {
             return Err(invalid("signPubKeyCert is genuine, but not UnionPay's"));
         }
         let key = certificate.public_key().map_err(|error| invalid(&error.to_string()))?;
-        Ok(Leaf { key, certificate, middle: middle.certificate.clone() })
+        Ok(Leaf { key, certificate, middles })
     }
 
     fn is_unionpay(&self, common_name: Option<&str>) -> bool {
-        match common_name.and_then(|name| name.split('@').nth(2)) {
+        let parts: Vec<_> = common_name.unwrap_or_default().split('@').collect();
+        // Exactly four parts: a customer's name with an @ in it must not shift them.
+        match parts.get(2).copied().filter(|_| parts.len() == 4) {
             Some(NAME) => true,
             Some(TEST_NAME) => self.environment == UnionPayEnvironment::Test,
             Some(_) | None => false,
@@ -92,7 +96,7 @@ impl Chain {
 impl Leaf {
     /// Leaf and middle must be valid when the message arrived.
     pub(super) fn check_time(&self, now: Instant) -> Result<(), Rejection> {
-        if !self.certificate.valid_at(now) || !self.middle.valid_at(now) {
+        if !self.certificate.valid_at(now) || !self.middles.iter().any(|middle| middle.valid_at(now)) {
             return Err(invalid("signPubKeyCert or its issuer is outside its validity"));
         }
         Ok(())

@@ -32,6 +32,7 @@ pub(super) fn read(verified: &Verified) -> Result<Notice, Rejection> {
     let event_type = format!("txnType={txn_type},respCode={}", form.text("respCode")?.unwrap_or("none"));
     Ok(Notice {
         platform_notice_id: None,
+        content_sha256: verified.content_sha256(),
         event_type: ident::label(&event_type, "txnType or respCode")?,
         key_id: verified.key_id().to_owned(),
         facts,
@@ -63,9 +64,13 @@ fn refund(form: &Form) -> Result<Fact, Rejection> {
         Fate::Unknown => RefundStatus::Pending,
         Fate::Failed => RefundStatus::Failed,
     };
+    let (out_trade_no, transaction_id) = (form.id("origOrderId")?, form.id("origQryId")?);
+    if out_trade_no.is_none() && transaction_id.is_none() {
+        return Err(Rejection::new(Reason::Malformed, "neither origQryId nor origOrderId names the payment"));
+    }
     Ok(Fact::Refund(RefundFact {
-        out_trade_no: form.id("origOrderId")?,
-        transaction_id: Some(form.need_id("origQryId")?),
+        out_trade_no,
+        transaction_id,
         out_refund_no: Some(form.need_id("orderId")?),
         refund_id: Some(form.need_id("queryId")?),
         status,

@@ -38,6 +38,11 @@ impl Verified {
         &self.form
     }
 
+    /// SHA-256 of the signed fields.
+    pub(super) fn content_sha256(&self) -> String {
+        sha256_hex(&self.form.canonical(&["signature"], false))
+    }
+
     /// Decimal serial of the certificate that signed.
     #[must_use]
     pub fn key_id(&self) -> &str {

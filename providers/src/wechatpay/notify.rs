@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Verified, WechatPay, api_key::Sealed};
 use crate::{
     Currency, Fact, Instant, Money, Notice, Payer, PaymentFact, PaymentStatus, Reason, RefundAmount, RefundFact,
-    RefundStatus, Rejection, ident, time::parse_rfc3339,
+    RefundStatus, Rejection, crypto::sha256_hex, ident, time::parse_rfc3339,
 };
 
 #[derive(Deserialize)]
@@ -24,6 +24,7 @@ struct Transaction {
     mchid: Option<String>,
     appid: Option<String>,
     out_trade_no: Option<String>,
+    combine_out_trade_no: Option<String>,
     transaction_id: Option<String>,
     trade_state: Option<String>,
     success_time: Option<String>,
@@ -74,6 +75,7 @@ impl WechatPay {
         };
         Ok(Notice {
             platform_notice_id: envelope.id.map(|id| ident::label(&id, "id")).transpose()?,
+            content_sha256: sha256_hex(body),
             event_type: ident::label(&envelope.event_type, "event_type")?,
             key_id: verified.key_id,
             facts,
@@ -95,7 +97,11 @@ impl WechatPay {
         let transaction: Transaction = parse(plaintext, "the transaction")?;
         // Without an order's number it is not a payment of ours, e.g. the end of a profit sharing.
         let Some(out_trade_no) = &transaction.out_trade_no else {
-            return Ok(Vec::new());
+            return match transaction.combine_out_trade_no {
+                None => Ok(Vec::new()),
+                // Money of several orders at once: to acknowledge it would be to lose it.
+                Some(_) => Err(malformed("combined payments are not supported; query the payment")),
+            };
         };
         self.bind_mchid(transaction.mchid.as_deref())?;
         self.bind_appid(transaction.appid.as_deref())?;

@@ -115,7 +115,7 @@ impl Store for SqliteStore {
     }
 
     async fn stored(&self, keys: &[NoticeKey]) -> Result<BTreeSet<NoticeKey>, StoreError> {
-        let hashes = json(keys.iter().map(|k| k.body_sha256.as_str()));
+        let hashes = json(keys.iter().map(|k| k.content_sha256.as_str()));
         let accounts = json(keys.iter().map(|k| k.account.as_str()));
         let providers = json(keys.iter().map(|k| k.provider.as_str()));
         let rows = sqlx::query(read::STORED)
@@ -127,7 +127,7 @@ impl Store for SqliteStore {
             .map_err(failed)?;
         let found: BTreeSet<(String, String, String)> = rows.iter().map(|r| (r.get(0), r.get(1), r.get(2))).collect();
         let is_found =
-            |k: &&NoticeKey| found.contains(&(k.provider.clone(), k.account.to_string(), k.body_sha256.clone()));
+            |k: &&NoticeKey| found.contains(&(k.provider.clone(), k.account.to_string(), k.content_sha256.clone()));
         Ok(keys.iter().filter(is_found).cloned().collect())
     }
 

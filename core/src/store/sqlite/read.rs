@@ -12,9 +12,9 @@ use crate::{
     },
 };
 
-pub(super) const STORED: &str = "SELECT n.provider, n.account, n.body_sha256 FROM notification n \
+pub(super) const STORED: &str = "SELECT n.provider, n.account, n.content_sha256 FROM notification n \
      WHERE n.provider IN (SELECT value FROM json_each(?1)) AND n.account IN (SELECT value FROM json_each(?2)) \
-     AND n.body_sha256 IN (SELECT value FROM json_each(?3))";
+     AND n.content_sha256 IN (SELECT value FROM json_each(?3))";
 pub(super) const PAYMENTS: &str =
     "SELECT out_trade_no, order_id FROM payment WHERE out_trade_no IN (SELECT value FROM json_each(?1))";
 pub(super) const MONEY: &str = "SELECT provider, account, kind, transaction_id, order_id FROM payment_txn \

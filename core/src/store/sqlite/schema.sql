@@ -39,6 +39,7 @@ CREATE TABLE notification (
     notification_id    TEXT    PRIMARY KEY,
     provider           TEXT    NOT NULL,
     account            TEXT    NOT NULL,
+    content_sha256     TEXT    NOT NULL,
     body_sha256        TEXT    NOT NULL,
     source             TEXT    NOT NULL,
     event_type         TEXT    NOT NULL,
@@ -48,7 +49,7 @@ CREATE TABLE notification (
     body_size          INTEGER NOT NULL,
     seal_key_id        TEXT    NOT NULL,
     sealed             BLOB    NOT NULL,
-    UNIQUE (provider, account, body_sha256)
+    UNIQUE (provider, account, content_sha256)
 ) STRICT;
 CREATE INDEX notification_newest ON notification (received_at DESC, notification_id DESC);
 

@@ -9,8 +9,8 @@ use super::{codec, failed, json, read};
 use crate::{
     order::{AccountName, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
     store::{
-        FactKey, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, ObservationRow, RejectionRow,
-        RequestRow, StoreError, Unit, Writes,
+        FactKey, KEPT_REJECTIONS, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, ObservationRow,
+        RejectionRow, RequestRow, StoreError, Unit, Writes,
     },
 };
 
@@ -39,14 +39,15 @@ impl Unit for SqliteUnit {
             return Ok(BTreeSet::new());
         }
         let mut sql = QueryBuilder::new(
-            "INSERT INTO notification (notification_id, provider, account, body_sha256, source, event_type, \
+            "INSERT INTO notification (notification_id, provider, account, content_sha256, body_sha256, source, event_type, \
              platform_notice_id, key_id, received_at, body_size, seal_key_id, sealed) ",
         );
         sql.push_values(rows, |mut b, r| {
             b.push_bind(&r.id)
                 .push_bind(&r.key.provider)
                 .push_bind(r.key.account.as_str())
-                .push_bind(&r.key.body_sha256)
+                .push_bind(&r.key.content_sha256)
+                .push_bind(&r.body_sha256)
                 .push_bind(codec::name(r.source))
                 .push_bind(&r.event_type)
                 .push_bind(&r.platform_notice_id)
@@ -56,7 +57,7 @@ impl Unit for SqliteUnit {
                 .push_bind(&r.sealed.key_id)
                 .push_bind(&r.sealed.bytes);
         });
-        sql.push(" ON CONFLICT (provider, account, body_sha256) DO NOTHING RETURNING notification_id");
+        sql.push(" ON CONFLICT (provider, account, content_sha256) DO NOTHING RETURNING notification_id");
         let new = sql.build().fetch_all(&mut *self.tx).await.map_err(failed)?;
         let new: BTreeSet<String> = new.iter().map(|r| r.get(0)).collect();
         Ok(rows.iter().filter(|r| new.contains(&r.id)).map(|r| r.key.clone()).collect())
@@ -398,7 +399,14 @@ pub(super) async fn insert_rejections(tx: &mut SqliteConnection, rows: &[Rejecti
             .push_bind(&r.sealed.key_id)
             .push_bind(&r.sealed.bytes);
     });
-    execute(tx, sql).await
+    execute(tx, sql).await?;
+    // Anybody may send what is refused, so it must not fill the disk.
+    sqlx::query("DELETE FROM rejection WHERE rowid <= (SELECT max(rowid) FROM rejection) - ?1")
+        .bind(KEPT_REJECTIONS)
+        .execute(tx)
+        .await
+        .map(drop)
+        .map_err(failed)
 }
 
 async fn execute(tx: &mut SqliteConnection, mut sql: QueryBuilder<Sqlite>) -> Result<(), StoreError> {
