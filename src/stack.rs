@@ -9,6 +9,7 @@ use paystate_edge::{Edge, gateway};
 use paystate_sandbox::{Sandbox, Settings};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     config::{Config, Problem, Problems},
@@ -104,44 +105,59 @@ impl Ring {
     }
 }
 
-/// Starts every role of the configuration. Those that run in this process are joined to each other by
-/// their bound addresses.
-pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack, Vec<Problem>> {
-    let addresses = listeners.addresses();
-    let (mut outer, mut inner) = (Ring::new(), Ring::new());
-    let mut problems = Problems::default();
-    let providers = config.providers.into_iter().map(|(name, p)| (name, p.as_str().to_owned())).collect();
+/// What can fail at the start, opened before anything runs.
+struct Opened {
+    store: Option<SqliteStore>,
+    sandbox: Option<Sandbox>,
+}
 
-    if let (Some(core), Some(listener)) = (config.core, listeners.core) {
+async fn open(config: &Config, edge: Option<SocketAddr>) -> Result<Opened, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let mut opened = Opened { store: None, sandbox: None };
+    if let Some(core) = &config.core {
         let store = SqliteStore::open(&core.database).await;
         let store = store.map_err(|e| format!("{}: {e}", core.database.display()));
-        if let Some(store) = problems.take("core.database", store) {
-            let parts = service::Parts {
-                store: Arc::new(store.clone()),
-                guard: Arc::new(LocalGuard::default()),
-                sealer: core.sealer,
-                accounts: providers,
-                limits: core.commit,
-            };
-            let stop = inner.stop.clone();
-            inner.roles.spawn(async move {
-                let served = service::serve(listener, parts, stop).await;
-                store.close().await;
-                served.map_err(|e| format!("core: {e}"))
-            });
-        }
+        opened.store = problems.take("core.database", store);
+    }
+    if let Some(section) = &config.sandbox {
+        let settings = Settings {
+            data_dir: section.data_dir.clone(),
+            edge_url: edge.map_or_else(|| section.edge_url.clone(), |a| format!("https://{a}")),
+            edge_ca_pem: section.edge_certificate_pem.clone(),
+            time_compression: section.time_compression,
+            request_timeout: Settings::DEFAULT_REQUEST_TIMEOUT,
+        };
+        opened.sandbox = problems.take("sandbox", Sandbox::open(settings).await);
+    }
+    problems.none(Some(opened))
+}
+
+/// Starts every role of the configuration, or none. Those that run in this process are joined to each other
+/// by their bound addresses.
+pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack, Vec<Problem>> {
+    let addresses = listeners.addresses();
+    let opened = open(&config, addresses.edge).await?;
+    let (mut outer, mut inner) = (Ring::new(), Ring::new());
+    let providers = config.providers.into_iter().map(|(name, p)| (name, p.as_str().to_owned())).collect();
+
+    if let (Some(core), Some(store), Some(listener)) = (config.core, opened.store, listeners.core) {
+        let parts = service::Parts {
+            store: Arc::new(store.clone()),
+            guard: Arc::new(LocalGuard::default()),
+            sealer: core.sealer,
+            accounts: providers,
+            limits: core.commit,
+        };
+        let stop = inner.stop.clone();
+        inner.roles.spawn(async move {
+            let served = service::serve(listener, parts, stop).await;
+            store.close().await;
+            served.map_err(|e| format!("core: {e}"))
+        });
         page(&mut inner, listeners.core_metrics);
     }
     if let (Some(edge), Some(listener)) = (config.edge, listeners.edge) {
-        let core = match addresses.core.map(|a| tonic::transport::Endpoint::from_shared(format!("http://{a}"))) {
-            Some(Ok(here)) => here,
-            Some(Err(_)) | None => edge.core,
-        };
-        let core = core
-            .connect_timeout(CORE_PATIENCE)
-            .http2_keep_alive_interval(CORE_PATIENCE)
-            .keep_alive_timeout(CORE_PATIENCE);
-        let parts = Edge { accounts: config.accounts, limits: edge.limits, core: core.connect_lazy() };
+        let parts = Edge { accounts: config.accounts, limits: edge.limits, core: channel(edge.core, addresses.core) };
         let stop = outer.stop.clone();
         let run = async move {
             paystate_edge::serve(listener, edge.tls, parts, stop).await.map_err(|e| format!("edge: {e}"))
@@ -149,32 +165,29 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
         outer.roles.spawn(run);
         if let Some(listener) = listeners.gateway {
             let stop = outer.stop.clone();
-            outer.roles.spawn(async move {
-                gateway::serve_gateway(listener, stop).await.map_err(|e| format!("gateway: {e}"))
-            });
+            let run = async move { gateway::serve_gateway(listener, stop).await.map_err(|e| format!("gateway: {e}")) };
+            outer.roles.spawn(run);
         }
         page(&mut outer, listeners.edge_metrics);
     }
-    let mut sandbox = None;
-    if let (Some(section), Some(listener)) = (config.sandbox, listeners.sandbox) {
-        let settings = Settings {
-            data_dir: section.data_dir,
-            edge_url: addresses.edge.map_or(section.edge_url, |a| format!("https://{a}")),
-            edge_ca_pem: section.edge_certificate_pem,
-            time_compression: section.time_compression,
-            request_timeout: Settings::DEFAULT_REQUEST_TIMEOUT,
-        };
-        sandbox = problems.take("sandbox", Sandbox::open(settings).await);
-        if let Some(platforms) = sandbox.clone() {
-            let stop = outer.stop.clone();
-            let run = async move {
-                let served = paystate_sandbox::serve(listener, section.tls, platforms, stop).await;
-                served.map_err(|e| format!("sandbox: {e}"))
-            };
-            outer.roles.spawn(run);
-        }
+    if let (Some(section), Some(platforms), Some(listener)) = (config.sandbox, &opened.sandbox, listeners.sandbox) {
+        let (platforms, stop) = (platforms.clone(), outer.stop.clone());
+        outer.roles.spawn(async move {
+            let served = paystate_sandbox::serve(listener, section.tls, platforms, stop).await;
+            served.map_err(|e| format!("sandbox: {e}"))
+        });
     }
-    problems.none(Some(Stack { addresses, sandbox, outer, inner }))
+    Ok(Stack { addresses, sandbox: opened.sandbox, outer, inner })
+}
+
+/// The way to the core: the one in this process, if there is one.
+fn channel(configured: Endpoint, here: Option<SocketAddr>) -> Channel {
+    let here = here.and_then(|a| Endpoint::from_shared(format!("http://{a}")).ok());
+    here.unwrap_or(configured)
+        .connect_timeout(CORE_PATIENCE)
+        .http2_keep_alive_interval(CORE_PATIENCE)
+        .keep_alive_timeout(CORE_PATIENCE)
+        .connect_lazy()
 }
 
 fn page(ring: &mut Ring, listener: Option<TcpListener>) {
