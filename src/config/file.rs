@@ -103,6 +103,14 @@ fn localhost(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
+/// An address for gRPC. Whoever reaches it can report payments, and this version asks nobody who they are.
+fn loopback(problems: &mut Problems, at: &str, address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_loopback() {
+        problems.add(at, format!("{address}: this version has no authentication, so gRPC listens on loopback only"));
+    }
+    address
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct RawCore {
     listen: Option<SocketAddr>,
@@ -148,7 +156,7 @@ impl RawCore {
             problems.add("core.commit.batch_max", "must be 1 to 256");
         }
         Some(Core {
-            listen: self.listen.unwrap_or_else(|| localhost(50051)),
+            listen: loopback(problems, "core.listen", self.listen.unwrap_or_else(|| localhost(50051))),
             metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9464)),
             database: database?,
             sealer: sealer?,
@@ -223,7 +231,11 @@ impl RawEdge {
         let limits = self.limits.check(problems);
         Some(Edge {
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
-            gateway_listen: self.gateway_listen.unwrap_or_else(|| localhost(50052)),
+            gateway_listen: loopback(
+                problems,
+                "edge.gateway_listen",
+                self.gateway_listen.unwrap_or_else(|| localhost(50052)),
+            ),
             metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9465)),
             core: core?,
             tls: tls?,

@@ -89,6 +89,9 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     let says = ["edge.listen: cannot listen on", "edge.gateway_listen: cannot listen on"];
     refused(&data, Bad { command: "edge", config: &sound, env: &env, says: &says }).await;
 
+    let open = [("PAYSTATE__CORE__LISTEN", "0.0.0.0:0".to_owned())];
+    refused(&data, Bad { command: "core", config: &sound, env: &open, says: &["core.listen: 0.0.0.0:0"] }).await;
+
     // A database that cannot be opened.
     let nowhere = sound.replace("sqlite:paystate.db", "sqlite:nowhere/paystate.db");
     refused(&data, Bad { command: "core", config: &nowhere, env: &[], says: &["core.database: "] }).await;

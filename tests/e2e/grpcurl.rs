@@ -62,5 +62,8 @@ async fn the_printed_lines_work_as_printed() {
     let line = format!("grpcurl -plaintext -d '{{}}' {core} paystate.v1.OperationsService/ResolveCase");
     let (_, _, error) = shell(&line, &grpcurl).await;
     assert!(error.contains("Unimplemented") && error.contains("not available in this version"), "{error}");
+    let page = format!("curl -s http://{}/metrics", dev.address("edge metrics"));
+    let (ok, metrics, _) = shell(&page, &grpcurl).await;
+    assert!(ok && metrics.contains(r#"paystate_callbacks_total{provider="alipay""#), "{metrics}");
     assert!(dev.terminate().await);
 }
