@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{
-    Core, Edge, Problems, Sandbox,
+    Core, Edge, Problems, Roles, Sandbox,
     accounts::RawAccount,
     secret::{Source, required},
 };
@@ -20,6 +20,8 @@ use super::{
 const PREFIX: &str = "PAYSTATE__";
 
 pub(super) struct Raw {
+    /// Sections that are there, readable or not.
+    pub(super) there: Roles,
     pub(super) core: Option<RawCore>,
     pub(super) edge: Option<RawEdge>,
     pub(super) sandbox: Option<RawSandbox>,
@@ -38,6 +40,8 @@ pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item
             set(problems, &mut table, &name, place, value);
         }
     }
+    let has = |name| table.contains_key(name);
+    let there = Roles { core: has("core"), edge: has("edge"), sandbox: has("sandbox") };
     let core = section(problems, "core", table.remove("core"));
     let edge = section(problems, "edge", table.remove("edge"));
     let sandbox = section(problems, "sandbox", table.remove("sandbox"));
@@ -58,7 +62,7 @@ pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item
     for name in table.keys() {
         problems.add(name, "unknown section; there are core, edge, sandbox and accounts");
     }
-    Some(Raw { core, edge, sandbox, accounts })
+    Some(Raw { there, core, edge, sandbox, accounts })
 }
 
 /// Puts an overriding value at its place. It is TOML where it reads as TOML, otherwise text.
@@ -168,13 +172,14 @@ impl RawCore {
 impl RawSealing {
     fn check(self, problems: &mut Problems, base: &Path) -> Option<Sealer> {
         let active = required(problems, "core.sealing.active", self.active);
-        let mut keys = BTreeMap::new();
-        for (id, source) in &self.keys {
-            let at = format!("core.sealing.keys.{id}");
-            let key = problems.take(at, source.bytes(base));
-            keys.insert(id.clone(), key?);
-        }
-        problems.take("core.sealing", Sealer::new(&active?, &keys))
+        let read = |(id, source): (&String, &Source)| {
+            let key = problems.take(format!("core.sealing.keys.{id}"), source.bytes(base));
+            (id.clone(), key)
+        };
+        // Not short-circuiting: every unreadable key is to be named.
+        let keys: Vec<_> = self.keys.iter().map(read).collect();
+        let keys: Option<BTreeMap<_, _>> = keys.into_iter().map(|(id, key)| Some((id, key?))).collect();
+        problems.take("core.sealing", Sealer::new(&active?, &keys?))
     }
 }
 

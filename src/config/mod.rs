@@ -122,8 +122,7 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     let mut problems = Problems::default();
     let Some(raw) = file::read(&mut problems, path, env) else { return Err(problems.0) };
     let base = path.parent().unwrap_or(Path::new("."));
-    let roles =
-        roles.unwrap_or(Roles { core: raw.core.is_some(), edge: raw.edge.is_some(), sandbox: raw.sandbox.is_some() });
+    let roles = roles.unwrap_or(raw.there);
     if roles == (Roles { core: false, edge: false, sandbox: false }) {
         problems.add("(file)", "has none of [core], [edge] and [sandbox]; write at least one");
     }
@@ -132,9 +131,9 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
             problems.add(name, format!("section [{name}] is missing"));
         }
     };
-    section(&mut problems, roles.core, raw.core.is_some(), "core");
-    section(&mut problems, roles.edge, raw.edge.is_some(), "edge");
-    section(&mut problems, roles.sandbox, raw.sandbox.is_some(), "sandbox");
+    section(&mut problems, roles.core, raw.there.core, "core");
+    section(&mut problems, roles.edge, raw.there.edge, "edge");
+    section(&mut problems, roles.sandbox, raw.there.sandbox, "sandbox");
 
     let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base));
     let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base));

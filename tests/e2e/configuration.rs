@@ -71,6 +71,13 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     ];
     refused(&data, Bad { command: "check", config: &shape, env: &[], says: &says }).await;
 
+    // A section that cannot be read hides nothing of the others.
+    let kind = sound
+        .replace("core = \"http://127.0.0.1:50051\"", "core = 7")
+        .replace("sandbox/merchant/unionpay_root.pem", "sandbox/merchant/nowhere.pem");
+    let says = ["edge: invalid type", "accounts.unionpay.root_certificate: cannot read"];
+    refused(&data, Bad { command: "check", config: &kind, env: &[], says: &says }).await;
+
     // A secret that stands in the file itself, and certificate and key the wrong way round.
     let inline = sound
         .replace("public_key = { file = \"sandbox/merchant/alipay_public_key.pem\" }", "public_key = \"MIIB\"")

@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::{feed::Feed, guard::Guard, order::Command, store::Store};
+use crate::{feed::Feed, guard::Guard, store::Store};
 use batch::Committer;
 pub use work::{CommandRequest, DoorError, Fact, Message, MessageOutcome};
 use work::{Reply, Work};
@@ -97,13 +97,6 @@ async fn run(queue: Arc<Mutex<mpsc::Receiver<Work>>>, committer: Arc<Committer>,
             tracing::error!("a batch panicked; its callers were told to try again");
         }
     }
-}
-
-/// The hash by which a repeated `request_id` is recognised as the same request.
-fn fingerprint(command: &Command) -> String {
-    // Debug prints every field of every variant, so a field that is added is compared by itself.
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, format!("{command:?}").as_bytes());
-    hex::encode(digest)
 }
 
 #[cfg(test)]

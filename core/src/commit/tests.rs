@@ -17,8 +17,8 @@ use super::*;
 use crate::{
     guard::{Claim, LocalGuard},
     order::{
-        AccountName, Currency, Money, Observation, Order, OrderId, OutTradeNo, PaymentFact, PaymentStatus, RefundFact,
-        RefundStatus, Refusal, RequestId, Source, State, Timestamp, TransactionId,
+        AccountName, Command, Currency, Money, Observation, Order, OrderId, OutTradeNo, PaymentFact, PaymentStatus,
+        RefundFact, RefundStatus, Refusal, RequestId, Source, State, Timestamp, TransactionId,
     },
     seal::Sealed,
     store::{

@@ -1,5 +1,6 @@
 //! What is brought to the door, and what is answered.
 
+use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -32,23 +33,42 @@ pub struct Fact {
 
 impl Fact {
     /// The identity of the fact: everything that it says about money, and nothing about how it was learned.
+    /// Stored for ever, so it is written out by hand and does not change with the types.
     pub(super) fn key(&self, provider: &str) -> FactKey {
         let account = &self.observation.account;
         let said = match &self.observation.fact {
             // The time is left out: platforms report one fact with and without it.
-            order::Fact::Payment(p) => {
-                format!("{:?}", (provider, account, "PAYMENT", &p.out_trade_no, &p.transaction_id, p.status, p.amount))
-            }
-            order::Fact::Refund(r) => format!(
-                "{:?}",
-                (
-                    (provider, account, "REFUND", &r.out_trade_no, &r.transaction_id),
-                    (&r.out_refund_no, &r.refund_id, r.status, r.amount, r.cumulative)
-                )
-            ),
+            order::Fact::Payment(p) => json!([
+                provider,
+                account,
+                "PAYMENT",
+                p.out_trade_no,
+                p.transaction_id,
+                p.status,
+                p.amount.minor(),
+                p.amount.currency(),
+            ]),
+            order::Fact::Refund(r) => json!([
+                provider,
+                account,
+                "REFUND",
+                r.out_trade_no,
+                r.transaction_id,
+                r.out_refund_no,
+                r.refund_id,
+                r.status,
+                r.amount.minor(),
+                r.amount.currency(),
+                r.cumulative,
+            ]),
         };
-        FactKey(hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, said.as_bytes())))
+        FactKey(sha256(&said.to_string()))
     }
+}
+
+/// Lower-case hex of the hash of a text.
+fn sha256(text: &str) -> String {
+    hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()))
 }
 
 /// What became of a message.
@@ -69,6 +89,23 @@ pub struct CommandRequest {
     pub request_id: Option<RequestId>,
     /// When it was admitted.
     pub at: Timestamp,
+}
+
+impl CommandRequest {
+    /// The hash by which a repeated `request_id` is recognised as the same request. Stored, so it is written
+    /// out by hand and does not change with the types.
+    pub(super) fn fingerprint(&self) -> String {
+        let said = match &self.command {
+            Command::Create { order_id, amount, description, expires_at } => {
+                json!(["CREATE", order_id, amount.minor(), amount.currency(), description, expires_at])
+            }
+            Command::StartPayment { order_id, out_trade_no, account, provider } => {
+                json!(["START_PAYMENT", order_id, out_trade_no, account, provider])
+            }
+            Command::Close { order_id, payments_closed } => json!(["CLOSE", order_id, payments_closed]),
+        };
+        sha256(&said.to_string())
+    }
 }
 
 /// Why an input was not carried out.

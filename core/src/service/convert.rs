@@ -6,9 +6,9 @@ use prost_types::Timestamp as ProtoTime;
 use super::error::Violations;
 use crate::{
     order::{
-        AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
-        OutTradeNo, Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus, Resolution, Source, State,
-        Timestamp, Transaction, TransactionId,
+        AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, MoneyError, Observation,
+        Order, OutTradeNo, Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus, Resolution, Source,
+        State, Timestamp, Transaction, TransactionId,
     },
     store::{CaseRow, EventRow, StoredNotification},
 };
@@ -41,8 +41,11 @@ pub(super) fn read_money(violations: &mut Violations, field: &str, money: Option
         violations.add(field, "is required");
         return None;
     };
-    let currency = violations.take(&format!("{field}.currency"), Currency::parse(&money.currency))?;
-    violations.take(&format!("{field}.amount_minor"), Money::new(money.amount_minor, currency))
+    let currency = violations.take(&format!("{field}.currency"), Currency::parse(&money.currency));
+    if money.amount_minor < 0 {
+        violations.add(&format!("{field}.amount_minor"), MoneyError::Negative);
+    }
+    Money::new(money.amount_minor, currency?).ok()
 }
 
 pub(super) fn state(state: State) -> v1::OrderState {

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
+use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     commit::{Door, Limits},
@@ -38,6 +39,11 @@ const MAX_CALLS: usize = 1024;
 const MAX_CALL_TIME: Duration = Duration::from_secs(30);
 /// A connection that does not answer a ping for this long is gone.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// How often the database is asked whether it is there.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+/// A database that takes longer is not there.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Everything that the services stand on.
 #[derive(Clone)]
@@ -92,15 +98,7 @@ pub async fn serve(
         shutdown: shutdown.clone(),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
-    for name in SERVICES {
-        health.set_service_status(*name, tonic_health::ServingStatus::Serving).await;
-    }
-    let drain = async {
-        shutdown.cancelled().await;
-        for name in SERVICES {
-            health.set_service_status(*name, tonic_health::ServingStatus::NotServing).await;
-        }
-    };
+    tasks.spawn(report_health(health, core.store.clone(), shutdown.clone()));
     let served = Server::builder()
         .load_shed(true)
         .concurrency_limit_per_connection(MAX_CALLS)
@@ -116,11 +114,38 @@ pub async fn serve(
         .add_service(
             v1::ingest_service_server::IngestServiceServer::new(core).max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), drain)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
         .await;
     tasks.close();
     tasks.wait().await;
     served
+}
+
+/// Serving while the database answers, until shutdown.
+async fn report_health(health: HealthReporter, store: Arc<dyn Store>, shutdown: CancellationToken) {
+    let set = async |status: ServingStatus| {
+        for name in SERVICES {
+            health.set_service_status(*name, status).await;
+        }
+    };
+    while !shutdown.is_cancelled() {
+        match tokio::time::timeout(HEALTH_PATIENCE, store.ping()).await {
+            Ok(Ok(())) => set(ServingStatus::Serving).await,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "not serving");
+                set(ServingStatus::NotServing).await;
+            }
+            Err(_) => {
+                tracing::error!("not serving: the database does not answer");
+                set(ServingStatus::NotServing).await;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(HEALTH_INTERVAL) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+    set(ServingStatus::NotServing).await;
 }
 
 /// What the health service answers for; the empty name stands for the whole process.
@@ -169,7 +194,8 @@ fn now() -> Timestamp {
 
 /// A method that this version does not have.
 fn not_yet(method: &str, instead: &str) -> tonic::Status {
-    tonic::Status::unimplemented(format!("{method} is not available in this version of paystate. {instead}"))
+    let message = format!("{method} is not available in this version of paystate. {instead}");
+    error::status(tonic::Code::Unimplemented, "NOT_IN_THIS_VERSION", &message)
 }
 
 #[cfg(test)]

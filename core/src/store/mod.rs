@@ -86,7 +86,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Page<Order>, StoreError>;
     /// The order of a payment.
     async fn order_of(&self, out_trade_no: &OutTradeNo) -> Result<Option<OrderId>, StoreError>;
-    /// An order's journal, oldest first.
+    /// The newest `limit` entries of an order's journal, oldest first.
     async fn journal(&self, order_id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError>;
     /// Lists accepted and refused notifications, newest first.
     async fn notifications(

@@ -1061,7 +1061,8 @@ pub struct Case {
     /// Whether it is settled.
     #[prost(enumeration = "CaseState", tag = "3")]
     pub state: i32,
-    /// The order; empty for UNKNOWN_ORDER.
+    /// The order; empty for UNKNOWN_ORDER until the number is bound, unless the money is booked on an order
+    /// already.
     #[prost(string, tag = "4")]
     pub order_id: ::prost::alloc::string::String,
     /// The account on which the money arrived.
@@ -2945,8 +2946,8 @@ pub mod order_service_client {
                 .insert(GrpcMethod::new("paystate.v1.OrderService", "ListOrders"));
             self.inner.unary(req, path, codec).await
         }
-        /// Sends the order as it is, then again after each change. Ends by itself when the order is PAID,
-        /// REFUNDED, CLOSED or ABNORMAL, unless `until_cancelled`.
+        /// Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
+        /// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
         pub async fn watch_order(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchOrderRequest>,
@@ -3128,8 +3129,8 @@ pub mod order_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// Sends the order as it is, then again after each change. Ends by itself when the order is PAID,
-        /// REFUNDED, CLOSED or ABNORMAL, unless `until_cancelled`.
+        /// Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
+        /// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
         async fn watch_order(
             &self,
             request: tonic::Request<super::WatchOrderRequest>,

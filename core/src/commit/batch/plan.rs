@@ -7,10 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{
-        fingerprint,
-        work::{CommandRequest, Message, MessageOutcome, Work},
-    },
+    super::work::{CommandRequest, Message, MessageOutcome, Work},
     Outcome, booking,
 };
 use crate::{
@@ -258,7 +255,7 @@ impl<'a> Plan<'a> {
     }
 
     fn command(&mut self, request: &CommandRequest) -> Result<Outcome, StoreError> {
-        let print = fingerprint(&request.command);
+        let print = request.fingerprint();
         if let Some(known) = request.request_id.as_ref().and_then(|id| self.loaded.requests.get(id)) {
             return Ok(Outcome::Command(match self.loaded.orders.get(&known.order_id) {
                 Some(order) if known.fingerprint == print => Ok(Box::new(order.clone())),

@@ -43,6 +43,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`] when the file cannot be used.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        private(file).map_err(|e| StoreError::Unavailable(e.to_string()))?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -64,6 +65,12 @@ impl SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Makes the file when it is missing, for its owner alone; its logs beside it get the same mode.
+fn private(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file).map(drop)
 }
 
 fn migrator() -> Migrator {

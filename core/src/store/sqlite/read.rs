@@ -96,12 +96,14 @@ pub(super) async fn order_of(db: &SqlitePool, out_trade_no: &OutTradeNo) -> Resu
 }
 
 pub(super) async fn journal(db: &SqlitePool, order_id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM order_event WHERE order_id = ?1 ORDER BY seq LIMIT ?2")
-        .bind(order_id.as_str())
-        .bind(i64::from(limit))
-        .fetch_all(db)
-        .await
-        .map_err(failed)?;
+    let rows = sqlx::query(
+        "SELECT * FROM (SELECT * FROM order_event WHERE order_id = ?1 ORDER BY seq DESC LIMIT ?2) ORDER BY seq",
+    )
+    .bind(order_id.as_str())
+    .bind(i64::from(limit))
+    .fetch_all(db)
+    .await
+    .map_err(failed)?;
     rows.iter().map(codec::event).collect()
 }
 

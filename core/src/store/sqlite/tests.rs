@@ -84,3 +84,46 @@ async fn the_audit_finds_each_planted_violation() {
         assert!(!found.violations.is_empty(), "{name} is broken by {sql:?} and nobody noticed");
     }
 }
+
+/// I9 needs an order that is paid.
+#[tokio::test]
+async fn the_audit_finds_money_on_the_wrong_account() {
+    use crate::order::{AccountName, Command, OrderId, OutTradeNo, Timestamp, decide, observe};
+    let (store, _dir) = empty().await;
+    let mut writes = created("o1", 1);
+    let seen = observation(1, "p1", "t1");
+    let start = Command::StartPayment {
+        order_id: OrderId::parse("o1").unwrap(),
+        out_trade_no: OutTradeNo::parse("p1").unwrap(),
+        account: AccountName::parse("a").unwrap(),
+        provider: "alipay".into(),
+    };
+    let started = decide(Some(&writes.orders[0].0), &start, Timestamp(2)).unwrap();
+    let paid = observe(started.order().unwrap(), &seen.observation, Timestamp(3)).unwrap();
+    for event in started.events.into_iter().chain(paid.events) {
+        writes.orders[0].0 = event.after.clone();
+        writes.events.push(crate::store::EventRow { revision: 0, order_id: event.after.id.clone(), event });
+    }
+    writes.money.push(crate::store::MoneyRow {
+        key: crate::store::MoneyKey {
+            provider: "alipay".into(),
+            account: AccountName::parse("a").unwrap(),
+            kind: crate::store::MoneyKind::Payment,
+            number: "t1".into(),
+        },
+        order_id: OrderId::parse("o1").unwrap(),
+        amount: writes.orders[0].0.amount,
+        fact: seen.key.clone(),
+    });
+    writes.observations.push(seen);
+    let mut unit = store.begin().await.unwrap();
+    let row = notification(1);
+    unit.claim(&[&row]).await.unwrap();
+    unit.write(&writes).await.unwrap();
+    unit.commit().await.unwrap();
+    assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()), "sound before");
+    let moved = r#"UPDATE orders SET doc = replace(doc, '"account":"a","provider"', '"account":"b","provider"')"#;
+    store.writer.execute(moved).await.unwrap();
+    let broken = store.audit().await.unwrap();
+    assert!(!broken.iter().find(|r| r.name == "I9").unwrap().violations.is_empty());
+}
