@@ -1,7 +1,8 @@
 //! The pure domain: orders, the money that came for them, and what each piece of news means.
 //!
-//! Contract: no clock, no I/O, no async, no randomness. Time comes in with the input. [`decide`] is the
-//! only way to change an order, and it is a function of the order and the input alone.
+//! Contract: no clock, no I/O, no async, no randomness. Time comes in with the input. [`decide`] (for
+//! commands) and [`observe`] (for news) are the only ways to change an order, and they are functions of the
+//! order and the input alone.
 //!
 //! The state of an order is *derived* from the facts known about it ([`Order::state`]), and facts only
 //! ever add up: each has a rank, and stronger news wins over weaker whatever came first. That is why the
@@ -10,22 +11,26 @@
 
 mod aggregate;
 mod case;
-mod decide;
+mod command;
 mod id;
+mod journal;
 mod money;
 pub mod moves;
 mod news;
+mod observe;
 mod refunds;
 #[cfg(test)]
 mod tests;
 
 pub use aggregate::{Ending, Fit, Order, Payment, Refund, Transaction};
 pub use case::{Case, CaseKind, CaseState, Resolution};
-pub use decide::{Command, Decision, Event, MAX_PAYMENTS, Refusal, decide, observe};
+pub use command::{Command, MAX_PAYMENTS, Refusal, decide};
 pub use id::{AccountName, BadId, OrderId, OutTradeNo, RequestId, TransactionId};
+pub use journal::{Decision, Event};
 pub use money::{Currency, Money, MoneyError};
 pub use moves::{EventKind, State};
 pub use news::{Fact, Observation, PaymentFact, PaymentStatus, RefundFact, RefundStatus, Source};
+pub use observe::observe;
 
 /// A point in time: microseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -123,11 +123,7 @@ impl Order {
     fn over_refunded(&self, transaction: &Transaction, at: Timestamp) -> Case {
         let reported = self.refunds_reported_for(transaction);
         Case {
-            id: Case::id_for(
-                CaseKind::AmountMismatch,
-                &transaction.account,
-                &format!("{REFUND}s-of-{}", transaction.id),
-            ),
+            id: Case::id_for(CaseKind::AmountMismatch, &transaction.account, &format!("{REFUND}of {}", transaction.id)),
             kind: CaseKind::AmountMismatch,
             state: CaseState::Open,
             order_id: Some(self.id.clone()),
@@ -145,5 +141,5 @@ impl Order {
     }
 }
 
-/// Begins what a case about a refund is about.
-pub(super) const REFUND: &str = "refund-";
+/// Begins what a case about a refund is about. The blank keeps it apart from every number of a platform.
+pub(super) const REFUND: &str = "refund ";
