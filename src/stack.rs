@@ -96,12 +96,14 @@ impl Ring {
         Self { stop: CancellationToken::new(), roles: JoinSet::new() }
     }
 
+    /// Stops all of them, whatever becomes of one; answers with the first failure.
     async fn drain(&mut self) -> Result<(), String> {
         self.stop.cancel();
+        let mut result = Ok(());
         while let Some(ended) = self.roles.join_next().await {
-            ended.map_err(|e| e.to_string())??;
+            result = result.and(ended.map_err(|e| e.to_string()).flatten());
         }
-        Ok(())
+        result
     }
 }
 
@@ -217,7 +219,8 @@ impl Stack {
 
     /// Stops from the outside in.
     pub(crate) async fn stop(mut self) -> Result<(), String> {
-        self.outer.drain().await?;
-        self.inner.drain().await
+        let outer = self.outer.drain().await;
+        let inner = self.inner.drain().await;
+        outer.and(inner)
     }
 }

@@ -41,6 +41,9 @@ pub(super) async fn until_stopped(mut stack: Stack) -> Result<(), String> {
         why = stack.failed() => Some(why),
     };
     tracing::info!("stopping");
-    let stopped = stack.stop().await;
+    let stopped = tokio::select! {
+        stopped = stack.stop() => stopped,
+        _ = signals::stop() => Err("stopped at once by a second signal".to_owned()),
+    };
     failure.map_or(stopped, Err)
 }

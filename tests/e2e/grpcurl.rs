@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::Command,
+};
 
 use crate::support::{Process, run};
 
@@ -65,5 +68,11 @@ async fn the_printed_lines_work_as_printed() {
     let page = format!("curl -s http://{}/metrics", dev.address("edge metrics"));
     let (ok, metrics, _) = shell(&page, &grpcurl).await;
     assert!(ok && metrics.contains(r#"paystate_callbacks_total{provider="alipay""#), "{metrics}");
+    // Somebody who watches the health for ever does not keep the process from stopping.
+    let mut watch = Command::new(&grpcurl);
+    watch.args(["-plaintext", &core.to_string(), "grpc.health.v1.Health/Watch"]).kill_on_drop(true);
+    let mut watch = watch.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut first = BufReader::new(watch.stdout.take().unwrap()).lines();
+    assert!(first.next_line().await.unwrap().is_some());
     assert!(dev.terminate().await);
 }

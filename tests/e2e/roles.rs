@@ -1,20 +1,31 @@
 //! Core, edge and stand-in platforms as three processes.
 
+use std::net::{SocketAddr, TcpListener};
+
 use paystate_proto::v1::OrderState;
 use serde_json::json;
 
 use crate::support::{Process, home, https, sandbox};
 
+/// A free port outside of the range from which port 0 is served, so that nobody takes it while the core is
+/// away.
+fn quiet_address() -> SocketAddr {
+    (20_000..30_000)
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_edge_says_try_again_while_the_core_is_away_and_never_anything_else() {
     let (_dir, data) = home().await;
     let config = data.join("paystate.toml");
-    let core = Process::role("core", &config, &[], "core metrics").await;
-    let core_address = core.address("core").to_string();
+    let core_address = quiet_address().to_string();
+    let core = Process::role("core", &config, &[("PAYSTATE__CORE__LISTEN", &core_address)], "core metrics").await;
     let core_url = format!("http://{core_address}");
     let edge = Process::role("edge", &config, &[("PAYSTATE__EDGE__CORE", &core_url)], "edge metrics").await;
     let edge_url = format!("https://{}", edge.address("edge"));
-    let env = [("PAYSTATE__SANDBOX__EDGE_URL", edge_url.as_str()), ("PAYSTATE__SANDBOX__TIME_COMPRESSION", "300")];
+    let env = [("PAYSTATE__SANDBOX__EDGE_URL", edge_url.as_str()), ("PAYSTATE__SANDBOX__TIME_COMPRESSION", "60")];
     let platforms = Process::role("sandbox", &config, &env, "sandbox").await;
     core.shop().await.sell("o1", "unionpay", "ROLES00001", 500).await.unwrap();
     core.kill().await;

@@ -218,6 +218,78 @@ async fn money_that_is_booked_on_one_order_is_never_booked_on_another() {
     rig.sound().await;
 }
 
+fn settled(number: Option<&str>, refund_id: Option<&str>, amount: Money) -> Observation {
+    let fact = RefundFact {
+        out_trade_no: number.map(|n| OutTradeNo::parse(n).unwrap()),
+        transaction_id: Some(TransactionId::parse("t1").unwrap()),
+        out_refund_no: None,
+        refund_id: refund_id.map(|r| TransactionId::parse(r).unwrap()),
+        status: RefundStatus::Succeeded,
+        amount,
+        cumulative: refund_id.is_none(),
+        occurred_at: None,
+    };
+    Observation { account: account(), fact: crate::order::Fact::Refund(fact) }
+}
+
+#[tokio::test]
+async fn a_platform_that_tells_one_refund_in_two_ways_blocks_nothing() {
+    let usd = Money::new(50, Currency::parse("USD").unwrap()).unwrap();
+    for reports in [
+        [settled(None, Some("r1"), money(100)), settled(None, Some("r1"), usd)],
+        [settled(Some("p1"), None, money(100)), settled(None, None, money(100))],
+    ] {
+        let rig = rig().await;
+        for (n, report) in reports.into_iter().enumerate() {
+            rig.door.observe(message(n, vec![report])).await.unwrap();
+        }
+        rig.sell("o1", "p1").await;
+        rig.door.observe(message(9, vec![paid(Some("p1"), "t1", DUE)])).await.unwrap();
+        let order = rig.order("o1").await;
+        assert_eq!((order.state(), order.refunded().minor()), (State::PartiallyRefunded, 100));
+        rig.sound().await;
+    }
+}
+
+#[tokio::test]
+async fn news_of_known_money_under_another_name_is_no_case_until_the_name_is_somebodys() {
+    for first in [0, 1] {
+        let rig = rig().await;
+        rig.sell("o1", "p1").await;
+        let mut news = [paid(Some("p1"), "t1", DUE), paid(Some("cart-7"), "t1", DUE)];
+        news.rotate_left(first);
+        for (n, observation) in news.into_iter().enumerate() {
+            rig.door.observe(message(n, vec![observation])).await.unwrap();
+        }
+        let open =
+            |rows: Vec<CaseRow>| rows.into_iter().filter(|c| c.case.state == crate::order::CaseState::Open).count();
+        assert_eq!((rig.order("o1").await.state(), open(rig.cases().await)), (State::Paid, 0));
+        rig.sell("o2", "cart-7").await;
+        assert_eq!((rig.order("o2").await.state(), open(rig.cases().await)), (State::Pending, 1));
+        rig.sound().await;
+    }
+}
+
+#[tokio::test]
+async fn a_case_that_is_opened_and_settled_at_once_keeps_what_it_was_about() {
+    let rig = rig().await;
+    rig.sell("o1", "p1").await;
+    let refund = |status| {
+        let fact = match refunded(Some("p1"), "t1", "r1", 10).fact {
+            crate::order::Fact::Refund(fact) => RefundFact { status, ..fact },
+            crate::order::Fact::Payment(_) => unreachable!("refunded makes refunds"),
+        };
+        Observation { account: account(), fact: crate::order::Fact::Refund(fact) }
+    };
+    let news = vec![refund(RefundStatus::Abnormal), refund(RefundStatus::Succeeded)];
+    rig.door.observe(message(1, news)).await.unwrap();
+    let case = rig.cases().await.remove(0).case;
+    assert!(
+        case.summary.contains("did not reach the payer") && case.state != crate::order::CaseState::Open,
+        "{case:?}"
+    );
+}
+
 #[tokio::test]
 async fn request_ids_make_commands_idempotent() {
     let rig = rig().await;

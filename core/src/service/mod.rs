@@ -40,6 +40,8 @@ const MAX_CALL_TIME: Duration = Duration::from_secs(30);
 /// A connection that does not answer a ping for this long is gone.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
+/// From shutdown to the end of the last connection, and from there to the end of the last commit.
+const DRAIN: Duration = Duration::from_secs(10);
 /// How often the database is asked whether it is there.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 /// A database that takes longer is not there.
@@ -99,7 +101,7 @@ pub async fn serve(
     };
     let (health, health_service) = tonic_health::server::health_reporter();
     tasks.spawn(report_health(health, core.store.clone(), shutdown.clone()));
-    let served = Server::builder()
+    let server = Server::builder()
         .load_shed(true)
         .concurrency_limit_per_connection(MAX_CALLS)
         .timeout(MAX_CALL_TIME)
@@ -114,10 +116,20 @@ pub async fn serve(
         .add_service(
             v1::ingest_service_server::IngestServiceServer::new(core).max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
-        .await;
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.clone().cancelled_owned());
+    // A stream that its client never ends must not keep the process: what is under way gets a bounded time.
+    let served = tokio::select! {
+        served = server => served,
+        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => {
+            tracing::warn!("connections did not end in time");
+            Ok(())
+        }
+    };
+    shutdown.cancel();
     tasks.close();
-    tasks.wait().await;
+    if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+        tracing::warn!("calls did not end in time");
+    }
     served
 }
 
@@ -146,6 +158,11 @@ async fn report_health(health: HealthReporter, store: Arc<dyn Store>, shutdown: 
         }
     }
     set(ServingStatus::NotServing).await;
+    // Ends the streams of those who watch.
+    let mut health = health;
+    for name in SERVICES {
+        health.clear_service_status(name).await;
+    }
 }
 
 /// What the health service answers for; the empty name stands for the whole process.

@@ -11,7 +11,7 @@ use super::{
     Outcome, booking,
 };
 use crate::{
-    order::{self, Case, CaseState, Command, Decision, OrderId, Refusal, Resolution, Timestamp},
+    order::{self, Case, CaseState, Command, Decision, OrderId, OutTradeNo, Refusal, Resolution, Timestamp},
     store::{
         CaseRow, EventRow, Keys, Loaded, MoneyRow, NoticeKey, NotificationRow, ObservationRow, ParkedRow, RequestRow,
         StoreError, Writes,
@@ -39,6 +39,9 @@ enum Binding {
     Unknown,
     /// It names one order, but its money is booked on this other one.
     BookedOn(OrderId),
+    /// It names a number that nobody registered, of money that is booked on one order: news under another
+    /// name. It waits, in case the number turns out to be somebody's.
+    Restated,
 }
 
 impl<'a> Plan<'a> {
@@ -171,7 +174,7 @@ impl<'a> Plan<'a> {
                     self.observe(&order_id, &fact, message.at)?;
                     self.wake(message.at);
                 }
-                Binding::Unknown | Binding::BookedOn(_) => self.park(fact, message.at),
+                Binding::Unknown | Binding::BookedOn(_) | Binding::Restated => self.park(fact, message.at),
             }
         }
         Ok(Outcome::Message(MessageOutcome::Stored(message.row.id.clone())))
@@ -187,7 +190,8 @@ impl<'a> Plan<'a> {
             .collect();
         match (by_payment, booked.first()) {
             (Some(payment), _) if booked.iter().all(|b| *b == payment) => Binding::Order(payment.clone()),
-            (None, Some(only)) if booked.len() == 1 => Binding::Order((*only).clone()),
+            (None, Some(only)) if booked.len() == 1 && number.is_none() => Binding::Order((*only).clone()),
+            (None, Some(_)) if booked.len() == 1 => Binding::Restated,
             (_, Some(elsewhere)) => Binding::BookedOn((*elsewhere).clone()),
             (_, None) => Binding::Unknown,
         }
@@ -200,12 +204,24 @@ impl<'a> Plan<'a> {
         let decision = caught(|| order::observe(&before, &fact.observation, at))?
             .map_err(|refusal| StoreError::Refused(refusal.to_string()))?;
         self.take(order_id, decision, &fact.notification_id);
-        if let Some(after) = self.loaded.orders.get(order_id)
-            && let Some((key, amount)) = booking::booked(&before, after, &fact.provider, &fact.observation)
-        {
-            self.loaded.money.insert(key.clone(), order_id.clone());
-            let row = MoneyRow { key, order_id: order_id.clone(), amount, fact: fact.key.clone() };
+        let booked = self
+            .loaded
+            .orders
+            .get(order_id)
+            .and_then(|after| booking::booked(&before, after, &fact.provider, &fact.observation));
+        let Some((key, amount)) = booked else { return Ok(()) };
+        // Two reports may be two refunds to the order and one number to the platform: it is booked once.
+        if self.loaded.money.insert(key.clone(), order_id.clone()).is_none() {
+            let row = MoneyRow { key: key.clone(), order_id: order_id.clone(), amount, fact: fact.key.clone() };
             self.writes.money.push(row);
+        }
+        // Facts under another name for this money waited as money of nobody; now it is somebody's.
+        let restated = |p: &&ParkedRow| {
+            booking::keys(&p.provider, &p.observation).contains(&key) && matches!(self.bind(p), Binding::Restated)
+        };
+        let restated: Vec<_> = self.loaded.parked.iter().filter(restated).cloned().collect();
+        for fact in restated {
+            self.settle(&fact, order_id, at);
         }
         Ok(())
     }
@@ -215,7 +231,7 @@ impl<'a> Plan<'a> {
         loop {
             let awake = self.loaded.parked.iter().enumerate().find_map(|(i, fact)| match self.bind(fact) {
                 Binding::Order(order_id) => Some((i, order_id)),
-                Binding::Unknown | Binding::BookedOn(_) => None,
+                Binding::Unknown | Binding::BookedOn(_) | Binding::Restated => None,
             });
             let Some((index, order_id)) = awake else { return };
             let fact = self.loaded.parked.remove(index);
@@ -231,14 +247,28 @@ impl<'a> Plan<'a> {
 
     fn park(&mut self, fact: ParkedRow, at: Timestamp) {
         self.writes.parked.push(fact.key.clone());
-        let elsewhere = match self.bind(&fact) {
-            Binding::BookedOn(order_id) => Some(order_id),
-            Binding::Order(_) | Binding::Unknown => None,
-        };
-        if let Some(case) = booking::unbound(&fact, elsewhere.as_ref(), at) {
-            self.writes.cases.push(CaseRow { case, notification_id: fact.notification_id.clone() });
+        match self.bind(&fact) {
+            Binding::BookedOn(order_id) => self.hold(&fact, Some(&order_id), at),
+            Binding::Order(_) | Binding::Unknown => self.hold(&fact, None, at),
+            Binding::Restated => {}
         }
         self.loaded.parked.push(fact);
+    }
+
+    /// Opens the case for a fact that waits.
+    fn hold(&mut self, fact: &ParkedRow, elsewhere: Option<&OrderId>, at: Timestamp) {
+        if let Some(case) = booking::unbound(fact, elsewhere, at) {
+            self.writes.cases.push(CaseRow { case, notification_id: fact.notification_id.clone() });
+        }
+    }
+
+    /// Settles the case of a fact that waited: its money is on this order.
+    fn settle(&mut self, fact: &ParkedRow, order_id: &OrderId, at: Timestamp) {
+        if let Some(case) = booking::unbound(fact, None, at) {
+            let state = CaseState::Resolved { resolution: Resolution::Bound, at };
+            let case = Case { state, order_id: Some(order_id.clone()), ..case };
+            self.writes.cases.push(CaseRow { case, notification_id: fact.notification_id.clone() });
+        }
     }
 
     fn unpark(&mut self, fact: &ParkedRow, order_id: &OrderId, at: Timestamp) {
@@ -247,11 +277,7 @@ impl<'a> Plan<'a> {
         } else {
             self.writes.unparked.push(fact.key.clone());
         }
-        if let Some(case) = booking::unbound(fact, None, at) {
-            let state = CaseState::Resolved { resolution: Resolution::Bound, at };
-            let case = Case { state, order_id: Some(order_id.clone()), ..case };
-            self.writes.cases.push(CaseRow { case, notification_id: fact.notification_id.clone() });
-        }
+        self.settle(fact, order_id, at);
     }
 
     fn command(&mut self, request: &CommandRequest) -> Result<Outcome, StoreError> {
@@ -283,10 +309,25 @@ impl<'a> Plan<'a> {
             self.writes.payments.push((out_trade_no.clone(), order_id.clone()));
             self.loaded.payments.insert(out_trade_no.clone(), order_id.clone());
             self.wake(request.at);
+            self.hold_contradictions(out_trade_no, request.at);
         }
         match self.loaded.orders.get(&order_id) {
             Some(order) => Ok(Outcome::Command(Ok(Box::new(order.clone())))),
             None => Err(StoreError::Damaged(format!("order {order_id} is gone after its own command"))),
+        }
+    }
+
+    /// A number that was registered now, and facts that name it of money that is booked on another order.
+    fn hold_contradictions(&mut self, out_trade_no: &OutTradeNo, at: Timestamp) {
+        let named = self.loaded.parked.iter().filter(|p| p.observation.fact.out_trade_no() == Some(out_trade_no));
+        let against: Vec<_> = named
+            .filter_map(|fact| match self.bind(fact) {
+                Binding::BookedOn(order_id) => Some((fact.clone(), order_id)),
+                Binding::Order(_) | Binding::Unknown | Binding::Restated => None,
+            })
+            .collect();
+        for (fact, order_id) in against {
+            self.hold(&fact, Some(&order_id), at);
         }
     }
 

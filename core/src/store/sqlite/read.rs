@@ -24,7 +24,8 @@ pub(super) const REQUESTS: &str =
 pub(super) const FACTS: &str = "SELECT fact_key FROM observation WHERE fact_key IN (SELECT value FROM json_each(?1))";
 pub(super) const PARKED: &str = "SELECT o.* FROM observation o JOIN (\
        SELECT fact_key FROM parked WHERE out_trade_no IN (SELECT value FROM json_each(?1)) \
-       UNION SELECT fact_key FROM parked WHERE transaction_id IN (SELECT value FROM json_each(?2))\
+       UNION SELECT fact_key FROM parked WHERE transaction_id IN (SELECT value FROM json_each(?2)) \
+       UNION SELECT fact_key FROM parked WHERE refund_number IN (SELECT value FROM json_each(?3))\
      ) p ON p.fact_key = o.fact_key ORDER BY o.recorded_at, o.fact_key";
 
 pub(super) async fn orders<'e>(

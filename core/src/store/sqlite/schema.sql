@@ -108,8 +108,10 @@ CREATE TABLE parked (
     provider       TEXT NOT NULL,
     account        TEXT NOT NULL,
     out_trade_no   TEXT,
-    transaction_id TEXT
+    transaction_id TEXT,
+    refund_number  TEXT
 ) STRICT;
+CREATE INDEX parked_by_refund ON parked (refund_number);
 CREATE INDEX parked_by_payment ON parked (out_trade_no);
 CREATE INDEX parked_by_money ON parked (transaction_id);
 

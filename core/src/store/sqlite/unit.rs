@@ -1,16 +1,16 @@
 //! One transaction on SQLite. Each table gets one statement per unit, whatever the size of the batch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
 
 use super::{codec, failed, json, read};
 use crate::{
-    order::{AccountName, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
+    order::{AccountName, Case, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
     store::{
-        FactKey, KEPT_REJECTIONS, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, ObservationRow,
-        RejectionRow, RequestRow, StoreError, Unit, Writes,
+        CaseRow, FactKey, KEPT_REJECTIONS, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow,
+        ObservationRow, RejectionRow, RequestRow, StoreError, Unit, Writes,
     },
 };
 
@@ -134,9 +134,11 @@ impl SqliteUnit {
         if keys.payments.is_empty() && keys.money.is_empty() {
             return Ok(Vec::new());
         }
+        let numbers = |kind| json(keys.money.iter().filter(|k| k.kind == kind).map(|k| k.number.as_str()));
         let rows = sqlx::query(read::PARKED)
             .bind(json(keys.payments.iter().map(OutTradeNo::as_str)))
-            .bind(json(keys.money.iter().filter(|k| k.kind == MoneyKind::Payment).map(|k| k.number.as_str())))
+            .bind(numbers(MoneyKind::Payment))
+            .bind(numbers(MoneyKind::Refund))
             .fetch_all(&mut *self.tx)
             .await
             .map_err(failed)?;
@@ -196,14 +198,17 @@ async fn insert_parked(tx: &mut SqliteConnection, writes: &Writes) -> Result<(),
     if rows.is_empty() {
         return Ok(());
     }
-    let mut sql = QueryBuilder::new("INSERT INTO parked (fact_key, provider, account, out_trade_no, transaction_id) ");
+    let mut sql = QueryBuilder::new(
+        "INSERT INTO parked (fact_key, provider, account, out_trade_no, transaction_id, refund_number) ",
+    );
     sql.push_values(rows, |mut b, r| {
         let c = codec::columns(&r.observation.fact);
         b.push_bind(&r.key.0)
             .push_bind(&r.provider)
             .push_bind(r.observation.account.as_str())
             .push_bind(c.out_trade_no)
-            .push_bind(c.transaction_id);
+            .push_bind(c.transaction_id)
+            .push_bind(c.refund_id.or(c.out_refund_no));
     });
     execute(tx, sql).await
 }
@@ -299,7 +304,18 @@ async fn insert_keys(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), S
 
 async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), StoreError> {
     // A case may change twice in one unit, and an upsert of one row twice is not the same on every database.
-    let last: std::collections::BTreeMap<_, _> = writes.cases.iter().map(|c| (&c.case.id, c)).collect();
+    // One that is opened and settled keeps what it was opened with.
+    let mut last: BTreeMap<&str, CaseRow> = BTreeMap::new();
+    for row in &writes.cases {
+        let folded = match (last.remove(row.case.id.as_str()), row.case.state) {
+            (Some(before), state @ CaseState::Resolved { .. }) => {
+                let order_id = row.case.order_id.clone().or(before.case.order_id);
+                CaseRow { case: Case { state, order_id, ..before.case }, notification_id: before.notification_id }
+            }
+            (Some(_) | None, _) => row.clone(),
+        };
+        last.insert(&row.case.id, folded);
+    }
     if last.is_empty() {
         return Ok(());
     }
@@ -307,7 +323,7 @@ async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
         "INSERT INTO cases (case_id, kind, open, order_id, account, out_trade_no, transaction_id, expected_minor, \
          expected_currency, observed_minor, observed_currency, summary, notification_id, opened_at, resolution, resolved_at) ",
     );
-    sql.push_values(last.into_values(), |mut b, r| {
+    sql.push_values(last.values(), |mut b, r| {
         let c = &r.case;
         let (open, resolution, resolved_at) = match c.state {
             CaseState::Open => (true, None, None),
