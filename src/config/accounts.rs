@@ -59,9 +59,10 @@ pub(super) struct RawUnionPay {
     middle_certificates: Vec<Source>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum RawEnvironment {
+    #[default]
     Production,
     Test,
 }
@@ -99,29 +100,35 @@ pub(super) fn check(
 }
 
 /// Where in the configuration an account stands, and where its paths begin.
+///
+/// What is missing or unreadable is noted and replaced by nothing, so that the platform still sees the rest
+/// and names what is wrong with it; what it then says of the nothing is not said twice.
 struct Place<'a> {
     at: String,
     base: &'a Path,
 }
 
 impl Place<'_> {
-    fn required<T>(&self, problems: &mut Problems, field: &str, value: Option<T>) -> Option<T> {
-        required(problems, &format!("{}.{field}", self.at), value)
+    fn required<T: Default>(&self, problems: &mut Problems, field: &str, value: Option<T>) -> T {
+        required(problems, &format!("{}.{field}", self.at), value).unwrap_or_default()
     }
 
     fn text(&self, problems: &mut Problems, field: &str, source: &Source) -> Option<String> {
         problems.take(format!("{}.{field}", self.at), source.text(self.base))
     }
 
+    fn required_text(&self, problems: &mut Problems, field: &str, source: Option<Source>) -> String {
+        let source = required(problems, &format!("{}.{field}", self.at), source);
+        source.and_then(|s| self.text(problems, field, &s)).unwrap_or_default()
+    }
+
     fn texts<'s>(
         &self,
         problems: &mut Problems,
         field: &str,
-        sources: impl Iterator<Item = &'s Source>,
-    ) -> Option<Vec<String>> {
-        // Not short-circuiting: every unreadable file is to be named.
-        let all: Vec<_> = sources.map(|s| self.text(problems, field, s)).collect();
-        all.into_iter().collect()
+        sources: impl IntoIterator<Item = &'s Source>,
+    ) -> Vec<String> {
+        sources.into_iter().filter_map(|s| self.text(problems, field, s)).collect()
     }
 
     fn built<P: Platform + 'static>(
@@ -132,8 +139,12 @@ impl Place<'_> {
         match built {
             Ok(platform) => Some(Arc::new(platform)),
             Err(found) => {
+                let said = problems.places();
                 for p in found {
-                    problems.add(format!("{}.{}", self.at, p.field), p.problem);
+                    let at = format!("{}.{}", self.at, p.field);
+                    if !said.contains(&at) {
+                        problems.add(at, p.problem);
+                    }
                 }
                 None
             }
@@ -187,42 +198,42 @@ impl RawAlipay {
     fn platform(self, problems: &mut Problems, place: &Place<'_>) -> Option<Arc<dyn Platform>> {
         let app_id = place.required(problems, "app_id", self.app_id);
         let key = match (self.public_key, self.certificate) {
-            (Some(key), None) => place.text(problems, "public_key", &key).map(alipay::AlipayKey::PublicKey),
-            (None, Some(pem)) => place.text(problems, "certificate", &pem).map(alipay::AlipayKey::Certificate),
+            (None, Some(pem)) => {
+                alipay::AlipayKey::Certificate(place.text(problems, "certificate", &pem).unwrap_or_default())
+            }
+            (Some(key), None) => {
+                alipay::AlipayKey::PublicKey(place.text(problems, "public_key", &key).unwrap_or_default())
+            }
             (None, None) => {
                 problems.add(format!("{}.public_key", place.at), "is missing; give public_key or certificate");
-                None
+                alipay::AlipayKey::PublicKey(String::new())
             }
             (Some(_), Some(_)) => {
-                problems.add(&place.at, "has both public_key and certificate; keep the one that the account uses");
-                None
+                let both = "is there beside certificate; keep the one that the account uses";
+                problems.add(format!("{}.public_key", place.at), both);
+                alipay::AlipayKey::PublicKey(String::new())
             }
         };
-        let settings = alipay::AlipaySettings { app_id: app_id?, seller_id: self.seller_id, key: key? };
+        let settings = alipay::AlipaySettings { app_id, seller_id: self.seller_id, key };
         place.built(problems, alipay::Alipay::new(settings))
     }
 }
 
 impl RawWechatPay {
     fn platform(self, problems: &mut Problems, place: &Place<'_>) -> Option<Arc<dyn Platform>> {
-        let mchid = place.required(problems, "mchid", self.mchid);
-        let current = place
-            .required(problems, "api_v3_key", self.api_v3_key)
-            .and_then(|s| place.text(problems, "api_v3_key", &s));
-        let previous = match &self.previous_api_v3_key {
-            Some(source) => place.text(problems, "previous_api_v3_key", source).map(Some),
-            None => Some(None),
+        let key = |problems: &mut Problems, raw: &RawPublicKey| {
+            let pem = place.text(problems, "public_keys", &raw.key)?;
+            Some(wechatpay::WechatPublicKey { id: raw.id.clone(), pem })
         };
-        let pems = place.texts(problems, "public_keys", self.public_keys.iter().map(|k| &k.key));
-        let certificates = place.texts(problems, "platform_certificates", self.platform_certificates.iter());
-        let ids = self.public_keys.iter().map(|k| k.id.clone());
         let settings = wechatpay::WechatPaySettings {
-            mchid: mchid?,
+            mchid: place.required(problems, "mchid", self.mchid),
             appids: self.appids,
-            api_v3_key: current?,
-            previous_api_v3_key: previous?,
-            public_keys: ids.zip(pems?).map(|(id, pem)| wechatpay::WechatPublicKey { id, pem }).collect(),
-            platform_certificates: certificates?,
+            api_v3_key: place.required_text(problems, "api_v3_key", self.api_v3_key),
+            previous_api_v3_key: self
+                .previous_api_v3_key
+                .and_then(|source| place.text(problems, "previous_api_v3_key", &source)),
+            public_keys: self.public_keys.iter().filter_map(|raw| key(problems, raw)).collect(),
+            platform_certificates: place.texts(problems, "platform_certificates", &self.platform_certificates),
         };
         place.built(problems, wechatpay::WechatPay::new(settings))
     }
@@ -230,17 +241,11 @@ impl RawWechatPay {
 
 impl RawUnionPay {
     fn platform(self, problems: &mut Problems, place: &Place<'_>) -> Option<Arc<dyn Platform>> {
-        let mer_id = place.required(problems, "mer_id", self.mer_id);
-        let environment = place.required(problems, "environment", self.environment);
-        let root = place
-            .required(problems, "root_certificate", self.root_certificate)
-            .and_then(|s| place.text(problems, "root_certificate", &s));
-        let middles = place.texts(problems, "middle_certificates", self.middle_certificates.iter());
         let settings = unionpay::UnionPaySettings {
-            mer_id: mer_id?,
-            root_cert: root?,
-            middle_certs: middles?,
-            environment: match environment? {
+            mer_id: place.required(problems, "mer_id", self.mer_id),
+            root_cert: place.required_text(problems, "root_certificate", self.root_certificate),
+            middle_certs: place.texts(problems, "middle_certificates", &self.middle_certificates),
+            environment: match place.required(problems, "environment", self.environment) {
                 RawEnvironment::Production => unionpay::UnionPayEnvironment::Production,
                 RawEnvironment::Test => unionpay::UnionPayEnvironment::Test,
             },
@@ -251,9 +256,11 @@ impl RawUnionPay {
 
 impl RawStripe {
     fn platform(self, problems: &mut Problems, place: &Place<'_>) -> Option<Arc<dyn Platform>> {
-        let livemode = place.required(problems, "livemode", self.livemode);
-        let secrets = place.texts(problems, "signing_secrets", self.signing_secrets.iter());
-        let settings = stripe::StripeSettings { signing_secrets: secrets?, livemode: livemode?, account: self.account };
+        let settings = stripe::StripeSettings {
+            signing_secrets: place.texts(problems, "signing_secrets", &self.signing_secrets),
+            livemode: place.required(problems, "livemode", self.livemode),
+            account: self.account,
+        };
         place.built(problems, stripe::Stripe::new(settings))
     }
 }

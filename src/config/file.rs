@@ -25,6 +25,8 @@ pub(super) struct Raw {
     pub(super) core: Option<RawCore>,
     pub(super) edge: Option<RawEdge>,
     pub(super) sandbox: Option<RawSandbox>,
+    /// Whether there is any account, readable or not.
+    pub(super) has_accounts: bool,
     pub(super) accounts: BTreeMap<String, RawAccount>,
 }
 
@@ -45,7 +47,9 @@ pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item
     let core = section(problems, "core", table.remove("core"));
     let edge = section(problems, "edge", table.remove("edge"));
     let sandbox = section(problems, "sandbox", table.remove("sandbox"));
-    let accounts = match table.remove("accounts") {
+    let accounts = table.remove("accounts");
+    let has_accounts = accounts.is_some();
+    let accounts = match accounts {
         Some(Value::Table(accounts)) => accounts
             .into_iter()
             .filter_map(|(name, value)| {
@@ -62,7 +66,7 @@ pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item
     for name in table.keys() {
         problems.add(name, "unknown section; there are core, edge, sandbox and accounts");
     }
-    Some(Raw { there, core, edge, sandbox, accounts })
+    Some(Raw { there, core, edge, sandbox, has_accounts, accounts })
 }
 
 /// Puts an overriding value at its place. It is TOML where it reads as TOML, otherwise text.

@@ -10,7 +10,7 @@ mod file;
 mod secret;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -47,6 +47,11 @@ impl Problems {
 
     pub(crate) fn take<T, E: ToString>(&mut self, at: impl Into<String>, result: Result<T, E>) -> Option<T> {
         result.map_err(|what| self.add(at, what)).ok()
+    }
+
+    /// Every place that has a problem.
+    fn places(&self) -> BTreeSet<String> {
+        self.0.iter().map(|p| p.at.clone()).collect()
     }
 
     pub(crate) fn none<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
@@ -138,8 +143,9 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base));
     let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base));
     let sandbox = raw.sandbox.filter(|_| roles.sandbox).and_then(|s| s.check(&mut problems, base));
+    let has_accounts = raw.has_accounts;
     let (providers, accounts) = accounts::check(&mut problems, raw.accounts, base, roles.edge);
-    if (roles.core || roles.edge) && providers.is_empty() && problems.0.is_empty() {
+    if (roles.core || roles.edge) && !has_accounts {
         problems.add("accounts", "there is no account; add a section [accounts.NAME] for each one");
     }
     problems.none(Some(Config { core, edge, sandbox, accounts, providers }))

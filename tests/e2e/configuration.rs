@@ -57,6 +57,7 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     let shape = sound
         .replace("database = ", "databse = ")
         .replace("app_id = \"", "appid = \"")
+        .replace("sandbox/merchant/alipay_public_key.pem", "edge.key")
         .replace("livemode = false", "livemode = \"no\"")
         .replace("core = \"http://127.0.0.1:50051\"", "core = \"http://10.0.0.1:50051\"")
         + "\n[extra]\n";
@@ -65,6 +66,7 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
         "core.database: is missing",
         "accounts.alipay.appid: unknown field",
         "accounts.alipay.app_id: is missing",
+        "accounts.alipay.public_key: this is a private key",
         "accounts.stripe: ",
         "edge.core: ",
         "extra: unknown section",
