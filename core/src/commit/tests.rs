@@ -261,9 +261,12 @@ async fn news_of_known_money_under_another_name_is_no_case_until_the_name_is_som
         for (n, observation) in news.into_iter().enumerate() {
             rig.door.observe(message(n, vec![observation])).await.unwrap();
         }
+        // A refund of that money is one, whatever number it names.
+        rig.door.observe(message(7, vec![refunded(Some("refund-of-7"), "t1", "r1", 10)])).await.unwrap();
+        assert_eq!(rig.order("o1").await.refunded().minor(), 10);
         let open =
             |rows: Vec<CaseRow>| rows.into_iter().filter(|c| c.case.state == crate::order::CaseState::Open).count();
-        assert_eq!((rig.order("o1").await.state(), open(rig.cases().await)), (State::Paid, 0));
+        assert_eq!((rig.order("o1").await.state(), open(rig.cases().await)), (State::PartiallyRefunded, 0));
         rig.sell("o2", "cart-7").await;
         assert_eq!((rig.order("o2").await.state(), open(rig.cases().await)), (State::Pending, 1));
         rig.sound().await;
@@ -517,6 +520,8 @@ fn any_news() -> impl Strategy<Value = Observation> {
         Just(refunded(None, "t1", "r2", 600)),
         Just(refunded(Some("p2"), "t3", "r3", DUE)),
         Just(refunded(None, "t5", "r4", 10)),
+        Just(refunded(Some("p9"), "t3", "r5", 20)),
+        Just(paid(Some("p9"), "t3", DUE)),
     ]
 }
 

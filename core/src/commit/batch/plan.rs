@@ -11,7 +11,7 @@ use super::{
     Outcome, booking,
 };
 use crate::{
-    order::{self, Case, CaseState, Command, Decision, OrderId, OutTradeNo, Refusal, Resolution, Timestamp},
+    order::{self, Case, CaseState, Command, Decision, Fact, OrderId, OutTradeNo, Refusal, Resolution, Timestamp},
     store::{
         CaseRow, EventRow, Keys, Loaded, MoneyRow, NoticeKey, NotificationRow, ObservationRow, ParkedRow, RequestRow,
         StoreError, Writes,
@@ -188,9 +188,11 @@ impl<'a> Plan<'a> {
             .iter()
             .filter_map(|key| self.loaded.money.get(key))
             .collect();
+        // Money that goes back goes back on the payment it came with, whatever else a refund is called.
+        let by_money_alone = number.is_none() || matches!(fact.observation.fact, Fact::Refund(_));
         match (by_payment, booked.first()) {
             (Some(payment), _) if booked.iter().all(|b| *b == payment) => Binding::Order(payment.clone()),
-            (None, Some(only)) if booked.len() == 1 && number.is_none() => Binding::Order((*only).clone()),
+            (None, Some(only)) if booked.len() == 1 && by_money_alone => Binding::Order((*only).clone()),
             (None, Some(_)) if booked.len() == 1 => Binding::Restated,
             (_, Some(elsewhere)) => Binding::BookedOn((*elsewhere).clone()),
             (_, None) => Binding::Unknown,
