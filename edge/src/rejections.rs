@@ -49,7 +49,10 @@ pub(crate) struct Rejections {
 
 #[derive(Debug)]
 struct Shared {
-    bucket: Bucket,
+    /// For refusals that anybody can cause.
+    strangers: Bucket,
+    /// For refusals that only somebody with the platform's key can cause.
+    platforms: Bucket,
     suppressed: AtomicU64,
     body_bytes: usize,
 }
@@ -60,7 +63,8 @@ impl Rejections {
         let (queue, receiver) = mpsc::channel(limits.rejections_queue);
         let now = tokio::time::Instant::now();
         let shared = Arc::new(Shared {
-            bucket: Bucket::new(limits.rejections_per_second, limits.rejections_burst, now),
+            strangers: Bucket::new(limits.rejections_per_second, limits.rejections_burst, now),
+            platforms: Bucket::new(limits.rejections_per_second, limits.rejections_burst, now),
             suppressed: AtomicU64::new(0),
             body_bytes: limits.rejection_body_bytes,
         });
@@ -70,7 +74,11 @@ impl Rejections {
 
     /// Tells the core later, or counts.
     pub(crate) fn record(&self, refused: &Refused<'_>) {
-        if !self.shared.bucket.take(tokio::time::Instant::now()) {
+        let bucket = match refused.rejection.reason.proves_signature() {
+            true => &self.shared.platforms,
+            false => &self.shared.strangers,
+        };
+        if !bucket.take(tokio::time::Instant::now()) {
             return self.shared.suppress(1);
         }
         if self.queue.try_send(describe(refused, self.shared.body_bytes)).is_err() {

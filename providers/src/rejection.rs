@@ -77,6 +77,24 @@ impl Reason {
         }
     }
 
+    /// Whether only somebody with the platform's key can be refused for this. Such refusals are faults to be
+    /// looked at, and no flood of strangers may crowd them out.
+    #[must_use]
+    pub fn proves_signature(self) -> bool {
+        match self {
+            Self::DecryptionFailed | Self::WrongAccount | Self::BadAmount => true,
+            Self::SignatureMissing
+            | Self::SignatureInvalid
+            | Self::SignatureProbe
+            | Self::AlgorithmNotAllowed
+            | Self::UnknownKey
+            | Self::CertificateInvalid
+            | Self::Stale
+            | Self::Malformed
+            | Self::TooLarge => false,
+        }
+    }
+
     /// Whether the platform should be told to try again. A fault of our set-up must never become a
     /// permanent refusal: the same bytes are good once the key is in place.
     #[must_use]

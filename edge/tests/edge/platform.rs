@@ -21,6 +21,7 @@ impl Platform for Fake {
             "paid" => vec![paid(&text)],
             "other" => vec![],
             "panic" => panic!("on demand"),
+            "other-shop" => return Err(Rejection::new(Reason::WrongAccount, "of another shop")),
             "unknown-key" => return Err(Rejection::new(Reason::UnknownKey, "key 7 is not pinned")),
             _ => return Err(Rejection::new(Reason::SignatureInvalid, "é".repeat(400))),
         };

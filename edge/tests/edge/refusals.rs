@@ -75,6 +75,18 @@ async fn a_flood_is_bounded_and_counted_to_the_last_one() {
 }
 
 #[tokio::test]
+async fn strangers_do_not_crowd_out_what_a_platform_is_refused_for() {
+    let limits = Limits { rejections_per_second: 1, rejections_burst: 5, ..Limits::default() };
+    let rig = Rig::start(limits).await;
+    let mut client = rig.connect().await;
+    for _ in 0..100 {
+        assert_eq!(client.post(PATH, "forged").await.status, 400);
+    }
+    assert_eq!(client.post(PATH, "other-shop").await.status, 400);
+    rig.core.until(|seen| seen.rejections.iter().any(|r| r.reason == "WRONG_ACCOUNT")).await;
+}
+
+#[tokio::test]
 async fn what_could_not_be_told_is_counted() {
     let rig = Rig::start(Limits::default()).await;
     let mut client = rig.connect().await;
