@@ -100,6 +100,22 @@ fn charges() {
     assert_eq!(intent.transaction_id.as_deref(), Some("pi_1"));
 }
 
+/// What is genuine and merely not about a payment of ours must not be refused for ever.
+#[test]
+fn genuine_events_of_other_kinds_are_taken() {
+    let long = SESSION
+        .replace("\"client_reference_id\":\"ORDER-1\"", &format!("\"client_reference_id\":\"{}\"", "x".repeat(200)));
+    let fact = payment("checkout.session.completed", &long).expect("a payment");
+    assert_eq!((fact.out_trade_no, fact.transaction_id.as_deref()), (None, Some("pi_1")));
+    let balance = REFUND.replace("\"pi_1\"", "null").replace("\"ch_1\"", "null");
+    assert_eq!(notify(&event("refund.created", &balance)).expect("genuine").facts, []);
+    let undecided = REFUND.replace("\"succeeded\"", "null");
+    match notify(&event("refund.updated", &undecided)).expect("genuine").facts.as_slice() {
+        [Fact::Refund(refund)] => assert_eq!(refund.status, crate::RefundStatus::Pending),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn checkout_sessions() {
     let paid = payment("checkout.session.completed", SESSION).expect("a payment");

@@ -222,6 +222,48 @@ fn only_unionpays_certificates_of_the_authority_count() {
     assert!(test.notify(&callback(&headers(&[]), &signed_with(&test_leaf, &payment()), NOW)).is_ok());
 }
 
+/// A18: writing a serial number in decimal is quadratic, and anybody may send a certificate.
+#[test]
+fn an_endless_serial_number_is_not_read() {
+    let mut endless = params(LEAF);
+    endless.serial_number = Some(SerialNumber::from_slice(&[1; 40_000]));
+    let pem = endless.self_signed(&platform_key().pair).expect("signed").pem();
+    assert_eq!(crate::crypto::Certificate::parse(&pem).err(), Some(crate::KeyError::Unreadable));
+    endless.serial_number = Some(SerialNumber::from_slice(&[1; 20]));
+    let pem = endless.self_signed(&platform_key().pair).expect("signed").pem();
+    assert!(crate::crypto::Certificate::parse(&pem).is_ok());
+}
+
+#[test]
+fn a_name_with_another_part_is_not_unionpays() {
+    for name in [format!("041@x@{CN}"), format!("{CN}@00016495")] {
+        let certificate = issue(Spec { name: &name, ..LEAF }, platform_key(), MIDDLE, other_key());
+        assert_eq!(reason(&signed_with(&certificate, &payment())), Some(Reason::CertificateInvalid), "{name}");
+    }
+}
+
+#[test]
+fn a_renewed_authority_with_the_same_key_is_enough() {
+    let expired = issue(Spec { years: (2021, 2022), serial: 3, ..MIDDLE }, other_key(), ROOT, other_key());
+    let mut settings = settings(UnionPayEnvironment::Production);
+    settings.middle_certs.insert(0, expired.clone());
+    let both = UnionPay::new(settings.clone()).expect("good settings");
+    assert!(both.notify(&callback(&headers(&[]), &signed(&payment()), NOW)).is_ok());
+    settings.middle_certs = vec![expired];
+    let only = UnionPay::new(settings).expect("good settings");
+    let refused = only.notify(&callback(&headers(&[]), &signed(&payment()), NOW));
+    assert_eq!(refused.err().map(|r| r.reason), Some(Reason::CertificateInvalid));
+}
+
+#[test]
+fn a_refund_names_its_payment_by_either_number() {
+    let mut pairs = with(&payment(), "txnType", Some("04"));
+    assert_eq!(reason(&signed(&pairs)), Some(Reason::Malformed), "neither");
+    pairs.push(("origOrderId", "ORDER0999"));
+    let Fact::Refund(fact) = fact(&pairs) else { panic!("a refund") };
+    assert_eq!((fact.out_trade_no.as_deref(), fact.transaction_id), (Some("ORDER0999"), None));
+}
+
 #[test]
 fn validity_is_checked_at_every_use() {
     let account = account();
