@@ -100,17 +100,34 @@ impl Reason {
     #[must_use]
     pub fn outcome(self) -> Outcome {
         match self {
-            Self::UnknownKey | Self::DecryptionFailed => Outcome::Unavailable,
+            // Stale: it may be our clock that is off, and a genuine platform signs its next try anew.
+            Self::UnknownKey | Self::DecryptionFailed | Self::Stale => Outcome::Unavailable,
             Self::SignatureMissing
             | Self::SignatureInvalid
             | Self::SignatureProbe
             | Self::AlgorithmNotAllowed
             | Self::CertificateInvalid
-            | Self::Stale
             | Self::WrongAccount
             | Self::Malformed
             | Self::BadAmount
             | Self::TooLarge => Outcome::Refused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_our_fault_is_tried_again_and_a_forgery_is_not() {
+        for ours in [Reason::UnknownKey, Reason::DecryptionFailed, Reason::Stale] {
+            assert_eq!(ours.outcome(), Outcome::Unavailable, "{}", ours.as_str());
+        }
+        for theirs in
+            [Reason::SignatureInvalid, Reason::SignatureMissing, Reason::AlgorithmNotAllowed, Reason::Malformed]
+        {
+            assert_eq!(theirs.outcome(), Outcome::Refused, "{}", theirs.as_str());
         }
     }
 }
