@@ -22,10 +22,20 @@ fn account() -> AccountName {
     AccountName::parse("a").unwrap()
 }
 
+/// Ids in the order of their numbers.
+pub(crate) fn notification_id(n: u32) -> String {
+    uuid::Uuid::from_u128(n.into()).to_string()
+}
+
+/// A hash of 32 bytes, in hex.
+fn hash(n: u32) -> String {
+    format!("{n:064x}")
+}
+
 pub(crate) fn notification(n: u32) -> NotificationRow {
     NotificationRow {
-        id: format!("n{n:04}"),
-        key: NoticeKey { provider: "alipay".into(), account: account(), content_sha256: format!("hash{n}") },
+        id: notification_id(n),
+        key: NoticeKey { provider: "alipay".into(), account: account(), content_sha256: hash(n) },
         source: Source::Callback,
         event_type: "TRADE_SUCCESS".into(),
         platform_notice_id: String::new(),
@@ -39,8 +49,8 @@ pub(crate) fn notification(n: u32) -> NotificationRow {
 
 pub(crate) fn observation(n: u32, out_trade_no: &str, transaction: &str) -> ObservationRow {
     ObservationRow {
-        key: FactKey(format!("fact{n}")),
-        notification_id: format!("n{n:04}"),
+        key: FactKey(hash(n)),
+        notification_id: notification_id(n),
         provider: "alipay".into(),
         observation: Observation {
             account: account(),
@@ -154,7 +164,7 @@ pub(crate) async fn a_claim_is_new_once_and_for_ever(store: Subject) {
 pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
     let genuine = notification(1);
     let refused = RejectionRow {
-        id: "r1".into(),
+        id: notification_id(1),
         provider: genuine.key.provider.clone(),
         account: account(),
         reason: "SIGNATURE_INVALID".into(),
@@ -167,7 +177,7 @@ pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
         sealed: sealed(),
     };
     // The same refused body may come any number of times.
-    store.record_rejections(&[refused.clone(), RejectionRow { id: "r2".into(), ..refused }]).await.unwrap();
+    store.record_rejections(&[refused.clone(), RejectionRow { id: notification_id(2), ..refused }]).await.unwrap();
     assert!(store.stored(std::slice::from_ref(&genuine.key)).await.unwrap().is_empty());
     assert!(claim(&*store, 1).await);
     let about = NotificationFilter {
@@ -176,7 +186,7 @@ pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
         ..NotificationFilter::default()
     };
     let page = store.notifications(&about, None, 10).await.unwrap();
-    assert_eq!(page.rows.iter().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["r2", "r1"]);
+    assert_eq!(page.rows.iter().map(|n| n.id.clone()).collect::<Vec<_>>(), [notification_id(2), notification_id(1)]);
 }
 
 pub(crate) async fn the_version_is_compared(store: Subject) {
@@ -218,7 +228,7 @@ pub(crate) async fn a_unit_finds_orders_by_every_key(store: Subject) {
     assert!(find(Keys { money: [elsewhere].into(), ..Keys::default() }).await.orders.is_empty());
     let by_request = find(Keys { requests: [request.id.clone()].into(), ..Keys::default() }).await;
     assert_eq!((by_request.requests.get(&request.id), by_request.orders.len()), (Some(&request), 1));
-    let facts = find(Keys { facts: [seen.key.clone(), FactKey("other".into())].into(), ..Keys::default() }).await;
+    let facts = find(Keys { facts: [seen.key.clone(), FactKey(hash(99))].into(), ..Keys::default() }).await;
     assert_eq!(facts.facts, [seen.key].into());
     assert_eq!(store.order_of(&number).await.unwrap(), Some(id("o1")));
     // The same money is not booked a second time, on whatever order.
@@ -266,6 +276,99 @@ pub(crate) async fn pages_show_every_row_once(store: Subject) {
     assert!(store.list_orders(&none, None, 10).await.unwrap().rows.is_empty());
 }
 
+/// Runs `first` and, while its unit is open, `second` in a task of its own, which must not end before the unit
+/// of `first` has: they named the same key.
+async fn one_after_the_other<T: Send + 'static>(
+    first: Box<dyn Unit>,
+    second: impl Future<Output = T> + Send + 'static,
+    ends: bool,
+) -> T {
+    let mut second = tokio::spawn(second);
+    let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut second).await;
+    assert!(early.is_err(), "a unit passed another that holds its key");
+    if ends {
+        first.commit().await.unwrap();
+    } else {
+        drop(first);
+    }
+    second.await.unwrap()
+}
+
+pub(crate) async fn a_claim_waits_for_the_same_claim(store: Subject) {
+    for (n, ends) in [(1, true), (2, false)] {
+        let mut unit = store.begin().await.unwrap();
+        let row = notification(n);
+        unit.claim(&[&row]).await.unwrap();
+        let other = store.clone();
+        let is_new = one_after_the_other(unit, async move { claim(&*other, n).await }, ends).await;
+        assert_eq!(is_new, !ends, "new exactly when the other unit never happened");
+    }
+}
+
+/// What is absent is held too: a callback that finds no payment and a StartPayment that finds no callback.
+pub(crate) async fn a_unit_waits_for_keys_without_rows(store: Subject) {
+    let number = OutTradeNo::parse("p1").unwrap();
+    let keys = Keys { payments: [number.clone()].into(), ..Keys::default() };
+    let mut unit = store.begin().await.unwrap();
+    assert!(unit.load(&keys).await.unwrap().payments.is_empty());
+    unit.write(&Writes { payments: vec![(number.clone(), id("o1"))], ..created("o1", 1) }).await.unwrap();
+    let other = store.clone();
+    let found = async move { other.begin().await.unwrap().load(&keys).await.unwrap() };
+    let found = one_after_the_other(unit, found, true).await;
+    assert_eq!(found.payments.get(&number), Some(&id("o1")), "it sees what the unit before it wrote");
+    assert_eq!(found.orders.len(), 1);
+}
+
+/// Two payments of one order are two keys, and still one order.
+pub(crate) async fn a_unit_waits_for_an_order_by_another_key(store: Subject) {
+    let numbers = ["p1", "p2"].map(|n| OutTradeNo::parse(n).unwrap());
+    let payments = numbers.iter().map(|n| (n.clone(), id("o1"))).collect();
+    commit(&*store, &Writes { payments, ..created("o1", 1) }).await.unwrap();
+    let keys = numbers.map(|n| Keys { payments: [n].into(), ..Keys::default() });
+    let mut unit = store.begin().await.unwrap();
+    let loaded = unit.load(&keys[0]).await.unwrap();
+    unit.write(&closed(&loaded.orders[&id("o1")])).await.unwrap();
+    let (other, theirs) = (store.clone(), keys[1].clone());
+    let found = async move { other.begin().await.unwrap().load(&theirs).await.unwrap() };
+    let found = one_after_the_other(unit, found, true).await;
+    assert_eq!(found.orders[&id("o1")].state(), State::Closed);
+}
+
+/// Many writers at once, on overlapping keys in every order: nobody deadlocks, no revision is missing, and no
+/// reader ever sees one before those in front of it.
+pub(crate) async fn writers_at_once_leave_a_log_without_gaps(store: Subject) {
+    const WRITERS: u32 = 6;
+    const ROUNDS: u32 = 8;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|w| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for round in 0..ROUNDS {
+                    let n = w * ROUNDS + round;
+                    let mut unit = store.begin().await.unwrap();
+                    // The same three payments for all, and a notification of one's own.
+                    let row = notification(n + 1);
+                    unit.claim(&[&row]).await.unwrap();
+                    let payments = (0..3).map(|i| OutTradeNo::parse(format!("shared{}", (n + i) % 3)).unwrap());
+                    unit.load(&Keys { payments: payments.collect(), ..Keys::default() }).await.unwrap();
+                    unit.write(&created(&format!("o{n}"), i64::from(n))).await.unwrap();
+                    unit.commit().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let mut revisions = Vec::new();
+    for n in 0..WRITERS * ROUNDS {
+        revisions.extend(store.journal(&id(&format!("o{n}")), 9).await.unwrap().iter().map(|e| e.revision));
+    }
+    revisions.sort_unstable();
+    assert_eq!(revisions, (1..=i64::from(WRITERS * ROUNDS)).collect::<Vec<_>>());
+    assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()));
+}
+
 pub(crate) async fn an_empty_store_is_sound(store: Subject) {
     store.ping().await.unwrap();
     for result in store.audit().await.unwrap() {
@@ -286,6 +389,10 @@ macro_rules! conformance {
             a_unit_finds_orders_by_every_key
             parked_facts_wait_under_both_numbers
             pages_show_every_row_once
+            a_claim_waits_for_the_same_claim
+            a_unit_waits_for_keys_without_rows
+            a_unit_waits_for_an_order_by_another_key
+            writers_at_once_leave_a_log_without_gaps
             an_empty_store_is_sound
         );
     };

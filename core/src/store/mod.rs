@@ -13,8 +13,12 @@
 //!   [`StoreError::Conflict`] and is decided again.
 //! - Revisions are given out last, in commit order, without gaps.
 
+mod audit;
+mod codec;
 #[cfg(test)]
 pub mod conformance;
+
+pub mod postgres;
 mod rows;
 pub mod sqlite;
 
@@ -56,6 +60,17 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// Present when there is more.
     pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// Cuts one row more than a page to a page and the place of the next one.
+    fn cut(mut rows: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = if more { rows.last().map(cursor) } else { None };
+        Self { rows, next }
+    }
 }
 
 /// A place in a listing that is ordered by time and id, newest first.

@@ -4,7 +4,6 @@
 //! [`Store`] asks for. Readers have their own connections and never wait for the writer.
 
 mod audit;
-mod codec;
 mod read;
 mod unit;
 
