@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{
-    Core, Edge, Problems, Roles, Sandbox,
+    Core, Database, Edge, Problems, Roles, Sandbox,
     accounts::RawAccount,
     secret::{Source, required},
 };
@@ -124,6 +124,7 @@ pub(super) struct RawCore {
     listen: Option<SocketAddr>,
     metrics_listen: Option<SocketAddr>,
     database: Option<String>,
+    database_password: Option<Source>,
     sealing: Option<RawSealing>,
     #[serde(default)]
     commit: RawCommit,
@@ -140,28 +141,29 @@ struct RawSealing {
 struct RawCommit {
     queue: Option<usize>,
     batch_max: Option<usize>,
+    in_flight: Option<usize>,
 }
 
 impl RawCore {
     pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Core> {
-        let database = required(problems, "core.database", self.database).and_then(|url| {
-            let path = url.strip_prefix("sqlite:").map(|p| base.join(p));
-            let hint = format!("{url:?} is not a database of this version; write \"sqlite:PATH\"");
-            problems.take("core.database", path.ok_or(hint))
-        });
+        let database = required(problems, "core.database", self.database)
+            .and_then(|url| Database::check(problems, &url, self.database_password, base));
         let sealing = required(problems, "core.sealing", self.sealing);
         let sealer = sealing.and_then(|s| s.check(problems, base));
         let defaults = commit::Limits::default();
         let commit = commit::Limits {
             queue: self.commit.queue.unwrap_or(defaults.queue),
             batch_max: self.commit.batch_max.unwrap_or(defaults.batch_max),
-            in_flight: defaults.in_flight,
+            in_flight: self.commit.in_flight.unwrap_or_else(|| database.as_ref().map_or(1, Database::writers)),
         };
         if !(1..=1_000_000).contains(&commit.queue) {
             problems.add("core.commit.queue", "must be 1 to 1000000");
         }
         if !(1..=256).contains(&commit.batch_max) {
             problems.add("core.commit.batch_max", "must be 1 to 256");
+        }
+        if !(1..=4).contains(&commit.in_flight) {
+            problems.add("core.commit.in_flight", "must be 1 to 4");
         }
         Some(Core {
             listen: loopback(problems, "core.listen", self.listen.unwrap_or_else(|| localhost(50051))),

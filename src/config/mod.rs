@@ -6,6 +6,7 @@
 //! Relative paths are relative to the configuration file.
 
 mod accounts;
+mod database;
 mod file;
 mod secret;
 
@@ -20,6 +21,8 @@ use std::{
 use paystate_core::{commit, order::AccountName, seal::Sealer};
 use paystate_edge::Accounts;
 use paystate_providers::Provider;
+
+pub(crate) use database::Database;
 
 /// Something wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +82,7 @@ pub(crate) struct Config {
 pub(crate) struct Core {
     pub(crate) listen: SocketAddr,
     pub(crate) metrics_listen: SocketAddr,
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
     pub(crate) sealer: Sealer,
     pub(crate) commit: commit::Limits,
 }

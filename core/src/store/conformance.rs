@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     order::{
         AccountName, Command, Currency, Fact, Money, Observation, OutTradeNo, PaymentFact, PaymentStatus, RequestId,
-        Source, State, Timestamp, TransactionId, decide,
+        Source, State, Timestamp, TransactionId, decide, observe,
     },
     seal::Sealed,
 };
@@ -82,7 +82,7 @@ pub(crate) fn created(name: &str, at: i64) -> Writes {
         order_id: id(name),
         amount: cny(500),
         description: "x".into(),
-        expires_at: Some(Timestamp(99)),
+        expires_at: Some(Timestamp(at + 99)),
     };
     let decision = decide(None, &command, Timestamp(at)).unwrap();
     Writes {
@@ -111,6 +111,50 @@ pub(crate) async fn commit(store: &dyn Store, writes: &Writes) -> Result<(), Sto
     let mut unit = store.begin().await?;
     unit.write(writes).await?;
     unit.commit().await
+}
+
+/// A store in which one order is created, and money waits that nobody knows.
+pub(crate) async fn parked(store: &dyn Store) {
+    let mut unit = store.begin().await.unwrap();
+    let row = notification(1);
+    unit.claim(&[&row]).await.unwrap();
+    let mut writes = created("o1", 1);
+    writes.observations.push(observation(1, "p1", "t1"));
+    writes.parked.push(writes.observations[0].key.clone());
+    unit.write(&writes).await.unwrap();
+    unit.commit().await.unwrap();
+}
+
+/// A store in which one order is paid, as the door would have done it.
+pub(crate) async fn paid(store: &dyn Store) {
+    let mut writes = created("o1", 1);
+    let seen = observation(1, "p1", "t1");
+    let start = Command::StartPayment {
+        order_id: id("o1"),
+        out_trade_no: OutTradeNo::parse("p1").unwrap(),
+        account: account(),
+        provider: "alipay".into(),
+    };
+    let started = decide(Some(&writes.orders[0].0), &start, Timestamp(2)).unwrap();
+    let paid = observe(started.order().unwrap(), &seen.observation, Timestamp(3)).unwrap();
+    for event in started.events.into_iter().chain(paid.events) {
+        writes.orders[0].0 = event.after.clone();
+        writes.events.push(EventRow { revision: 0, order_id: event.after.id.clone(), event });
+    }
+    writes.payments.push((OutTradeNo::parse("p1").unwrap(), id("o1")));
+    writes.money.push(MoneyRow {
+        key: MoneyKey { provider: "alipay".into(), account: account(), kind: MoneyKind::Payment, number: "t1".into() },
+        order_id: id("o1"),
+        amount: writes.orders[0].0.amount,
+        fact: seen.key.clone(),
+    });
+    writes.sayings.push((seen.notification_id.clone(), seen.key.clone()));
+    writes.observations.push(seen);
+    let mut unit = store.begin().await.unwrap();
+    let row = notification(1);
+    unit.claim(&[&row]).await.unwrap();
+    unit.write(&writes).await.unwrap();
+    unit.commit().await.unwrap();
 }
 
 async fn claim(store: &dyn Store, n: u32) -> bool {
@@ -369,6 +413,37 @@ pub(crate) async fn writers_at_once_leave_a_log_without_gaps(store: Subject) {
     assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()));
 }
 
+/// Every reading of a paid order, and of the notification that paid it.
+pub(crate) async fn a_paid_order_can_be_explained(store: Subject) {
+    paid(&*store).await;
+    assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()));
+    let about =
+        NotificationFilter { out_trade_nos: vec![OutTradeNo::parse("p1").unwrap()], ..NotificationFilter::default() };
+    for filter in [about, NotificationFilter { account: Some("a".into()), ..NotificationFilter::default() }] {
+        let page = store.notifications(&filter, None, 10).await.unwrap();
+        assert_eq!(page.rows.len(), 1);
+        assert_eq!((page.rows[0].order_id.as_str(), page.rows[0].out_trade_no.as_str()), ("o1", "p1"));
+    }
+    // A second message that says the same.
+    let mut unit = store.begin().await.unwrap();
+    let row = notification(2);
+    unit.claim(&[&row]).await.unwrap();
+    let sayings = vec![(notification_id(2), FactKey(hash(1)))];
+    unit.write(&Writes { sayings, ..Writes::default() }).await.unwrap();
+    unit.commit().await.unwrap();
+    let by_money = NotificationFilter {
+        out_trade_nos: vec![OutTradeNo::parse("other").unwrap()],
+        transaction_ids: vec![TransactionId::parse("t1").unwrap()],
+        ..NotificationFilter::default()
+    };
+    let page = store.notifications(&by_money, None, 10).await.unwrap();
+    let ids: Vec<_> = page.rows.iter().map(|n| n.id.clone()).collect();
+    assert_eq!(ids, [notification_id(2), notification_id(1)]);
+    assert!(page.rows.iter().all(|n| n.order_id == "o1"));
+    let journal = store.journal(&id("o1"), 2).await.unwrap();
+    assert_eq!(journal.iter().map(|e| e.revision).collect::<Vec<_>>(), [2, 3]);
+}
+
 pub(crate) async fn an_empty_store_is_sound(store: Subject) {
     store.ping().await.unwrap();
     for result in store.audit().await.unwrap() {
@@ -389,6 +464,7 @@ macro_rules! conformance {
             a_unit_finds_orders_by_every_key
             parked_facts_wait_under_both_numbers
             pages_show_every_row_once
+            a_paid_order_can_be_explained
             a_claim_waits_for_the_same_claim
             a_unit_waits_for_keys_without_rows
             a_unit_waits_for_an_order_by_another_key

@@ -120,14 +120,17 @@ pub trait Store: Send + Sync + 'static {
     async fn audit(&self) -> Result<Vec<AuditResult>, StoreError>;
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// Lets go of the database, after what is under way has ended.
+    async fn close(&self);
 }
 
 /// One transaction. Dropped without commit, it never happened.
 #[async_trait]
 pub trait Unit: Send {
-    /// Inserts notifications; answers which of them are new. Keys in `rows` are distinct.
+    /// Inserts notifications; answers which of them are new. Keys in `rows` are distinct. First, and once.
     async fn claim(&mut self, rows: &[&NotificationRow]) -> Result<BTreeSet<NoticeKey>, StoreError>;
-    /// Reads everything that these keys lead to, and keeps others from writing it.
+    /// Reads everything that these keys lead to, and keeps others from writing it. Once per unit, after the
+    /// claim: units take what they need in one order.
     async fn load(&mut self, keys: &Keys) -> Result<Loaded, StoreError>;
     /// Writes. Fails as a whole.
     async fn write(&mut self, writes: &Writes) -> Result<(), StoreError>;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     order::{
-        AccountName, Case, CaseKind, CaseState, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId, Source, State,
-        Timestamp, TransactionId,
+        AccountName, Case, CaseKind, CaseState, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId,
+        Source, State, Timestamp, TransactionId,
     },
     seal::Sealed,
 };

@@ -74,8 +74,8 @@ const BY_STATEMENT: &[(&str, &str, &str)] = &[
         "all booked money rests on a stored, verified message",
         "SELECT t.transaction_id FROM payment_txn t LEFT JOIN observation o USING (fact_key) \
          LEFT JOIN notification n USING (notification_id) \
-         WHERE o.fact_key IS NULL OR n.notification_id IS NULL \
-           AND o.notification_id >= (SELECT coalesce(min(notification_id::text), 'g') FROM notification)::text::uuid",
+         WHERE o.fact_key IS NULL OR n.notification_id IS NULL AND ((SELECT oldest FROM log) = 1 \
+           OR o.notification_id >= (SELECT notification_id FROM notification ORDER BY notification_id LIMIT 1))",
     ),
 ];
 

@@ -138,12 +138,6 @@ impl PostgresStore {
             version(needed)
         )))
     }
-
-    /// Closes the connections, after what is under way has ended.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        self.writers.close().await;
-    }
 }
 
 /// Brings the schema up to date and prepares the partitions of the coming months.
@@ -248,6 +242,11 @@ impl Store for PostgresStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
     }
 }
 

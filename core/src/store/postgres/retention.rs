@@ -22,7 +22,10 @@ pub struct Retained {
 pub(super) async fn prepare(pool: &PgPool) -> Result<(), StoreError> {
     let mut tx = pool.begin().await.map_err(failed)?;
     // Two cores may start at once.
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('paystate prepare_month'))").execute(&mut *tx).await.map_err(failed)?;
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('paystate prepare_month'))")
+        .execute(&mut *tx)
+        .await
+        .map_err(failed)?;
     sqlx::query("SELECT prepare_month(now() + make_interval(months => ahead)) FROM generate_series(0, $1) AS ahead")
         .bind(AHEAD)
         .execute(&mut *tx)
@@ -39,7 +42,8 @@ pub(super) async fn prepare(pool: &PgPool) -> Result<(), StoreError> {
 pub async fn drop_before(address: &Address, month: &str, dry_run: bool) -> Result<Retained, StoreError> {
     let suffix = month.split_once('-').filter(|(y, m)| y.len() == 4 && m.len() == 2);
     let suffix = suffix.filter(|(y, m)| y.bytes().chain(m.bytes()).all(|b| b.is_ascii_digit()));
-    let (year, number) = suffix.ok_or_else(|| StoreError::Refused(format!("{month:?} is not a month; write e.g. 2026-01")))?;
+    let (year, number) =
+        suffix.ok_or_else(|| StoreError::Refused(format!("{month:?} is not a month; write e.g. 2026-01")))?;
     let bound = format!("{year}_{number}");
 
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 5);
@@ -79,7 +83,8 @@ pub async fn drop_before(address: &Address, month: &str, dry_run: bool) -> Resul
 async fn drop_partition(tx: &mut sqlx::PgConnection, name: &str, has_events: bool) -> Result<(), StoreError> {
     // The name comes from the catalogue and matched a pattern of digits; identifiers cannot be bound.
     if has_events {
-        let newest = format!("UPDATE log SET oldest = greatest(oldest, coalesce((SELECT max(revision) + 1 FROM {name}), 1))");
+        let newest =
+            format!("UPDATE log SET oldest = greatest(oldest, coalesce((SELECT max(revision) + 1 FROM {name}), 1))");
         sqlx::query(sqlx::AssertSqlSafe(newest)).execute(&mut *tx).await.map_err(failed)?;
     }
     sqlx::query(sqlx::AssertSqlSafe(format!("DROP TABLE {name}"))).execute(tx).await.map(drop).map_err(failed)

@@ -22,11 +22,11 @@ CREATE TABLE orders (
         ('CREATED', 'PENDING', 'PAID', 'PARTIALLY_REFUNDED', 'REFUNDED', 'CLOSED', 'ABNORMAL')),
     amount_minor   bigint NOT NULL CHECK (amount_minor > 0),
     currency       text   NOT NULL CHECK (length(currency) = 3),
-    paid_minor     bigint NOT NULL CHECK (paid_minor IN (0, amount_minor)),
-    refunded_minor bigint NOT NULL CHECK (refunded_minor BETWEEN 0 AND paid_minor),
+    paid_minor     bigint NOT NULL CONSTRAINT paid_exactly CHECK (paid_minor IN (0, amount_minor)),
+    refunded_minor bigint NOT NULL CONSTRAINT refunded_within_paid CHECK (refunded_minor BETWEEN 0 AND paid_minor),
     created_at     bigint NOT NULL,
     doc            text   NOT NULL,
-    CHECK (state NOT IN ('PAID', 'PARTIALLY_REFUNDED', 'REFUNDED') OR paid_minor = amount_minor)
+    CONSTRAINT paid_when_paid CHECK (state NOT IN ('PAID', 'PARTIALLY_REFUNDED', 'REFUNDED') OR paid_minor = amount_minor)
 ) WITH (fillfactor = 50);
 CREATE INDEX orders_newest ON orders (created_at DESC, order_id DESC);
 

@@ -14,7 +14,7 @@ pub(super) struct Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let name = self.name.clone();
-        // A destructor cannot wait, and the test's runtime may be gone.
+        // A destructor cannot wait, and the runtime of the test may be gone.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -50,17 +50,28 @@ fn unique(kind: &str) -> String {
     format!("paystate_{kind}_{}", uuid::Uuid::now_v7().simple())
 }
 
-/// Made by the first test that needs it.
+/// Made by the first test that needs it, and kept on the server under the hash of its schema.
 async fn template() -> &'static str {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-    TEMPLATE
-        .get_or_init(|| async {
-            let name = unique("template");
-            admin().await.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
-            migrate(&Address::parse(&url_of(&name), None).unwrap()).await.unwrap();
-            name
-        })
-        .await
+    TEMPLATE.get_or_init(make_template).await
+}
+
+async fn make_template() -> String {
+    let schema = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, include_bytes!("schema.sql"));
+    let name = format!("paystate_template_{}", &hex::encode(schema)[..16]);
+    let mut admin = admin().await;
+    // Other test processes may be at it. The lock ends with the connection.
+    admin.execute("SELECT pg_advisory_lock(20260101)").await.unwrap();
+    let there =
+        sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1").bind(&name).fetch_optional(&mut admin).await;
+    if there.unwrap().is_none() {
+        let draft = unique("draft");
+        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {draft}"))).await.unwrap();
+        migrate(&Address::parse(&url_of(&draft), None).unwrap()).await.unwrap();
+        admin.execute(AssertSqlSafe(format!("ALTER DATABASE {draft} RENAME TO {name}"))).await.unwrap();
+    }
+    admin.close().await.unwrap();
+    name
 }
 
 /// An empty, migrated store.

@@ -133,7 +133,8 @@ impl Unit for PostgresUnit {
         rows.sort_unstable_by_key(|(_, row)| {
             (&row.key.content_sha256, row.key.account.as_str(), row.key.provider.as_str())
         });
-        let hashes = rows.iter().map(|(_, r)| write::hash_bytes(&r.key.content_sha256)).collect::<Result<Vec<_>, _>>()?;
+        let hashes =
+            rows.iter().map(|(_, r)| write::hash_bytes(&r.key.content_sha256)).collect::<Result<Vec<_>, _>>()?;
         let new = sqlx::query(CLAIM)
             .bind(hashes)
             .bind(rows.iter().map(|(_, r)| r.key.account.as_str()).collect::<Vec<_>>())

@@ -38,10 +38,7 @@ const NOTIFICATIONS: &str = "INSERT INTO notification (notification_id, provider
      SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], \
        $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::bytea[])";
 
-pub(super) async fn notifications(
-    tx: &mut PgConnection,
-    rows: &[(Uuid, &NotificationRow)],
-) -> Result<(), StoreError> {
+pub(super) async fn notifications(tx: &mut PgConnection, rows: &[(Uuid, &NotificationRow)]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -117,7 +114,8 @@ async fn observations(tx: &mut PgConnection, rows: &[ObservationRow]) -> Result<
 
 /// Notifications that repeat a fact. The one that said it first stands in the fact itself.
 async fn sayings(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
-    let first = |id: &str, fact: &FactKey| writes.observations.iter().any(|o| o.key == *fact && o.notification_id == id);
+    let first =
+        |id: &str, fact: &FactKey| writes.observations.iter().any(|o| o.key == *fact && o.notification_id == id);
     let repeats: Vec<_> = writes.sayings.iter().filter(|(id, fact)| !first(id, fact)).collect();
     if repeats.is_empty() {
         return Ok(());

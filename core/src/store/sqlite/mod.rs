@@ -58,12 +58,6 @@ impl SqliteStore {
         let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(failed)?;
         Ok(Self { writer, readers })
     }
-
-    /// Closes the file, after what is under way has ended.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
-    }
 }
 
 /// Makes the file when it is missing, for its owner alone; its logs beside it get the same mode.
@@ -188,6 +182,11 @@ impl Store for SqliteStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
     }
 }
 

@@ -28,7 +28,6 @@ impl SqliteUnit {
     }
 }
 
-
 #[async_trait]
 impl Unit for SqliteUnit {
     async fn claim(&mut self, rows: &[&NotificationRow]) -> Result<BTreeSet<NoticeKey>, StoreError> {
@@ -75,7 +74,9 @@ impl Unit for SqliteUnit {
                 let key = MoneyKey {
                     provider: row.get(0),
                     account: codec::parse(row.get(1), AccountName::parse)?,
-                    kind: codec::parse(row.get(2), |kind: String| MoneyKind::parse(&kind).ok_or("not a kind of money"))?,
+                    kind: codec::parse(row.get(2), |kind: String| {
+                        MoneyKind::parse(&kind).ok_or("not a kind of money")
+                    })?,
                     number: row.get(3),
                 };
                 if keys.money.contains(&key) {
