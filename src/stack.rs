@@ -160,8 +160,7 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
     }
     if let (Some(edge), Some(listener)) = (config.edge, listeners.edge) {
         let core = channel(edge.core, addresses.core);
-        let sources = paystate_edge::Sources::default();
-        let parts = Edge { accounts: config.accounts, sources, limits: edge.limits, core };
+        let parts = Edge { accounts: config.accounts, sources: edge.sources, limits: edge.limits, core };
         let stop = outer.stop.clone();
         let run = async move {
             paystate_edge::serve(listener, edge.tls, parts, stop).await.map_err(|e| format!("edge: {e}"))

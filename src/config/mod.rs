@@ -8,6 +8,7 @@
 mod accounts;
 mod file;
 mod secret;
+mod sources;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +21,8 @@ use std::{
 use paystate_core::{commit, order::AccountName, seal::Sealer};
 use paystate_edge::Accounts;
 use paystate_providers::Provider;
+
+use self::accounts::RawAccount;
 
 /// Something wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +95,7 @@ pub(crate) struct Edge {
     pub(crate) metrics_listen: SocketAddr,
     pub(crate) core: tonic::transport::Endpoint,
     pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) sources: paystate_edge::Sources,
     pub(crate) limits: paystate_edge::Limits,
 }
 
@@ -141,7 +145,8 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     section(&mut problems, roles.sandbox, raw.there.sandbox, "sandbox");
 
     let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base));
-    let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base));
+    let configured = raw.accounts.values().map(RawAccount::provider).collect();
+    let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base, &configured));
     let sandbox = raw.sandbox.filter(|_| roles.sandbox).and_then(|s| s.check(&mut problems, base));
     let has_accounts = raw.has_accounts;
     let (providers, accounts) = accounts::check(&mut problems, raw.accounts, base, roles.edge);
