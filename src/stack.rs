@@ -158,7 +158,8 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
         page(&mut inner, listeners.core_metrics);
     }
     if let (Some(edge), Some(listener)) = (config.edge, listeners.edge) {
-        let parts = Edge { accounts: config.accounts, limits: edge.limits, core: channel(edge.core, addresses.core) };
+        let core = channel(edge.core, addresses.core);
+        let parts = Edge { accounts: config.accounts, sources: edge.sources, limits: edge.limits, core };
         let stop = outer.stop.clone();
         let run = async move {
             paystate_edge::serve(listener, edge.tls, parts, stop).await.map_err(|e| format!("edge: {e}"))

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{Limits, connection::Connections, ip_cap::IpCap, observe};
+use crate::{Limits, connection::Connections};
 
 /// After an error that will not go away at once, such as a full table of files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -17,7 +17,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Accepts until `draining` and runs each connection in a task of `tasks`.
 pub(crate) async fn run(listener: TcpListener, limits: &Limits, connections: Connections, tasks: &TaskTracker) {
     let slots = Arc::new(Semaphore::new(limits.max_connections));
-    let cap = IpCap::new(limits.max_connections_per_ip);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -26,16 +25,12 @@ pub(crate) async fn run(listener: TcpListener, limits: &Limits, connections: Con
         };
         match accepted {
             Ok((stream, peer, slot)) => {
-                let Some(place) = cap.enter(peer.ip()) else {
-                    observe::connection_refused("too_many_from_one_address");
-                    continue;
-                };
                 // Answers are one small packet; without this they may wait for the peer's acknowledgement.
                 let _ = stream.set_nodelay(true);
                 let connection = connections.clone().run(stream, peer.ip().to_canonical());
                 tasks.spawn(async move {
                     connection.await;
-                    drop((slot, place));
+                    drop(slot);
                 });
             }
             Err(error) if is_about_one_connection(&error) => {}

@@ -1,12 +1,13 @@
 //! The file as it is written: its grammar, its defaults, and the overrides.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use paystate_core::{commit, seal::Sealer};
+use paystate_providers::Provider;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
@@ -14,6 +15,7 @@ use super::{
     Core, Database, Edge, Problems, Roles, Sandbox,
     accounts::RawAccount,
     secret::{Source, required},
+    sources::RawSources,
 };
 
 /// Begins the name of every overriding variable.
@@ -198,6 +200,8 @@ pub(super) struct RawEdge {
     tls_certificate: Option<Source>,
     tls_key: Option<Source>,
     #[serde(default)]
+    sources: RawSources,
+    #[serde(default)]
     limits: RawLimits,
 }
 
@@ -235,10 +239,12 @@ impl RawLimits {
 }
 
 impl RawEdge {
-    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Edge> {
+    /// `configured` are the platforms that have an account.
+    pub(super) fn check(self, problems: &mut Problems, base: &Path, configured: &BTreeSet<Provider>) -> Option<Edge> {
         let tls = tls(problems, "edge", self.tls_certificate, self.tls_key, base);
         let core = self.core.unwrap_or_else(|| "http://127.0.0.1:50051".to_owned());
         let core = endpoint(problems, core);
+        let sources = self.sources.check(problems, configured);
         let limits = self.limits.check(problems);
         Some(Edge {
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
@@ -250,6 +256,7 @@ impl RawEdge {
             metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9465)),
             core: core?,
             tls: tls?,
+            sources,
             limits,
         })
     }

@@ -9,6 +9,7 @@ mod accounts;
 mod database;
 mod file;
 mod secret;
+mod sources;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +23,8 @@ use paystate_core::{commit, order::AccountName, seal::Sealer};
 use paystate_edge::Accounts;
 use paystate_providers::Provider;
 
-pub(crate) use database::Database;
+use self::accounts::RawAccount;
+pub(crate) use self::database::Database;
 
 /// Something wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +97,7 @@ pub(crate) struct Edge {
     pub(crate) metrics_listen: SocketAddr,
     pub(crate) core: tonic::transport::Endpoint,
     pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) sources: paystate_edge::Sources,
     pub(crate) limits: paystate_edge::Limits,
 }
 
@@ -144,7 +147,8 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     section(&mut problems, roles.sandbox, raw.there.sandbox, "sandbox");
 
     let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base));
-    let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base));
+    let configured = raw.accounts.values().map(RawAccount::provider).collect();
+    let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base, &configured));
     let sandbox = raw.sandbox.filter(|_| roles.sandbox).and_then(|s| s.check(&mut problems, base));
     let has_accounts = raw.has_accounts;
     let (providers, accounts) = accounts::check(&mut problems, raw.accounts, base, roles.edge);

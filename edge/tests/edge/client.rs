@@ -41,8 +41,14 @@ pub(crate) fn trusting(certificate: CertificateDer<'static>) -> Arc<ClientConfig
 }
 
 impl Client {
-    pub(crate) async fn connect(address: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result<Self> {
-        let tcp = TcpStream::connect(address).await?;
+    /// `before` goes out in front of the handshake, as a proxy's header does.
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        before: &[u8],
+        config: Arc<ClientConfig>,
+    ) -> std::io::Result<Self> {
+        let mut tcp = TcpStream::connect(address).await?;
+        tcp.write_all(before).await?;
         let stream = TlsConnector::from(config).connect("localhost".try_into().unwrap(), tcp).await?;
         Ok(Self { stream, buffer: Vec::new() })
     }

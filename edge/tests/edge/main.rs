@@ -22,3 +22,5 @@ mod refusals;
 mod rig;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod sources;
