@@ -112,18 +112,25 @@ pub(crate) fn closed(desk: &Desk<'_>, trade: &Trade) -> Result<Vec<Draft>, Sandb
     }
 }
 
-/// One send of a notice, signed now where the platform signs each send.
+/// Where the edge takes a platform's callbacks. The account has the platform's name.
+pub(crate) fn callback_path(provider: Provider) -> String {
+    format!("/callback/{provider}/{provider}")
+}
+
+/// One send of a notice. Platforms that sign each send sign that it happens at `sent_at`, seconds since the
+/// Unix epoch.
 pub(crate) fn request(
     desk: &Desk<'_>,
     provider: Provider,
     signer: Signer,
     body: String,
+    sent_at: i64,
 ) -> Result<Request, SandboxError> {
     match provider {
         Provider::Alipay => Ok(alipay::request(body)),
-        Provider::WechatPay => wechatpay::request(desk, signer, body),
+        Provider::WechatPay => wechatpay::request(desk, signer, body, sent_at),
         Provider::UnionPay => Ok(unionpay::request(body)),
-        Provider::Stripe => stripe::request(desk, body),
+        Provider::Stripe => stripe::request(desk, body, sent_at),
     }
 }
 

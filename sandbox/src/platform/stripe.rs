@@ -27,8 +27,8 @@ pub(super) fn closed(desk: &Desk<'_>, trade: &Trade) -> Result<Vec<Draft>, Sandb
     Ok(vec![draft(desk, "payment_intent.canceled", &intent(trade, "canceled"))])
 }
 
-pub(super) fn request(desk: &Desk<'_>, body: String) -> Result<Request, SandboxError> {
-    signed(&desk.keys.stripe_signing_secret, Stamp::now().seconds(), body)
+pub(super) fn request(desk: &Desk<'_>, body: String, sent_at: i64) -> Result<Request, SandboxError> {
+    signed(&desk.keys.stripe_signing_secret, sent_at, body)
 }
 
 pub(super) fn forge(desk: &Desk<'_>, kind: AttackKind, trade: &Trade) -> Result<Option<Request>, SandboxError> {

@@ -42,12 +42,12 @@ pub(super) fn refunded(desk: &Desk<'_>, trade: &Trade, refund: &Refund) -> Resul
     Ok(vec![Draft { kind: "REFUND.SUCCESS".to_owned(), body, signer: next_signer(desk) }])
 }
 
-pub(super) fn request(desk: &Desk<'_>, signer: Signer, body: String) -> Result<Request, SandboxError> {
+pub(super) fn request(desk: &Desk<'_>, signer: Signer, body: String, sent_at: i64) -> Result<Request, SandboxError> {
     let (key, serial) = match signer {
         Signer::Fixed | Signer::WechatPublicKey => (&desk.keys.wechat_public, WECHAT_PUBLIC_KEY_ID),
         Signer::WechatCertificate => (&desk.keys.wechat_certificate, desk.keys.wechat_serial.as_str()),
     };
-    signed(key, serial, Stamp::now().seconds(), body)
+    signed(key, serial, sent_at, body)
 }
 
 pub(super) fn forge(desk: &Desk<'_>, kind: AttackKind, trade: &Trade) -> Result<Option<Request>, SandboxError> {
