@@ -71,8 +71,8 @@ impl Press {
     ///
     /// # Errors
     /// When signing fails.
-    pub fn forged(&self, payment: &Payment) -> Result<SignedCallback, SandboxError> {
-        let forged = platform::forge(&self.desk(), AttackKind::ForgedSignature, &self.trade(payment))?;
+    pub fn forged(&self, payment: &Payment, sent_at: i64) -> Result<SignedCallback, SandboxError> {
+        let forged = platform::forge(&self.desk(), AttackKind::ForgedSignature, &self.trade(payment), sent_at)?;
         let forged = forged.ok_or(SandboxError::Crypto("writing a forgery"))?;
         Ok(on_its_way(payment.provider, forged))
     }

@@ -134,14 +134,19 @@ pub(crate) fn request(
     }
 }
 
-/// A message that must be refused, claiming that `trade` was paid. `None` where the platform's protocol has
-/// no such weakness.
-pub(crate) fn forge(desk: &Desk<'_>, kind: AttackKind, trade: &Trade) -> Result<Option<Request>, SandboxError> {
+/// A message that must be refused, claiming at `now` (seconds since the Unix epoch) that `trade` was paid.
+/// `None` where the platform's protocol has no such weakness.
+pub(crate) fn forge(
+    desk: &Desk<'_>,
+    kind: AttackKind,
+    trade: &Trade,
+    now: i64,
+) -> Result<Option<Request>, SandboxError> {
     match trade.provider {
         Provider::Alipay => alipay::forge(desk, kind, trade),
-        Provider::WechatPay => wechatpay::forge(desk, kind, trade),
+        Provider::WechatPay => wechatpay::forge(desk, kind, trade, now),
         Provider::UnionPay => unionpay::forge(desk, kind, trade),
-        Provider::Stripe => stripe::forge(desk, kind, trade),
+        Provider::Stripe => stripe::forge(desk, kind, trade, now),
     }
 }
 

@@ -11,7 +11,6 @@ use super::{Desk, Draft, Request, Signer};
 use crate::{
     AttackKind, Refund, SandboxError, Trade,
     keyring::{RsaKey, WECHAT_APPID, WECHAT_MCHID, WECHAT_PUBLIC_KEY_ID, random},
-    stamp::Stamp,
 };
 
 const ALGORITHM: &str = "WECHATPAY2-SHA256-RSA2048";
@@ -50,9 +49,13 @@ pub(super) fn request(desk: &Desk<'_>, signer: Signer, body: String, sent_at: i6
     signed(key, serial, sent_at, body)
 }
 
-pub(super) fn forge(desk: &Desk<'_>, kind: AttackKind, trade: &Trade) -> Result<Option<Request>, SandboxError> {
+pub(super) fn forge(
+    desk: &Desk<'_>,
+    kind: AttackKind,
+    trade: &Trade,
+    now: i64,
+) -> Result<Option<Request>, SandboxError> {
     let keys = desk.keys;
-    let now = Stamp::now().seconds();
     let of = |mchid: &str| envelope(desk, "TRANSACTION.SUCCESS", "transaction", "支付成功", &transaction(trade, mchid));
     let genuine = |body: String, time: i64| signed(&keys.wechat_public, WECHAT_PUBLIC_KEY_ID, time, body);
     let body = of(WECHAT_MCHID)?;
