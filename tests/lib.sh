@@ -12,7 +12,7 @@ need() { # need COMMAND DEBIAN-PACKAGE
 
 need_redis() { need redis-server redis-server; }
 
-# The directory of PostgreSQL's programs. Debian keeps one for each version, off PATH; a link to one of them may be on it.
+# The directory of PostgreSQL's programs. Debian keeps one for each version, off PATH; a few may be linked from there.
 postgres_bin() {
     local server
     server=$(command -v postgres) ||
