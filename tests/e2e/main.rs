@@ -8,5 +8,7 @@ mod configuration;
 mod demo;
 mod grpcurl;
 mod kill;
+mod proxy;
 mod roles;
+mod servers;
 mod support;

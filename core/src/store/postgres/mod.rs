@@ -98,6 +98,8 @@ impl PostgresStore {
             ("lock_timeout", "2s"),
             ("idle_in_transaction_session_timeout", "5s"),
             ("statement_timeout", "5s"),
+            // Compiling a plan takes a hundred times longer than any of ours runs.
+            ("jit", "off"),
         ];
         let options = address.0.clone().options(session);
         // Every statement of a unit reads by key. Plans are made once, while tables are still small, and must

@@ -315,7 +315,7 @@ async fn events(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError
         return Ok(());
     }
     sqlx::query(
-        "WITH log AS (UPDATE log SET head = head + $1 RETURNING head - $1 AS head) \
+        "WITH log AS (UPDATE log SET head = head + $1 WHERE id = 1 RETURNING head - $1 AS head) \
          INSERT INTO order_event (revision, order_id, seq, kind, from_state, to_state, at, opened_cases, snapshot) \
          SELECT log.head + e.nth, e.order_id, e.seq, e.kind, e.from_state, e.to_state, e.at, e.opened_cases, e.snapshot \
          FROM log, unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[]) \
