@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::{
     super::home,
-    database::{Gauge, Work},
+    database::{self, Gauge, Work},
     generator,
     machine::{self, Part},
     options::{Options, Setting, Shape},
@@ -107,6 +107,9 @@ impl Bench {
         let database = options.database.as_deref().map_or_else(temporary, stack::absolute);
         if options.cores > 1 && database.starts_with("sqlite:") {
             return Err("--cores: SQLite has one core; give a --database of PostgreSQL".to_owned());
+        }
+        if options.baseline.is_some() && database::postgres(&database)?.is_none() {
+            return Err("--baseline pgbench needs a --database of PostgreSQL".to_owned());
         }
         let shape = options.shape();
         Ok(Self {
