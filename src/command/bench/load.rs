@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 use super::{
     super::home,
     database::{self, Gauge, Work},
-    generator,
+    generator::{self, End},
     machine::{self, Part},
     options::{Options, Setting, Shape},
     orders::Shop,
@@ -25,7 +25,7 @@ use super::{
     process::{self, Group, Usage, Used},
     schedule::{self, Stretch, micros},
     stack::{self, Ground, Stack},
-    stats::{self, Class, Judged, Second, Summary, float},
+    stats::{self, Class, Judged, Second, Summary, count_of, float},
     wire::Dialer,
 };
 
@@ -81,6 +81,8 @@ pub(super) struct Measured {
     pub(super) run: Run,
     pub(super) judged: Vec<Judged>,
     pub(super) sold: Sold,
+    /// Sends that had nothing to send.
+    pub(super) nothing_left: u64,
 }
 
 /// Orders and the callbacks about them.
@@ -137,6 +139,7 @@ impl Bench {
         let (samples, used) = self.send(stack, &sold, plan.arrivals, plan.pool, &groups).await?;
         let after = gauge.read(&metrics, job.settle).await?;
 
+        let nothing_left = count_of(samples.iter().filter(|s| s.end == End::NothingLeft).count());
         let judged = stats::judge(samples, &sold.callbacks);
         let summary = Summary::of(&judged, 0, micros(job.stretches.iter().map(|s| s.seconds).sum()));
         let sent = float(summary.sent.max(1));
@@ -152,7 +155,7 @@ impl Bench {
             faults,
             summary,
         };
-        Ok(Measured { run, judged, sold })
+        Ok(Measured { run, judged, sold, nothing_left })
     }
 
     /// Orders first and signatures last, because signatures age.

@@ -142,7 +142,7 @@ mod tests {
         let blanks: Vec<_> = (0..25)
             .map(|n: u32| {
                 let provider = Provider::ALL[usize::try_from(n).unwrap() % 4];
-                Blank { provider, genuine: n % 5 != 0, first: n }
+                Blank { provider, genuine: !n.is_multiple_of(5), first: n }
             })
             .collect();
         let names = Names::new();
