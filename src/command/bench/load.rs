@@ -225,9 +225,22 @@ impl Bench {
         groups.flat_map(process::members).try_for_each(|pid| machine::pin(pid, part))
     }
 
+    /// Gives a new PostgreSQL database its tables; SQLite has them from its first start.
+    pub(super) async fn migrate(&self) -> Result<(), String> {
+        if database::postgres(&self.database)?.is_none() {
+            return Ok(());
+        }
+        self.complaint("migrate").await?.map_or(Ok(()), Err)
+    }
+
     /// The invariants of the database, by `paystate verify`. Answers with what it says if they do not hold.
     pub(super) async fn audit(&self) -> Result<Option<String>, String> {
-        let output = self.ground.command("verify")?.output().await.map_err(|e| e.to_string())?;
+        self.complaint("verify").await
+    }
+
+    /// Runs a command of this binary to its end; answers with what it said if that was not success.
+    async fn complaint(&self, command: &str) -> Result<Option<String>, String> {
+        let output = self.ground.command(command)?.output().await.map_err(|e| e.to_string())?;
         let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
         Ok(if output.status.success() { None } else { Some(said) })
     }
