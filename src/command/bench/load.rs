@@ -145,7 +145,8 @@ impl Bench {
         let sent = float(summary.sent.max(1));
         let processes: Vec<_> = groups.iter().zip(&used).map(|(group, used)| usage(group, used, sent)).collect();
         let mut faults: Vec<_> = stack.check().err().into_iter().collect();
-        faults.extend(untrue(&judged, &sold).await?);
+        let paid = sold.shop.paid(&sold.names, sold.blanks.len()).await?;
+        faults.extend(untrue(&judged, &sold.blanks, &paid));
         let run = Run {
             label: job.label.clone(),
             service_cpu_us_per_callback: processes.iter().skip(1).map(|p| p.cpu_us_per_callback).sum(),
@@ -309,9 +310,8 @@ fn ground(options: &Options, config: PathBuf, database: &str, shape: &Shape) -> 
     Ground { config, settings, cores: options.cores, edges: options.edges, pin: options.pin }
 }
 
-/// What was answered and is not so.
-async fn untrue(judged: &[Judged], sold: &Sold) -> Result<Vec<String>, String> {
-    let paid = sold.shop.paid(&sold.names, sold.blanks.len()).await?;
+/// What was answered and is not so, by which orders are PAID.
+fn untrue(judged: &[Judged], blanks: &[Blank], paid: &[bool]) -> Vec<String> {
     let mut acknowledged = vec![false; paid.len()];
     for judged in judged.iter().filter(|j| j.class == Class::New) {
         let index = usize::try_from(judged.sample.callback).unwrap_or(usize::MAX);
@@ -319,7 +319,7 @@ async fn untrue(judged: &[Judged], sold: &Sold) -> Result<Vec<String>, String> {
             *known = true;
         }
     }
-    let orders = || sold.blanks.iter().zip(&paid).zip(&acknowledged);
+    let orders = || blanks.iter().zip(paid).zip(&acknowledged);
     let lost = orders().filter(|((blank, paid), acknowledged)| blank.genuine && **acknowledged && !**paid).count();
     let forged = orders().filter(|((blank, paid), _)| !blank.genuine && **paid).count();
     let wrong = judged.iter().filter(|j| j.class == Class::Wrong).count();
@@ -328,5 +328,40 @@ async fn untrue(judged: &[Judged], sold: &Sold) -> Result<Vec<String>, String> {
         (forged, "orders are PAID by forgeries"),
         (wrong, "forgeries were acknowledged, or genuine callbacks refused for good"),
     ];
-    Ok(faults.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect())
+    faults.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use paystate_providers::Provider;
+
+    use super::*;
+    use crate::command::bench::{generator::Sample, options};
+
+    #[test]
+    fn a_lie_is_a_fault() {
+        let blank = |genuine| Blank { provider: Provider::Alipay, genuine, first: 0 };
+        let blanks = [blank(true), blank(true), blank(false)];
+        let sample = |callback| Sample { callback, due: 0, waited: 0, latency: 1, end: End::NoAnswer };
+        let judged = |callback, class| Judged { sample: sample(callback), class };
+        let faults = |judged: &[Judged], paid: [bool; 3]| untrue(judged, &blanks, &paid).len();
+
+        let honest = [judged(0, Class::New), judged(1, Class::NoAnswer), judged(2, Class::Refused)];
+        assert_eq!(faults(&honest, [true, false, false]), 0);
+        assert_eq!(faults(&honest, [true, true, false]), 0, "stored, though the answer was lost");
+        assert_eq!(faults(&honest, [false, false, false]), 1, "acknowledged and lost");
+        assert_eq!(faults(&honest, [true, false, true]), 1, "paid by a forgery");
+        assert_eq!(faults(&[judged(2, Class::Wrong)], [true, true, false]), 1);
+    }
+
+    #[test]
+    fn what_the_caller_sets_comes_last_and_wins() {
+        let options = options::tests::parse(&["--redis", "redis://h", "--no-shedding", "--set", "edge.limits.queue=7"]);
+        let ground = ground(&options, PathBuf::new(), "sqlite:/x", &options.shape());
+        let said: Vec<_> = ground.settings.iter().map(ToString::to_string).collect();
+        assert_eq!(said.first().map(String::as_str), Some("core.database=sqlite:/x"));
+        assert!(said.contains(&"core.redis.url=redis://h".to_owned()), "{said:?}");
+        assert!(said.contains(&"core.commit.queue=1000000".to_owned()), "{said:?}");
+        assert_eq!(said.last().map(String::as_str), Some("edge.limits.queue=7"));
+    }
 }
