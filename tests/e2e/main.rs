@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say so at once")]
 
+mod bench;
 mod configuration;
 mod demo;
 mod grpcurl;
