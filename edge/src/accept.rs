@@ -14,30 +14,23 @@ use crate::{Limits, connection::Connections, ip_cap::IpCap, observe};
 /// After an error that will not go away at once, such as a full table of files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts until `draining` and runs each connection in a task of `tasks`.
+/// Accepts until `draining`, and then what is already in the kernel's backlog, which closing the listener would
+/// cut. Runs each connection in a task of `tasks`.
 pub(crate) async fn run(listener: TcpListener, limits: &Limits, connections: Connections, tasks: &TaskTracker) {
-    let slots = Arc::new(Semaphore::new(limits.max_connections));
-    let cap = IpCap::new(limits.max_connections_per_ip);
+    let entrance = Entrance {
+        slots: Arc::new(Semaphore::new(limits.max_connections)),
+        cap: IpCap::new(limits.max_connections_per_ip),
+        connections,
+        tasks,
+    };
     loop {
         let accepted = tokio::select! {
             biased;
-            () = connections.draining.cancelled() => return,
-            accepted = next(&listener, &slots) => accepted,
+            () = entrance.connections.draining.cancelled() => break,
+            accepted = entrance.next(&listener) => accepted,
         };
         match accepted {
-            Ok((stream, peer, slot)) => {
-                let Some(place) = cap.enter(peer.ip()) else {
-                    observe::connection_refused("too_many_from_one_address");
-                    continue;
-                };
-                // Answers are one small packet; without this they may wait for the peer's acknowledgement.
-                let _ = stream.set_nodelay(true);
-                let connection = connections.clone().run(stream, peer.ip().to_canonical());
-                tasks.spawn(async move {
-                    connection.await;
-                    drop((slot, place));
-                });
-            }
+            Ok((stream, peer, slot)) => entrance.admit(stream, peer, slot),
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections; trying again");
@@ -45,16 +38,57 @@ pub(crate) async fn run(listener: TcpListener, limits: &Limits, connections: Con
             }
         }
     }
+    if let Err(error) = entrance.backlog(listener) {
+        tracing::warn!(%error, "connections that were not accepted yet are cut");
+    }
 }
 
-/// Takes a slot first: while all are taken, callers wait in the kernel's backlog and cost nothing here.
-async fn next(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, slot))
+struct Entrance<'a> {
+    slots: Arc<Semaphore>,
+    cap: Arc<IpCap>,
+    connections: Connections,
+    tasks: &'a TaskTracker,
+}
+
+impl Entrance<'_> {
+    /// Takes a slot first: while all are taken, callers wait in the kernel's backlog and cost nothing here.
+    async fn next(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let slot = self.slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer) = listener.accept().await?;
+        Ok((stream, peer, slot))
+    }
+
+    /// Empties the backlog as far as there are slots. Asks the kernel itself, because the runtime may not have
+    /// heard yet of who has just come.
+    fn backlog(&self, listener: TcpListener) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        while let Ok(slot) = self.slots.clone().try_acquire_owned() {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    stream.set_nonblocking(true)?;
+                    self.admit(TcpStream::from_std(stream)?, peer, slot);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+        let Some(place) = self.cap.enter(peer.ip()) else {
+            observe::connection_refused("too_many_from_one_address");
+            return;
+        };
+        // Answers are one small packet; without this they may wait for the peer's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let connection = self.connections.clone().run(stream, peer.ip().to_canonical());
+        self.tasks.spawn(async move {
+            connection.await;
+            drop((slot, place));
+        });
+    }
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct Connections {
     pub(crate) tls: TlsAcceptor,
     pub(crate) site: Arc<Site>,
-    /// Cancelled when connections shall end after the request that they are at.
+    /// Cancelled when connections shall end after the request that they are at; a new one has its first before it.
     pub(crate) draining: CancellationToken,
     /// Cancelled when they shall end now.
     pub(crate) closing: CancellationToken,
@@ -35,7 +35,7 @@ impl Connections {
         let handshake = timeout(self.site.limits.handshake_timeout, self.tls.accept(stream));
         let shaken = tokio::select! {
             biased;
-            () = self.draining.cancelled() => return,
+            () = self.closing.cancelled() => return,
             shaken = handshake => shaken,
         };
         match shaken {
@@ -77,7 +77,10 @@ impl Connections {
                 () = self.closing.cancelled() => return,
                 () = self.draining.cancelled(), if !draining => {
                     draining = true;
-                    connection.as_mut().graceful_shutdown();
+                    // Whoever has just connected is about to ask; the answer will say that it is the last.
+                    if !pace.is_new() {
+                        connection.as_mut().graceful_shutdown();
+                    }
                 }
                 () = poll_fn(|cx| pace.poll_expired(sleep.as_mut(), cx)) => return,
             }

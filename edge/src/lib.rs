@@ -18,6 +18,7 @@ mod bucket;
 mod connection;
 mod convert;
 mod core_health;
+mod cores;
 mod door;
 mod forwarder;
 pub mod gateway;
@@ -35,7 +36,8 @@ mod tls;
 mod verdict;
 mod verify;
 
+pub use cores::Cores;
 pub use door::{Account, Accounts};
 pub use limits::Limits;
 pub use server::{Edge, serve};
-pub use tls::{TlsError, tls_config};
+pub use tls::tls_config;

@@ -77,7 +77,7 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     let kind = sound
         .replace("core = \"http://127.0.0.1:50051\"", "core = 7")
         .replace("sandbox/merchant/unionpay_root.pem", "sandbox/merchant/nowhere.pem");
-    let says = ["edge: invalid type", "accounts.unionpay.root_certificate: cannot read"];
+    let says = ["edge: core is a URL or a list of URLs", "accounts.unionpay.root_certificate: cannot read"];
     refused(&data, Bad { command: "check", config: &kind, env: &[], says: &says }).await;
 
     // A secret that stands in the file itself, and certificate and key the wrong way round.

@@ -73,9 +73,8 @@ mod tests {
     fn methods(descriptors: &[u8]) -> Vec<String> {
         let set = FileDescriptorSet::decode(descriptors).unwrap();
         let services = set.file.iter().flat_map(|file| file.service.iter().map(move |s| (file.package(), s)));
-        let methods = services.flat_map(|(package, s)| {
-            s.method.iter().map(move |m| format!("/{package}.{}/{}", s.name(), m.name()))
-        });
+        let methods = services
+            .flat_map(|(package, s)| s.method.iter().map(move |m| format!("/{package}.{}/{}", s.name(), m.name())));
         methods.collect()
     }
 

@@ -42,7 +42,10 @@ pub(crate) fn trusting(certificate: CertificateDer<'static>) -> Arc<ClientConfig
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result<Self> {
-        let tcp = TcpStream::connect(address).await?;
+        Self::over(TcpStream::connect(address).await?, config).await
+    }
+
+    pub(crate) async fn over(tcp: TcpStream, config: Arc<ClientConfig>) -> std::io::Result<Self> {
         let stream = TlsConnector::from(config).connect("localhost".try_into().unwrap(), tcp).await?;
         Ok(Self { stream, buffer: Vec::new() })
     }

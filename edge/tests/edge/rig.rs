@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use paystate_edge::{Account, Accounts, Edge, Limits, serve, tls_config};
+use paystate_edge::{Account, Accounts, Cores, Edge, Limits, serve, tls_config};
 use paystate_providers::Provider;
 use rustls::ClientConfig;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
@@ -23,7 +23,7 @@ pub(crate) struct Rig {
     pub(crate) shutdown: CancellationToken,
     pub(crate) served: JoinHandle<std::io::Result<()>>,
     asked: watch::Sender<usize>,
-    trust: Arc<ClientConfig>,
+    pub(crate) trust: Arc<ClientConfig>,
 }
 
 impl Rig {
@@ -33,11 +33,17 @@ impl Rig {
     }
 
     pub(crate) async fn with_core(limits: Limits, core: Core, channel: Channel) -> Self {
+        Self::with_cores(limits, core, [channel]).await
+    }
+
+    /// An edge with several ways; `core` is where one of them leads.
+    pub(crate) async fn with_cores(limits: Limits, core: Core, channels: impl IntoIterator<Item = Channel>) -> Self {
+        let cores = Cores::new(channels.into_iter().enumerate().map(|(n, c)| (format!("core {n}"), c)));
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let tls = tls_config(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap();
         let asked = watch::Sender::new(0);
         let account = Account { provider: Provider::Alipay, platform: Arc::new(Fake { asked: asked.clone() }) };
-        let edge = Edge { accounts: Accounts::from([("shop".to_owned(), account)]), limits, core: channel };
+        let edge = Edge { accounts: Accounts::from([("shop".to_owned(), account)]), limits, cores };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
