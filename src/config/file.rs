@@ -102,7 +102,8 @@ fn set(problems: &mut Problems, table: &mut Table, variable: &str, place: &str, 
 /// Reads a section, and names every field that nobody asked for.
 pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, value: Option<Value>) -> Option<T> {
     let mut unknown = Vec::new();
-    let read = serde_ignored::deserialize(value?, |path| unknown.push(path.to_string()));
+    // A field that may be absent is a step of its own in the path; nobody wrote that step.
+    let read = serde_ignored::deserialize(value?, |path| unknown.push(path.to_string().replace(".?", "")));
     for field in unknown {
         problems.add(format!("{name}.{field}"), "unknown field; check the spelling, or remove it");
     }

@@ -93,6 +93,16 @@ pub(crate) struct Core {
     pub(crate) drain_delay: Duration,
 }
 
+impl Core {
+    /// Whether callers are not asked who they are.
+    pub(crate) fn is_plaintext(&self) -> bool {
+        match self.callers {
+            Callers::Anybody => true,
+            Callers::Certified { .. } => false,
+        }
+    }
+}
+
 /// `[edge]`
 #[derive(Debug)]
 pub(crate) struct Edge {
@@ -176,10 +186,7 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
 
 /// Core and edge of one process are joined to each other, so both or neither must speak TLS.
 fn meet(problems: &mut Problems, core: &Core, edge: &Edge) {
-    let secured = match core.callers {
-        Callers::Anybody => false,
-        Callers::Certified { .. } => true,
-    };
+    let secured = !core.is_plaintext();
     if edge.cores.iter().any(|way| way.tls.is_some() != secured) {
         let (has, write) = if secured { ("has", "https") } else { ("has no", "http") };
         problems.add("edge.core", format!("the core in this process {has} [core.tls]; write {write}://"));

@@ -8,5 +8,6 @@ mod configuration;
 mod demo;
 mod grpcurl;
 mod kill;
+mod mtls;
 mod roles;
 mod support;
