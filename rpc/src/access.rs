@@ -171,24 +171,25 @@ struct Denied<'a> {
 }
 
 enum Why {
-    NoRule,
-    NoIdentity(&'static str),
-    NoRole(&'static str, &'static [Role]),
+    /// No rule knows the method.
+    Unknown,
+    /// Nobody can say who calls.
+    Nameless(&'static str),
+    /// The caller has none of the roles.
+    Unfit(&'static str, &'static [Role]),
 }
 
 impl Gate {
     fn judge<'a>(&self, method: &'a str, peer: Option<&'a Peer>) -> Result<(), Denied<'a>> {
         let denied = |why| Err(Denied { method, peer, why });
-        let Some(rule) = self.rules.get(method) else { return denied(Why::NoRule) };
+        let Some(rule) = self.rules.get(method) else { return denied(Why::Unknown) };
         match (rule.allowed, peer) {
-            (_, None) => denied(Why::NoIdentity(rule.method)),
+            (_, None) => denied(Why::Nameless(rule.method)),
             (_, Some(Peer::Unasked)) | (Allowed::Anyone, Some(Peer::Certified(_))) => Ok(()),
-            (Allowed::Roles(_), Some(Peer::Certified(names))) if names.is_empty() => {
-                denied(Why::NoIdentity(rule.method))
-            }
+            (Allowed::Roles(_), Some(Peer::Certified(names))) if names.is_empty() => denied(Why::Nameless(rule.method)),
             (Allowed::Roles(wanted), Some(Peer::Certified(names))) => match self.roles.has_any(names, wanted) {
                 true => Ok(()),
-                false => denied(Why::NoRole(rule.method, wanted)),
+                false => denied(Why::Unfit(rule.method, wanted)),
             },
         }
     }
@@ -198,15 +199,15 @@ impl Gate {
         let identity = peer.map_or_else(String::new, ToString::to_string);
         let (code, reason, known, message, needed) = match why {
             // The method comes from the caller, so it is no label.
-            Why::NoRule => {
+            Why::Unknown => {
                 let message = format!("{method:?} is no method of this server");
                 (Code::Unimplemented, "METHOD_UNKNOWN", "other", message, String::new())
             }
-            Why::NoIdentity(known) => {
+            Why::Nameless(known) => {
                 let message = "the certificate names nobody: it needs a URI or DNS name in its subjectAltName";
                 (Code::Unauthenticated, "IDENTITY_MISSING", known, message.to_owned(), String::new())
             }
-            Why::NoRole(known, roles) => {
+            Why::Unfit(known, roles) => {
                 let needed = roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
                 let message = format!("{known} needs one of the roles [{needed}]; {identity} has none of them");
                 (Code::PermissionDenied, "ROLE_REQUIRED", known, message, needed)

@@ -18,6 +18,9 @@ use super::{
 /// The longest pause between "not ready" and the end of accepting.
 const MAX_DRAIN_DELAY_MS: u64 = 600_000;
 
+/// The identities of each role, with where they stand.
+type Granted = Vec<(Role, &'static str, Vec<String>)>;
+
 /// TLS of a listener.
 #[derive(Debug, Deserialize)]
 pub(super) struct RawServerTls {
@@ -57,8 +60,7 @@ pub(super) enum RawCores {
 }
 
 impl RawRoles {
-    /// The identities of each role, with where they stand.
-    pub(super) fn granted(self) -> Vec<(Role, &'static str, Vec<String>)> {
+    pub(super) fn granted(self) -> Granted {
         vec![
             (Role::Edge, "core.roles.edge", self.edge),
             (Role::Writer, "core.roles.writer", self.writer),
@@ -76,7 +78,7 @@ pub(super) struct RawListener {
     pub(super) tls: Option<RawServerTls>,
     pub(super) roles_at: &'static str,
     /// `None` where nothing is written.
-    pub(super) roles: Option<Vec<(Role, &'static str, Vec<String>)>>,
+    pub(super) roles: Option<Granted>,
     pub(super) plaintext_at: &'static str,
     pub(super) allow_plaintext: bool,
 }
@@ -119,7 +121,7 @@ impl RawListener {
     }
 }
 
-fn read_roles(problems: &mut Problems, roles_at: &str, granted: Vec<(Role, &'static str, Vec<String>)>) -> Roles {
+fn read_roles(problems: &mut Problems, roles_at: &str, granted: Granted) -> Roles {
     if granted.iter().all(|(_, _, identities)| identities.is_empty()) {
         problems.add(roles_at, "names nobody, so nobody could call anything");
     }
