@@ -58,17 +58,13 @@ impl Entrance<'_> {
         Ok((stream, peer, slot))
     }
 
-    /// Empties the backlog as far as there are slots. Asks the kernel itself, because the runtime may not have
-    /// heard yet of who has just come.
+    /// Empties the backlog as far as there are slots.
     fn backlog(&self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
         while let Ok(slot) = self.slots.clone().try_acquire_owned() {
-            match listener.accept() {
-                Ok((stream, peer)) => {
-                    stream.set_nonblocking(true)?;
-                    self.admit(TcpStream::from_std(stream)?, peer, slot);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            match waiting(&listener) {
+                Ok(Some((stream, peer))) => self.admit(stream, peer, slot),
+                Ok(None) => break,
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -91,7 +87,38 @@ impl Entrance<'_> {
     }
 }
 
+/// The next connection of the backlog. Asks the kernel itself, because the runtime may not have heard yet of who
+/// has just come.
+fn waiting(listener: &std::net::TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+    match listener.accept() {
+        Ok((stream, peer)) => {
+            stream.set_nonblocking(true)?;
+            Ok(Some((TcpStream::from_std(stream)?, peer)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     [ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].contains(&error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_backlog_is_what_the_kernel_has_whether_the_runtime_knows_of_it_or_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // No turn of the runtime from here on.
+        let callers = [(); 3].map(|()| std::net::TcpStream::connect(address).unwrap());
+        let listener = listener.into_std().unwrap();
+        for caller in &callers {
+            assert_eq!(waiting(&listener).unwrap().unwrap().1, caller.local_addr().unwrap());
+        }
+        assert!(waiting(&listener).unwrap().is_none());
+    }
 }

@@ -22,7 +22,6 @@ const fn rule(method: &'static str, allowed: Allowed) -> Rule {
 /// Every method that the core serves.
 pub(super) const RULES: &[Rule] = &[
     rule("/grpc.health.v1.Health/Check", Allowed::Anyone),
-    rule("/grpc.health.v1.Health/List", Allowed::Anyone),
     rule("/grpc.health.v1.Health/Watch", Allowed::Anyone),
     rule("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Allowed::Anyone),
     rule("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Allowed::Anyone),
