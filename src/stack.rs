@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use paystate_core::{guard::LocalGuard, service, store::sqlite::SqliteStore};
+use paystate_core::{guard::LocalGuard, service, store::Store};
 use paystate_edge::{Cores, Edge, gateway};
 use paystate_rpc::Callers;
 use paystate_sandbox::{Sandbox, Settings};
@@ -107,7 +107,7 @@ impl Ring {
 
 /// What can fail at the start, opened before anything runs.
 struct Opened {
-    store: Option<SqliteStore>,
+    store: Option<Arc<dyn Store>>,
     sandbox: Option<Sandbox>,
 }
 
@@ -115,8 +115,7 @@ async fn open(config: &Config, edge: Option<SocketAddr>) -> Result<Opened, Vec<P
     let mut problems = Problems::default();
     let mut opened = Opened { store: None, sandbox: None };
     if let Some(core) = &config.core {
-        let store = SqliteStore::open(&core.database).await;
-        let store = store.map_err(|e| format!("{}: {e}", core.database.display()));
+        let store = core.database.open().await.map_err(|e| format!("{}: {e}", core.database));
         opened.store = problems.take("core.database", store);
     }
     if let Some(section) = &config.sandbox {
@@ -142,7 +141,7 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
 
     if let (Some(core), Some(store), Some(listener)) = (config.core, opened.store, listeners.core) {
         let parts = service::Parts {
-            store: Arc::new(store.clone()),
+            store: store.clone(),
             guard: Arc::new(LocalGuard::default()),
             sealer: core.sealer,
             accounts: providers,
@@ -161,7 +160,7 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
     }
     if let (Some(edge), Some(listener)) = (config.edge, listeners.edge) {
         let (cores, delay) = (cores(edge.cores, addresses.core), edge.limits.unready_grace);
-        let parts = Edge { accounts: config.accounts, limits: edge.limits, cores };
+        let parts = Edge { accounts: config.accounts, sources: edge.sources, limits: edge.limits, cores };
         let stop = outer.stop.clone();
         let run = async move {
             paystate_edge::serve(listener, edge.tls, parts, stop).await.map_err(|e| format!("edge: {e}"))

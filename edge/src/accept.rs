@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{Limits, connection::Connections, ip_cap::IpCap, observe};
+use crate::{Limits, connection::Connections};
 
 /// After an error that will not go away at once, such as a full table of files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -17,12 +17,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Accepts until `draining`, and then what is already in the kernel's backlog, which closing the listener would
 /// cut. Runs each connection in a task of `tasks`.
 pub(crate) async fn run(listener: TcpListener, limits: &Limits, connections: Connections, tasks: &TaskTracker) {
-    let entrance = Entrance {
-        slots: Arc::new(Semaphore::new(limits.max_connections)),
-        cap: IpCap::new(limits.max_connections_per_ip),
-        connections,
-        tasks,
-    };
+    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let entrance = Entrance { slots, connections, tasks };
     loop {
         let accepted = tokio::select! {
             biased;
@@ -45,7 +41,6 @@ pub(crate) async fn run(listener: TcpListener, limits: &Limits, connections: Con
 
 struct Entrance<'a> {
     slots: Arc<Semaphore>,
-    cap: Arc<IpCap>,
     connections: Connections,
     tasks: &'a TaskTracker,
 }
@@ -73,16 +68,12 @@ impl Entrance<'_> {
     }
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
-        let Some(place) = self.cap.enter(peer.ip()) else {
-            observe::connection_refused("too_many_from_one_address");
-            return;
-        };
         // Answers are one small packet; without this they may wait for the peer's acknowledgement.
         let _ = stream.set_nodelay(true);
         let connection = self.connections.clone().run(stream, peer.ip().to_canonical());
         self.tasks.spawn(async move {
             connection.await;
-            drop((slot, place));
+            drop(slot);
         });
     }
 }

@@ -1,6 +1,6 @@
-//! One connection: handshake, then requests until it ends, is too slow, or the edge drains.
+//! One connection: who it is from, handshake, then requests until it ends, is too slow, or the edge drains.
 
-use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, future::poll_fn, io, net::IpAddr, pin::pin, sync::Arc};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,8 +12,11 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Limits, observe,
+    Limits,
+    ip_cap::{IpCap, Place},
+    observe,
     pace::{Pace, Paced},
+    proxy_v2::HeaderError,
     site::Site,
 };
 
@@ -22,33 +25,66 @@ use crate::{
 pub(crate) struct Connections {
     pub(crate) tls: TlsAcceptor,
     pub(crate) site: Arc<Site>,
+    pub(crate) cap: Arc<IpCap>,
     /// Cancelled when connections shall end after the request that they are at; a new one has its first before it.
     pub(crate) draining: CancellationToken,
     /// Cancelled when they shall end now.
     pub(crate) closing: CancellationToken,
 }
 
+/// A connection that is ready for requests.
+struct Opened {
+    stream: TlsStream<TcpStream>,
+    /// Whom the connection is from: a sender, or a proxy that brings many.
+    peer: IpAddr,
+    _place: Option<Place>,
+}
+
+/// Why a connection never became ready.
+#[derive(Debug, thiserror::Error)]
+enum Unopened {
+    #[error(transparent)]
+    ProxyHeader(#[from] HeaderError),
+    #[error("too many connections from one address")]
+    TooMany,
+    #[error("TLS handshake failed: {0}")]
+    Handshake(io::Error),
+}
+
 impl Connections {
     /// Runs a connection to its end. Nothing that a peer does is an error of ours, so there is no result.
-    pub(crate) async fn run(self, stream: TcpStream, peer: IpAddr) {
+    pub(crate) async fn run(self, stream: TcpStream, socket: IpAddr) {
         let _open = observe::Connected::new();
-        let handshake = timeout(self.site.limits.handshake_timeout, self.tls.accept(stream));
-        let shaken = tokio::select! {
+        let opening = timeout(self.site.limits.handshake_timeout, self.open(stream, socket));
+        let opened = tokio::select! {
             biased;
             () = self.closing.cancelled() => return,
-            shaken = handshake => shaken,
+            opened = opening => opened,
         };
-        match shaken {
-            Ok(Ok(stream)) => self.serve(stream, peer).await,
-            Ok(Err(error)) => {
-                observe::connection_refused("handshake_failed");
-                tracing::debug!(%peer, error = ?error.to_string(), "TLS handshake failed");
+        match opened {
+            Ok(Ok(opened)) => self.serve(opened).await,
+            Ok(Err(why)) => {
+                observe::connection_refused(why.as_str());
+                tracing::debug!(%socket, why = ?why.to_string(), "connection refused");
             }
             Err(_) => observe::connection_refused("handshake_slow"),
         }
     }
 
-    async fn serve(self, stream: TlsStream<TcpStream>, peer: IpAddr) {
+    /// The address first, because the cap is about senders: a proxy's connections are not one sender's.
+    async fn open(&self, mut stream: TcpStream, socket: IpAddr) -> Result<Opened, Unopened> {
+        let Site { sources, limits, .. } = self.site.as_ref();
+        let peer = sources.front.connected(socket, &mut stream, limits.max_proxy_header_bytes).await?;
+        let place = match sources.front.is_shared(peer) {
+            true => None,
+            false => Some(self.cap.enter(peer).ok_or(Unopened::TooMany)?),
+        };
+        let stream = self.tls.accept(stream).await.map_err(Unopened::Handshake)?;
+        Ok(Opened { stream, peer, _place: place })
+    }
+
+    async fn serve(self, opened: Opened) {
+        let Opened { stream, peer, _place } = opened;
         let pace = Arc::new(Pace::new(self.site.limits.clone()));
         let (site, marks) = (self.site.clone(), pace.clone());
         let service = service_fn(move |request| {
@@ -84,6 +120,17 @@ impl Connections {
                 }
                 () = poll_fn(|cx| pace.poll_expired(sleep.as_mut(), cx)) => return,
             }
+        }
+    }
+}
+
+impl Unopened {
+    /// Stable name for metrics.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::ProxyHeader(_) => "proxy_header_bad",
+            Self::TooMany => "too_many_from_one_address",
+            Self::Handshake(_) => "handshake_failed",
         }
     }
 }

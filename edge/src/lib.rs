@@ -9,8 +9,8 @@
 //!   fit is counted;
 //! - nothing here is kept: an edge may be killed at any moment and another one goes on.
 //!
-//! The way of a callback through the files: `accept` -> `connection` -> `site` -> `route` -> `body` ->
-//! `shed` -> `verify` -> `convert` -> `forwarder` -> `reply`.
+//! The way of a callback through the files: `accept` -> `connection` -> `site` -> `route` -> `sources` ->
+//! `body` -> `shed` -> `verify` -> `convert` -> `forwarder` -> `reply`.
 
 mod accept;
 mod body;
@@ -20,18 +20,22 @@ mod convert;
 mod core_health;
 mod cores;
 mod door;
+mod forwarded;
 mod forwarder;
 pub mod gateway;
 mod ip_cap;
 mod limits;
+mod network;
 mod observe;
 mod pace;
+mod proxy_v2;
 mod rejections;
 mod reply;
 mod route;
 mod server;
 mod shed;
 mod site;
+mod sources;
 mod tls;
 mod verdict;
 mod verify;
@@ -39,5 +43,7 @@ mod verify;
 pub use cores::Cores;
 pub use door::{Account, Accounts};
 pub use limits::Limits;
+pub use network::{Network, NetworkError, Networks};
 pub use server::{Edge, serve};
+pub use sources::{AllowMode, Front, Sources};
 pub use tls::tls_config;

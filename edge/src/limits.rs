@@ -7,10 +7,10 @@ use std::time::Duration;
 pub struct Limits {
     /// Open connections, those in their handshake included. More wait in the kernel's backlog. Default 4096.
     pub max_connections: usize,
-    /// Open connections from one address (IPv6: one /64). Behind a proxy that hides addresses, raise it to
-    /// `max_connections`. Default 256.
+    /// Open connections from one address (IPv6: one /64). Does not bound a trusted proxy that tells addresses in
+    /// X-Forwarded-For. Behind a proxy that hides addresses, raise it to `max_connections`. Default 256.
     pub max_connections_per_ip: usize,
-    /// From accept to the end of the TLS handshake. Default 5 s.
+    /// From accept to the end of the TLS handshake, with the PROXY header before it. Default 5 s.
     pub handshake_timeout: Duration,
     /// From a request's first byte (on a new connection: from the handshake) to the end of its head. Default 5 s.
     pub header_timeout: Duration,
@@ -21,6 +21,8 @@ pub struct Limits {
     /// How long a connection may wait for its next request, or for the peer to take an answer. Platforms that
     /// keep connections alive save us a handshake, which costs ten times the rest. Default 60 s.
     pub keep_alive_idle: Duration,
+    /// Bytes that a PROXY header may have behind its first 16; the addresses take 36. Default 4,096.
+    pub max_proxy_header_bytes: usize,
     /// Bytes of a body; the largest genuine callback is below 20 KiB. Default 65,536.
     pub max_body_bytes: usize,
     /// Bytes of a request's head; at least 8,192, which is the HTTP library's smallest buffer. Default 16,384.
@@ -63,6 +65,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(15),
             keep_alive_idle: Duration::from_secs(60),
+            max_proxy_header_bytes: 4096,
             max_body_bytes: 64 * 1024,
             max_head_bytes: 16 * 1024,
             max_headers: 64,

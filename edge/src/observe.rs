@@ -3,16 +3,17 @@
 //! Contract: label values come from configuration and enums, never from input. No body, header, key or payer
 //! id is logged; what may quote input is bounded and escaped.
 
-use std::{sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use metrics::{SharedString, counter, gauge, histogram};
 use paystate_providers::Outcome;
 
-use crate::{door::Door, verdict::Verdict};
+use crate::{bucket::Bucket, door::Door, verdict::Verdict};
 
 const CALLBACKS: &str = "paystate_callbacks_total";
 const SECONDS: &str = "paystate_callback_seconds";
 const IN_FLIGHT: &str = "paystate_callbacks_in_flight";
+const UNLISTED: &str = "paystate_callbacks_unlisted_total";
 const SUPPRESSED: &str = "paystate_rejections_suppressed_total";
 const CONNECTIONS: &str = "paystate_connections";
 const REFUSED_CONNECTIONS: &str = "paystate_connections_refused_total";
@@ -22,6 +23,7 @@ pub(crate) fn describe() {
     metrics::describe_counter!(CALLBACKS, "Callbacks by how the edge ended with them.");
     metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "From the end of the head to the answer.");
     metrics::describe_gauge!(IN_FLIGHT, "Callbacks that are not answered yet.");
+    metrics::describe_counter!(UNLISTED, "Callbacks from outside of the allow list that were let pass.");
     metrics::describe_counter!(SUPPRESSED, "Refused callbacks that were not told to the core one by one.");
     metrics::describe_gauge!(CONNECTIONS, "Open connections.");
     metrics::describe_counter!(REFUSED_CONNECTIONS, "Connections that ended before a request, by why.");
@@ -55,13 +57,8 @@ impl Watched {
 
     /// The end.
     pub(crate) fn ended(&mut self, verdict: &Verdict) {
-        let outcome = match verdict.outcome() {
-            Outcome::Accepted => "accepted",
-            Outcome::Refused => "refused",
-            Outcome::Unavailable => "unavailable",
-        };
         let detail = verdict.detail().chars().take(300).collect();
-        self.end = Some(End { outcome, reason: verdict.reason(), detail });
+        self.end = Some(End { outcome: name(verdict.outcome()), reason: verdict.reason(), detail });
     }
 }
 
@@ -81,6 +78,33 @@ impl Drop for Watched {
             .increment(1);
         histogram!(SECONDS, "provider" => provider).record(took.as_secs_f64());
         gauge!(IN_FLIGHT).decrement(1);
+    }
+}
+
+fn name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Refused => "refused",
+        Outcome::Unavailable => "unavailable",
+    }
+}
+
+/// How many lines [`unlisted`] may write.
+pub(crate) fn unlisted_lines() -> Bucket {
+    const PER_SECOND: u32 = 1;
+    const BURST: u32 = 10;
+    Bucket::new(PER_SECOND, BURST, tokio::time::Instant::now())
+}
+
+/// Counts a callback that was let pass although its sender is not on the allow list. Forgers are expected
+/// there; a line is written when it was accepted, because then the list lacks an address of the platform.
+pub(crate) fn unlisted(door: &Door, sender: Option<IpAddr>, verdict: &Verdict, lines: &Bucket) {
+    let (provider, outcome) = (door.provider.as_str(), verdict.outcome());
+    let account = SharedString::from_shared(door.name.clone());
+    counter!(UNLISTED, "provider" => provider, "account" => account, "outcome" => name(outcome)).increment(1);
+    if outcome == Outcome::Accepted && lines.take(tokio::time::Instant::now()) {
+        let sender = sender.map(tracing::field::display);
+        tracing::warn!(provider, account = %door.name, sender, "accepted from an address that is not on the allow list");
     }
 }
 

@@ -38,7 +38,8 @@ const BATCH: usize = 64;
 /// A refused callback, borrowed from the request.
 pub(crate) struct Refused<'a> {
     pub(crate) door: &'a Door,
-    pub(crate) peer: IpAddr,
+    /// Who sent it, if that is known.
+    pub(crate) sender: Option<IpAddr>,
     pub(crate) headers: &'a http::HeaderMap,
     pub(crate) body: &'a [u8],
     pub(crate) body_size: u64,
@@ -137,7 +138,7 @@ async fn run(
 }
 
 fn describe(refused: &Refused<'_>, body_bytes: usize) -> RejectedCallback {
-    let Refused { door, peer, headers, body, body_size, received_at, rejection } = refused;
+    let Refused { door, sender, headers, body, body_size, received_at, rejection } = refused;
     let claimed = door.platform.claimed_out_trade_no(body).unwrap_or_default();
     RejectedCallback {
         provider: door.provider.as_str().to_owned(),
@@ -149,7 +150,7 @@ fn describe(refused: &Refused<'_>, body_bytes: usize) -> RejectedCallback {
         headers: convert::signature_headers(headers).into_iter().take(MAX_HEADERS).map(clip_header).collect(),
         body: body.iter().copied().take(body_bytes).collect(),
         body_size: i64::try_from(*body_size).unwrap_or(i64::MAX),
-        remote_address: peer.to_string(),
+        remote_address: sender.map(|address| address.to_string()).unwrap_or_default(),
     }
 }
 

@@ -16,6 +16,8 @@ const RETRY_AFTER_SECONDS: &str = "15";
 /// The answer of a verdict: in the platform's own words once the callback could be read.
 pub(crate) fn of(door: &Door, verdict: &Verdict) -> Reply {
     match verdict {
+        // The body that is still under way is not for us to read.
+        Verdict::NotAllowed(_) => closing(acknowledged(door, verdict.outcome())),
         Verdict::Unread(unread) => closing(plain(unread.status(), unread.sentence())),
         Verdict::Stored | Verdict::Duplicate | Verdict::Rejected(_) | Verdict::Fault(_) => {
             acknowledged(door, verdict.outcome())

@@ -11,8 +11,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Accounts, Cores, Limits, accept, connection::Connections, core_health::CoreHealth, door::Doors,
-    forwarder::Forwarder, observe, rejections::Rejections, shed::Shed, site::Site, verify::Verify,
+    Accounts, Cores, Limits, Sources, accept, connection::Connections, core_health::CoreHealth, door::Doors,
+    forwarder::Forwarder, ip_cap::IpCap, observe, rejections::Rejections, shed::Shed, site::Site, verify::Verify,
 };
 
 /// What an edge is made of.
@@ -20,6 +20,8 @@ use crate::{
 pub struct Edge {
     /// Whose callbacks it takes.
     pub accounts: Accounts,
+    /// From where it takes them.
+    pub sources: Sources,
     /// Its bounds.
     pub limits: Limits,
     /// The ways to the cores. They may be down at the start: until one is up, callbacks are answered 503.
@@ -48,8 +50,13 @@ pub async fn serve(
     let (draining, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
     // Should the caller drop this future, the connections end with it.
     let (_drain_on_drop, _close_on_drop) = (draining.clone().drop_guard(), closing.clone().drop_guard());
-    let connections =
-        Connections { tls: TlsAcceptor::from(tls), site, draining: draining.clone(), closing: closing.clone() };
+    let connections = Connections {
+        tls: TlsAcceptor::from(tls),
+        site,
+        cap: IpCap::new(limits.max_connections_per_ip),
+        draining: draining.clone(),
+        closing: closing.clone(),
+    };
     tracing::info!(%address, "taking callbacks");
 
     let stop = async {
@@ -77,6 +84,8 @@ fn open(edge: Edge, limits: &Arc<Limits>, shutdown: CancellationToken, workers: 
     let rejections = Rejections::start(edge.cores, limits, workers);
     Arc::new(Site {
         doors: Doors::new(edge.accounts),
+        sources: edge.sources,
+        unlisted_lines: observe::unlisted_lines(),
         limits: limits.clone(),
         shed: Shed::new(limits, Verify { forwarder, rejections: rejections.clone() }),
         rejections,

@@ -2,22 +2,24 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use http::{Request, header};
-use hyper::body::Incoming;
-use paystate_providers::Rejection;
+use http::{HeaderMap, Request, header};
+use hyper::body::{Body, Incoming};
+use paystate_providers::{Reason, Rejection};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Limits,
+    Limits, Sources,
     body::{self, Partial},
+    bucket::Bucket,
     core_health::CoreHealth,
     door::{Door, Doors},
-    observe::Watched,
+    observe::{self, Watched},
     rejections::{Refused, Rejections},
     reply::{self, Reply},
     route::{Route, route},
     shed::Shed,
+    sources::Standing,
     verdict::{Fault, Verdict},
     verify::{self, Received},
 };
@@ -26,6 +28,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) doors: Doors,
+    pub(crate) sources: Sources,
+    pub(crate) unlisted_lines: Bucket,
     pub(crate) limits: Arc<Limits>,
     pub(crate) shed: Shed,
     pub(crate) rejections: Rejections,
@@ -56,16 +60,27 @@ impl Site {
 
     async fn callback(&self, door: Arc<Door>, peer: IpAddr, request: Request<Incoming>) -> Reply {
         let mut watched = Watched::new(door.clone());
-        let judged = timeout(self.limits.request_timeout, self.judge(&door, peer, request, &mut watched)).await;
-        let verdict = judged.unwrap_or(Verdict::Fault(Fault::RequestSlow));
+        let sender = self.sources.front.sender(peer, request.headers());
+        let standing = self.sources.standing(door.provider, sender);
+        let verdict = match standing {
+            Standing::Refused => self.not_allowed(&door, sender, &request, &mut watched),
+            Standing::Known | Standing::Unlisted => {
+                let judged = self.judge(&door, sender, request, &mut watched);
+                let judged = timeout(self.limits.request_timeout, judged).await;
+                judged.unwrap_or(Verdict::Fault(Fault::RequestSlow))
+            }
+        };
         watched.ended(&verdict);
+        if standing == Standing::Unlisted {
+            observe::unlisted(&door, sender, &verdict, &self.unlisted_lines);
+        }
         reply::of(&door, &verdict)
     }
 
     async fn judge(
         &self,
         door: &Arc<Door>,
-        peer: IpAddr,
+        sender: Option<IpAddr>,
         request: Request<Incoming>,
         watched: &mut Watched,
     ) -> Verdict {
@@ -73,27 +88,48 @@ impl Site {
         match body::read(&parts.headers, body, &self.limits).await {
             Ok(body) => {
                 watched.size(u64::try_from(body.len()).unwrap_or(u64::MAX));
-                let received_at = verify::now();
-                self.shed.judge(Received { door: door.clone(), peer, headers: parts.headers, body, received_at }).await
+                let (door, headers, received_at) = (door.clone(), parts.headers, verify::now());
+                self.shed.judge(Received { door, sender, headers, body, received_at }).await
             }
             Err(partial) => {
                 watched.size(partial.size);
-                self.unread(door, peer, &parts.headers, &partial)
+                let Partial { why, kept, size } = partial;
+                let rejection = Rejection::new(why.reason(), why.sentence().trim_end());
+                self.refused(door, sender, &parts.headers, (&kept, size), &rejection);
+                Verdict::Unread(why)
             }
         }
     }
 
-    fn unread(&self, door: &Door, peer: IpAddr, headers: &http::HeaderMap, partial: &Partial) -> Verdict {
-        let Partial { why, kept, size } = partial;
-        self.rejections.record(&Refused {
-            door,
-            peer,
-            headers,
-            body: kept,
-            body_size: *size,
-            received_at: verify::now(),
-            rejection: &Rejection::new(why.reason(), why.sentence().trim_end()),
-        });
-        Verdict::Unread(*why)
+    /// Nothing of the body is read: whoever may not send shall cost nothing.
+    fn not_allowed(
+        &self,
+        door: &Door,
+        sender: Option<IpAddr>,
+        request: &Request<Incoming>,
+        watched: &mut Watched,
+    ) -> Verdict {
+        let size = request.body().size_hint().lower();
+        watched.size(size);
+        let detail = match sender {
+            Some(address) => format!("{address} is not on the allow list of {}", door.provider),
+            None => "a trusted proxy gave no readable address of the sender in X-Forwarded-For".to_owned(),
+        };
+        let rejection = Rejection::new(Reason::SourceNotAllowed, detail);
+        self.refused(door, sender, request.headers(), (&[], size), &rejection);
+        Verdict::NotAllowed(rejection)
+    }
+
+    /// Tells the core of a callback that was not read whole: what is there of the body, and its size.
+    fn refused(
+        &self,
+        door: &Door,
+        sender: Option<IpAddr>,
+        headers: &HeaderMap,
+        (body, body_size): (&[u8], u64),
+        rejection: &Rejection,
+    ) {
+        let received_at = verify::now();
+        self.rejections.record(&Refused { door, sender, headers, body, body_size, received_at, rejection });
     }
 }

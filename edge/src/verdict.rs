@@ -13,6 +13,8 @@ pub(crate) enum Verdict {
     Duplicate,
     /// The platform's rules refuse it.
     Rejected(Rejection),
+    /// It comes from where the platform is not known to send from.
+    NotAllowed(Rejection),
     /// It could not be read.
     Unread(Unread),
     /// We could not do our part.
@@ -41,7 +43,7 @@ impl Verdict {
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::Stored | Self::Duplicate => Outcome::Accepted,
-            Self::Rejected(rejection) => rejection.reason.outcome(),
+            Self::Rejected(rejection) | Self::NotAllowed(rejection) => rejection.reason.outcome(),
             Self::Unread(_) => Outcome::Refused,
             Self::Fault(_) => Outcome::Unavailable,
         }
@@ -52,7 +54,9 @@ impl Verdict {
         match self {
             Self::Stored => "STORED",
             Self::Duplicate => "DUPLICATE",
-            Self::Rejected(Rejection { reason, .. }) => Reason::as_str(*reason),
+            Self::Rejected(Rejection { reason, .. }) | Self::NotAllowed(Rejection { reason, .. }) => {
+                Reason::as_str(*reason)
+            }
             Self::Unread(unread) => unread.as_str(),
             Self::Fault(fault) => fault.as_str(),
         }
@@ -61,7 +65,7 @@ impl Verdict {
     /// A sentence for a person; may quote bounded input, so it is escaped wherever it is shown.
     pub(crate) fn detail(&self) -> &str {
         match self {
-            Self::Rejected(rejection) => &rejection.detail,
+            Self::Rejected(rejection) | Self::NotAllowed(rejection) => &rejection.detail,
             Self::Unread(unread) => unread.sentence().trim_end(),
             Self::Stored | Self::Duplicate | Self::Fault(_) => "",
         }

@@ -30,7 +30,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) door: Arc<Door>,
-    pub(crate) peer: IpAddr,
+    /// Who sent it, if that is known.
+    pub(crate) sender: Option<IpAddr>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) received_at: Instant,
@@ -67,7 +68,7 @@ impl Verify {
             Err(rejection) => {
                 self.rejections.record(&Refused {
                     door,
-                    peer: received.peer,
+                    sender: received.sender,
                     headers,
                     body,
                     body_size: u64::try_from(body.len()).unwrap_or(u64::MAX),

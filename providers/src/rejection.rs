@@ -55,6 +55,8 @@ pub enum Reason {
     BadAmount,
     /// Too large.
     TooLarge,
+    /// From an address outside of the networks from which the platform is known to send.
+    SourceNotAllowed,
 }
 
 impl Reason {
@@ -74,6 +76,7 @@ impl Reason {
             Self::Malformed => "MALFORMED",
             Self::BadAmount => "BAD_AMOUNT",
             Self::TooLarge => "TOO_LARGE",
+            Self::SourceNotAllowed => "SOURCE_NOT_ALLOWED",
         }
     }
 
@@ -91,7 +94,8 @@ impl Reason {
             | Self::CertificateInvalid
             | Self::Stale
             | Self::Malformed
-            | Self::TooLarge => false,
+            | Self::TooLarge
+            | Self::SourceNotAllowed => false,
         }
     }
 
@@ -101,7 +105,8 @@ impl Reason {
     pub fn outcome(self) -> Outcome {
         match self {
             // Stale: it may be our clock that is off, and a genuine platform signs its next try anew.
-            Self::UnknownKey | Self::DecryptionFailed | Self::Stale => Outcome::Unavailable,
+            // SourceNotAllowed: platforms change their addresses, and then it is our list that is out of date.
+            Self::UnknownKey | Self::DecryptionFailed | Self::Stale | Self::SourceNotAllowed => Outcome::Unavailable,
             Self::SignatureMissing
             | Self::SignatureInvalid
             | Self::SignatureProbe
@@ -121,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_may_be_our_fault_is_tried_again_and_a_forgery_is_not() {
-        for ours in [Reason::UnknownKey, Reason::DecryptionFailed, Reason::Stale] {
+        for ours in [Reason::UnknownKey, Reason::DecryptionFailed, Reason::Stale, Reason::SourceNotAllowed] {
             assert_eq!(ours.outcome(), Outcome::Unavailable, "{}", ours.as_str());
         }
         for theirs in

@@ -57,7 +57,7 @@ async fn open(accepted: io::Result<TcpStream>, tls: Option<Arc<ServerConfig>>) -
             return None;
         }
     };
-    // Answers are small packets; without this they may wait for the peer's acknowledgement.
+    // Without it an answer of more than one packet waits for the peer's delayed acknowledgement: 40 ms.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else { return Some(Connection { stream: Either::Left(stream), peer: Peer::Unasked }) };
     let from = stream.peer_addr().ok();
@@ -114,5 +114,37 @@ impl AsyncWrite for Connection {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio_rustls::TlsConnector;
+
+    use super::*;
+    use crate::{Roles, tls};
+
+    #[tokio::test]
+    async fn no_answer_waits_for_an_acknowledgement() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let ca = tls::authorities(certificate.as_bytes()).unwrap();
+        let client = tls::client(ca.clone(), certificate.as_bytes(), key.as_bytes()).unwrap();
+        let server = tls::server(certificate.as_bytes(), key.as_bytes(), ca).unwrap();
+        let certified = Callers::Certified { tls: server, roles: Roles::default() };
+        for (name, callers) in [("plaintext", Callers::Anybody), ("TLS", certified)] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let mut connections = pin!(incoming(listener, &callers));
+            tokio::spawn(TlsConnector::from(client.clone()).connect("localhost".try_into().unwrap(), caller));
+            let connection = timeout(HANDSHAKE_TIMEOUT, connections.next()).await.unwrap().unwrap().unwrap();
+            let socket = match &connection.stream {
+                Either::Left(plain) => plain,
+                Either::Right(tls) => tls.get_ref().0,
+            };
+            assert!(socket.nodelay().unwrap(), "{name}");
+        }
     }
 }

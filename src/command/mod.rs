@@ -4,6 +4,8 @@ mod check;
 mod demo;
 mod dev;
 mod home;
+mod migrate;
+mod retain;
 mod role;
 mod verify;
 
@@ -38,6 +40,10 @@ enum Command {
     Sandbox(ConfigFile),
     /// Checks a configuration and names every problem at once.
     Check(ConfigFile),
+    /// Brings the schema of the core's database up to date.
+    Migrate(ConfigFile),
+    /// Drops messages and journal entries of old months (PostgreSQL).
+    Retain(retain::Options),
     /// Checks the invariants that a database can show.
     Verify(ConfigFile),
 }
@@ -51,7 +57,7 @@ impl Cli {
             Command::Dev(_) | Command::Core(_) | Command::Edge(_) | Command::Sandbox(_) => {
                 "warn,paystate=info,paystate_core=info,paystate_edge=info,paystate_sandbox=info"
             }
-            Command::Check(_) | Command::Verify(_) => "warn",
+            Command::Check(_) | Command::Migrate(_) | Command::Retain(_) | Command::Verify(_) => "warn",
         }
     }
 }
@@ -72,6 +78,8 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Edge(file) => role::run(&file.config, Roles::EDGE).await,
         Command::Sandbox(file) => role::run(&file.config, Roles::SANDBOX).await,
         Command::Check(file) => check::run(&file.config),
+        Command::Migrate(file) => migrate::run(&file.config).await,
+        Command::Retain(options) => retain::run(options).await,
         Command::Verify(file) => verify::run(&file.config).await,
     };
     match result {

@@ -2,19 +2,21 @@
 
 use std::path::Path;
 
-use paystate_core::store::{AuditResult, Store as _, sqlite::SqliteStore};
+use paystate_core::store::AuditResult;
 
 use super::{problems, say};
-use crate::config::{self, Roles};
+use crate::config::{self, Database, Roles};
 
 pub(super) async fn run(file: &Path) -> Result<(), String> {
     let name = file.display().to_string();
     let config = config::load(file, Some(Roles::CORE)).map_err(|found| problems(&name, &found))?;
     let Some(core) = config.core else { return Err(format!("{name}: no [core]")) };
-    if !core.database.exists() {
-        return Err(format!("{}: there is no database", core.database.display()));
+    if let Database::Sqlite(file) = &core.database
+        && !file.exists()
+    {
+        return Err(format!("{}: there is no database", core.database));
     }
-    let store = SqliteStore::open(&core.database).await.map_err(|e| format!("{}: {e}", core.database.display()))?;
+    let store = core.database.open().await.map_err(|e| format!("{}: {e}", core.database))?;
     let results = store.audit().await.map_err(|e| e.to_string())?;
     store.close().await;
     for result in &results {

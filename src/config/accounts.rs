@@ -175,7 +175,7 @@ impl RawAccount {
         }
     }
 
-    fn provider(&self) -> Provider {
+    pub(super) fn provider(&self) -> Provider {
         match self {
             Self::Alipay(_) => Provider::Alipay,
             Self::WechatPay(_) => Provider::WechatPay,

@@ -1,21 +1,23 @@
 //! The file as it is written: its grammar, its defaults, and the overrides.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use paystate_core::{commit, seal::Sealer};
+use paystate_providers::Provider;
 use paystate_rpc::Role;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{
-    Core, Edge, Problems, Roles, Sandbox,
+    Core, Database, Edge, Problems, Roles, Sandbox,
     accounts::RawAccount,
     grpc::{self, RawClientTls, RawCores, RawListener, RawRoles, RawServerTls, RawWays},
     secret::{Source, required},
+    sources::RawSources,
 };
 
 /// Begins the name of every overriding variable.
@@ -119,6 +121,7 @@ pub(super) struct RawCore {
     listen: Option<SocketAddr>,
     metrics_listen: Option<SocketAddr>,
     database: Option<String>,
+    database_password: Option<Source>,
     sealing: Option<RawSealing>,
     #[serde(default)]
     commit: RawCommit,
@@ -140,28 +143,29 @@ struct RawSealing {
 struct RawCommit {
     queue: Option<usize>,
     batch_max: Option<usize>,
+    in_flight: Option<usize>,
 }
 
 impl RawCore {
     pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Core> {
-        let database = required(problems, "core.database", self.database).and_then(|url| {
-            let path = url.strip_prefix("sqlite:").map(|p| base.join(p));
-            let hint = format!("{url:?} is not a database of this version; write \"sqlite:PATH\"");
-            problems.take("core.database", path.ok_or(hint))
-        });
+        let database = required(problems, "core.database", self.database)
+            .and_then(|url| Database::check(problems, &url, self.database_password, base));
         let sealing = required(problems, "core.sealing", self.sealing);
         let sealer = sealing.and_then(|s| s.check(problems, base));
         let defaults = commit::Limits::default();
         let commit = commit::Limits {
             queue: self.commit.queue.unwrap_or(defaults.queue),
             batch_max: self.commit.batch_max.unwrap_or(defaults.batch_max),
-            in_flight: defaults.in_flight,
+            in_flight: self.commit.in_flight.unwrap_or_else(|| database.as_ref().map_or(1, Database::writers)),
         };
         if !(1..=1_000_000).contains(&commit.queue) {
             problems.add("core.commit.queue", "must be 1 to 1000000");
         }
         if !(1..=256).contains(&commit.batch_max) {
             problems.add("core.commit.batch_max", "must be 1 to 256");
+        }
+        if !(1..=4).contains(&commit.in_flight) {
+            problems.add("core.commit.in_flight", "must be 1 to 4");
         }
         let listen = self.listen.unwrap_or_else(|| localhost(50051));
         let listener = RawListener {
@@ -219,6 +223,8 @@ pub(super) struct RawEdge {
     tls_certificate: Option<Source>,
     tls_key: Option<Source>,
     #[serde(default)]
+    sources: RawSources,
+    #[serde(default)]
     limits: RawLimits,
 }
 
@@ -256,7 +262,8 @@ impl RawLimits {
 }
 
 impl RawEdge {
-    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Edge> {
+    /// `configured` are the platforms that have an account.
+    pub(super) fn check(self, problems: &mut Problems, base: &Path, configured: &BTreeSet<Provider>) -> Option<Edge> {
         let tls = tls(problems, "edge", self.tls_certificate, self.tls_key, base);
         let ways = RawWays { cores: self.core, tls: self.core_tls, allow_plaintext: self.core_allow_plaintext };
         let cores = ways.check(problems, base);
@@ -272,6 +279,7 @@ impl RawEdge {
             allow_plaintext: self.gateway_allow_plaintext,
         };
         let gateway_callers = listener.check(problems, base);
+        let sources = self.sources.check(problems, configured);
         let unready_grace = grpc::drain_delay(problems, "edge", self.drain_delay_ms);
         let limits = paystate_edge::Limits { unready_grace, ..self.limits.check(problems) };
         Some(Edge {
@@ -281,6 +289,7 @@ impl RawEdge {
             metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9465)),
             cores: cores?,
             tls: tls?,
+            sources,
             limits,
         })
     }

@@ -6,9 +6,11 @@
 //! Relative paths are relative to the configuration file.
 
 mod accounts;
+mod database;
 mod file;
 mod grpc;
 mod secret;
+mod sources;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +28,8 @@ use paystate_rpc::Callers;
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tonic::transport::Endpoint;
 
-pub(crate) use grpc::is_loopback;
+use self::accounts::RawAccount;
+pub(crate) use self::{database::Database, grpc::is_loopback};
 
 /// Something wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +89,7 @@ pub(crate) struct Config {
 pub(crate) struct Core {
     pub(crate) listen: SocketAddr,
     pub(crate) metrics_listen: SocketAddr,
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
     pub(crate) sealer: Sealer,
     pub(crate) commit: commit::Limits,
     pub(crate) callers: Callers,
@@ -113,6 +116,7 @@ pub(crate) struct Edge {
     /// One or more.
     pub(crate) cores: Vec<CoreWay>,
     pub(crate) tls: Arc<ServerConfig>,
+    pub(crate) sources: paystate_edge::Sources,
     pub(crate) limits: paystate_edge::Limits,
 }
 
@@ -171,7 +175,8 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     section(&mut problems, roles.sandbox, raw.there.sandbox, "sandbox");
 
     let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base));
-    let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base));
+    let configured = raw.accounts.values().map(RawAccount::provider).collect();
+    let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base, &configured));
     if one_process && let (Some(core), Some(edge)) = (&core, &edge) {
         meet(&mut problems, core, edge);
     }

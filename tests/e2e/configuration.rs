@@ -141,6 +141,21 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     let open = Process::role("core", &data.join("paystate.toml"), &asked_for, "core metrics").await;
     open.kill().await;
 
+    // Allow lists that nobody has written, and a header that anybody could send.
+    let sources = [
+        ("PAYSTATE__EDGE__SOURCES__MODE", "enforce".to_owned()),
+        ("PAYSTATE__EDGE__SOURCES__ALLOW", "{ stripe = [\"203.0.113.1/24\"] }".to_owned()),
+        ("PAYSTATE__EDGE__SOURCES__PROXY_HEADER", "x-forwarded-for".to_owned()),
+    ];
+    let says = [
+        "edge.sources.allow.alipay: is missing",
+        "edge.sources.allow.wechatpay: is missing",
+        "edge.sources.allow.unionpay: is missing",
+        "edge.sources.allow.stripe: 203.0.113.1/24 has bits behind its prefix; write 203.0.113.0/24",
+        "edge.sources.trusted_proxies: is missing",
+    ];
+    refused(&data, Bad { command: "edge", config: &sound, env: &sources, says: &says }).await;
+
     // A database that cannot be opened.
     let nowhere = sound.replace("sqlite:paystate.db", "sqlite:nowhere/paystate.db");
     refused(&data, Bad { command: "core", config: &nowhere, env: &[], says: &["core.database: "] }).await;

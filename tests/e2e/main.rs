@@ -9,5 +9,7 @@ mod demo;
 mod grpcurl;
 mod kill;
 mod mtls;
+mod proxy;
 mod roles;
+mod servers;
 mod support;

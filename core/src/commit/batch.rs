@@ -112,16 +112,24 @@ impl Committer {
     }
 
     async fn transaction(&self, works: &[Work]) -> Result<(Vec<Outcome>, BTreeSet<crate::order::OrderId>), StoreError> {
-        let mut unit = self.store.begin().await?;
-        let mut plan = Plan::of(works);
-        let fresh = unit.claim(&plan.notifications()).await?;
-        plan.keep_fresh(fresh);
-        let mut keys = plan.keys();
-        let mut loaded = unit.load(&keys).await?;
-        while Plan::widen(&mut keys, &loaded.parked) {
-            loaded = unit.load(&keys).await?;
-        }
-        plan.decide(loaded)?;
+        let mut waiting = Vec::new();
+        let (mut unit, plan) = loop {
+            let mut unit = self.store.begin().await?;
+            let mut plan = Plan::of(works);
+            let fresh = unit.claim(&plan.notifications()).await?;
+            plan.keep_fresh(fresh);
+            let mut keys = plan.keys();
+            Plan::widen(&mut keys, &waiting);
+            let loaded = unit.load(&keys).await?;
+            // Facts that wait lead to more keys. A unit names all of its keys at once, so that no two units
+            // can wait for each other: this one is given up and begun again.
+            if Plan::widen(&mut keys, &loaded.parked) {
+                waiting = loaded.parked;
+                continue;
+            }
+            plan.decide(loaded)?;
+            break (unit, plan);
+        };
         unit.write(&plan.writes).await?;
         unit.commit().await?;
         let changed = plan.writes.orders.iter().map(|(order, _)| order.id.clone()).collect();

@@ -443,6 +443,9 @@ impl Store for Faulty {
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await
     }
+    async fn close(&self) {
+        self.inner.close().await;
+    }
 }
 
 async fn faulty(faults: &Arc<Faults>) -> Rig {

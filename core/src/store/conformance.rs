@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     order::{
         AccountName, Command, Currency, Fact, Money, Observation, OutTradeNo, PaymentFact, PaymentStatus, RequestId,
-        Source, State, Timestamp, TransactionId, decide,
+        Source, State, Timestamp, TransactionId, decide, observe,
     },
     seal::Sealed,
 };
@@ -22,10 +22,20 @@ fn account() -> AccountName {
     AccountName::parse("a").unwrap()
 }
 
+/// Ids in the order of their numbers.
+pub(crate) fn notification_id(n: u32) -> String {
+    uuid::Uuid::from_u128(n.into()).to_string()
+}
+
+/// A hash of 32 bytes, in hex.
+fn hash(n: u32) -> String {
+    format!("{n:064x}")
+}
+
 pub(crate) fn notification(n: u32) -> NotificationRow {
     NotificationRow {
-        id: format!("n{n:04}"),
-        key: NoticeKey { provider: "alipay".into(), account: account(), content_sha256: format!("hash{n}") },
+        id: notification_id(n),
+        key: NoticeKey { provider: "alipay".into(), account: account(), content_sha256: hash(n) },
         source: Source::Callback,
         event_type: "TRADE_SUCCESS".into(),
         platform_notice_id: String::new(),
@@ -39,8 +49,8 @@ pub(crate) fn notification(n: u32) -> NotificationRow {
 
 pub(crate) fn observation(n: u32, out_trade_no: &str, transaction: &str) -> ObservationRow {
     ObservationRow {
-        key: FactKey(format!("fact{n}")),
-        notification_id: format!("n{n:04}"),
+        key: FactKey(hash(n)),
+        notification_id: notification_id(n),
         provider: "alipay".into(),
         observation: Observation {
             account: account(),
@@ -72,7 +82,7 @@ pub(crate) fn created(name: &str, at: i64) -> Writes {
         order_id: id(name),
         amount: cny(500),
         description: "x".into(),
-        expires_at: Some(Timestamp(99)),
+        expires_at: Some(Timestamp(at + 99)),
     };
     let decision = decide(None, &command, Timestamp(at)).unwrap();
     Writes {
@@ -101,6 +111,50 @@ pub(crate) async fn commit(store: &dyn Store, writes: &Writes) -> Result<(), Sto
     let mut unit = store.begin().await?;
     unit.write(writes).await?;
     unit.commit().await
+}
+
+/// A store in which one order is created, and money waits that nobody knows.
+pub(crate) async fn parked(store: &dyn Store) {
+    let mut unit = store.begin().await.unwrap();
+    let row = notification(1);
+    unit.claim(&[&row]).await.unwrap();
+    let mut writes = created("o1", 1);
+    writes.observations.push(observation(1, "p1", "t1"));
+    writes.parked.push(writes.observations[0].key.clone());
+    unit.write(&writes).await.unwrap();
+    unit.commit().await.unwrap();
+}
+
+/// A store in which one order is paid, as the door would have done it.
+pub(crate) async fn paid(store: &dyn Store) {
+    let mut writes = created("o1", 1);
+    let seen = observation(1, "p1", "t1");
+    let start = Command::StartPayment {
+        order_id: id("o1"),
+        out_trade_no: OutTradeNo::parse("p1").unwrap(),
+        account: account(),
+        provider: "alipay".into(),
+    };
+    let started = decide(Some(&writes.orders[0].0), &start, Timestamp(2)).unwrap();
+    let paid = observe(started.order().unwrap(), &seen.observation, Timestamp(3)).unwrap();
+    for event in started.events.into_iter().chain(paid.events) {
+        writes.orders[0].0 = event.after.clone();
+        writes.events.push(EventRow { revision: 0, order_id: event.after.id.clone(), event });
+    }
+    writes.payments.push((OutTradeNo::parse("p1").unwrap(), id("o1")));
+    writes.money.push(MoneyRow {
+        key: MoneyKey { provider: "alipay".into(), account: account(), kind: MoneyKind::Payment, number: "t1".into() },
+        order_id: id("o1"),
+        amount: writes.orders[0].0.amount,
+        fact: seen.key.clone(),
+    });
+    writes.sayings.push((seen.notification_id.clone(), seen.key.clone()));
+    writes.observations.push(seen);
+    let mut unit = store.begin().await.unwrap();
+    let row = notification(1);
+    unit.claim(&[&row]).await.unwrap();
+    unit.write(&writes).await.unwrap();
+    unit.commit().await.unwrap();
 }
 
 async fn claim(store: &dyn Store, n: u32) -> bool {
@@ -154,7 +208,7 @@ pub(crate) async fn a_claim_is_new_once_and_for_ever(store: Subject) {
 pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
     let genuine = notification(1);
     let refused = RejectionRow {
-        id: "r1".into(),
+        id: notification_id(1),
         provider: genuine.key.provider.clone(),
         account: account(),
         reason: "SIGNATURE_INVALID".into(),
@@ -167,7 +221,7 @@ pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
         sealed: sealed(),
     };
     // The same refused body may come any number of times.
-    store.record_rejections(&[refused.clone(), RejectionRow { id: "r2".into(), ..refused }]).await.unwrap();
+    store.record_rejections(&[refused.clone(), RejectionRow { id: notification_id(2), ..refused }]).await.unwrap();
     assert!(store.stored(std::slice::from_ref(&genuine.key)).await.unwrap().is_empty());
     assert!(claim(&*store, 1).await);
     let about = NotificationFilter {
@@ -176,7 +230,7 @@ pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
         ..NotificationFilter::default()
     };
     let page = store.notifications(&about, None, 10).await.unwrap();
-    assert_eq!(page.rows.iter().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["r2", "r1"]);
+    assert_eq!(page.rows.iter().map(|n| n.id.clone()).collect::<Vec<_>>(), [notification_id(2), notification_id(1)]);
 }
 
 pub(crate) async fn the_version_is_compared(store: Subject) {
@@ -218,7 +272,7 @@ pub(crate) async fn a_unit_finds_orders_by_every_key(store: Subject) {
     assert!(find(Keys { money: [elsewhere].into(), ..Keys::default() }).await.orders.is_empty());
     let by_request = find(Keys { requests: [request.id.clone()].into(), ..Keys::default() }).await;
     assert_eq!((by_request.requests.get(&request.id), by_request.orders.len()), (Some(&request), 1));
-    let facts = find(Keys { facts: [seen.key.clone(), FactKey("other".into())].into(), ..Keys::default() }).await;
+    let facts = find(Keys { facts: [seen.key.clone(), FactKey(hash(99))].into(), ..Keys::default() }).await;
     assert_eq!(facts.facts, [seen.key].into());
     assert_eq!(store.order_of(&number).await.unwrap(), Some(id("o1")));
     // The same money is not booked a second time, on whatever order.
@@ -266,6 +320,130 @@ pub(crate) async fn pages_show_every_row_once(store: Subject) {
     assert!(store.list_orders(&none, None, 10).await.unwrap().rows.is_empty());
 }
 
+/// Runs `first` and, while its unit is open, `second` in a task of its own, which must not end before the unit
+/// of `first` has: they named the same key.
+async fn one_after_the_other<T: Send + 'static>(
+    first: Box<dyn Unit>,
+    second: impl Future<Output = T> + Send + 'static,
+    ends: bool,
+) -> T {
+    let mut second = tokio::spawn(second);
+    let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut second).await;
+    assert!(early.is_err(), "a unit passed another that holds its key");
+    if ends {
+        first.commit().await.unwrap();
+    } else {
+        drop(first);
+    }
+    second.await.unwrap()
+}
+
+pub(crate) async fn a_claim_waits_for_the_same_claim(store: Subject) {
+    for (n, ends) in [(1, true), (2, false)] {
+        let mut unit = store.begin().await.unwrap();
+        let row = notification(n);
+        unit.claim(&[&row]).await.unwrap();
+        let other = store.clone();
+        let is_new = one_after_the_other(unit, async move { claim(&*other, n).await }, ends).await;
+        assert_eq!(is_new, !ends, "new exactly when the other unit never happened");
+    }
+}
+
+/// What is absent is held too: a callback that finds no payment and a StartPayment that finds no callback.
+pub(crate) async fn a_unit_waits_for_keys_without_rows(store: Subject) {
+    let number = OutTradeNo::parse("p1").unwrap();
+    let keys = Keys { payments: [number.clone()].into(), ..Keys::default() };
+    let mut unit = store.begin().await.unwrap();
+    assert!(unit.load(&keys).await.unwrap().payments.is_empty());
+    unit.write(&Writes { payments: vec![(number.clone(), id("o1"))], ..created("o1", 1) }).await.unwrap();
+    let other = store.clone();
+    let found = async move { other.begin().await.unwrap().load(&keys).await.unwrap() };
+    let found = one_after_the_other(unit, found, true).await;
+    assert_eq!(found.payments.get(&number), Some(&id("o1")), "it sees what the unit before it wrote");
+    assert_eq!(found.orders.len(), 1);
+}
+
+/// Two payments of one order are two keys, and still one order.
+pub(crate) async fn a_unit_waits_for_an_order_by_another_key(store: Subject) {
+    let numbers = ["p1", "p2"].map(|n| OutTradeNo::parse(n).unwrap());
+    let payments = numbers.iter().map(|n| (n.clone(), id("o1"))).collect();
+    commit(&*store, &Writes { payments, ..created("o1", 1) }).await.unwrap();
+    let keys = numbers.map(|n| Keys { payments: [n].into(), ..Keys::default() });
+    let mut unit = store.begin().await.unwrap();
+    let loaded = unit.load(&keys[0]).await.unwrap();
+    unit.write(&closed(&loaded.orders[&id("o1")])).await.unwrap();
+    let (other, theirs) = (store.clone(), keys[1].clone());
+    let found = async move { other.begin().await.unwrap().load(&theirs).await.unwrap() };
+    let found = one_after_the_other(unit, found, true).await;
+    assert_eq!(found.orders[&id("o1")].state(), State::Closed);
+}
+
+/// Many writers at once, on overlapping keys in every order: nobody deadlocks, no revision is missing, and no
+/// reader ever sees one before those in front of it.
+pub(crate) async fn writers_at_once_leave_a_log_without_gaps(store: Subject) {
+    const WRITERS: u32 = 6;
+    const ROUNDS: u32 = 8;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|w| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for round in 0..ROUNDS {
+                    let n = w * ROUNDS + round;
+                    let mut unit = store.begin().await.unwrap();
+                    // The same three payments for all, and a notification of one's own.
+                    let row = notification(n + 1);
+                    unit.claim(&[&row]).await.unwrap();
+                    let payments = (0..3).map(|i| OutTradeNo::parse(format!("shared{}", (n + i) % 3)).unwrap());
+                    unit.load(&Keys { payments: payments.collect(), ..Keys::default() }).await.unwrap();
+                    unit.write(&created(&format!("o{n}"), i64::from(n))).await.unwrap();
+                    unit.commit().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let mut revisions = Vec::new();
+    for n in 0..WRITERS * ROUNDS {
+        revisions.extend(store.journal(&id(&format!("o{n}")), 9).await.unwrap().iter().map(|e| e.revision));
+    }
+    revisions.sort_unstable();
+    assert_eq!(revisions, (1..=i64::from(WRITERS * ROUNDS)).collect::<Vec<_>>());
+    assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()));
+}
+
+/// Every reading of a paid order, and of the notification that paid it.
+pub(crate) async fn a_paid_order_can_be_explained(store: Subject) {
+    paid(&*store).await;
+    assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()));
+    let about =
+        NotificationFilter { out_trade_nos: vec![OutTradeNo::parse("p1").unwrap()], ..NotificationFilter::default() };
+    for filter in [about, NotificationFilter { account: Some("a".into()), ..NotificationFilter::default() }] {
+        let page = store.notifications(&filter, None, 10).await.unwrap();
+        assert_eq!(page.rows.len(), 1);
+        assert_eq!((page.rows[0].order_id.as_str(), page.rows[0].out_trade_no.as_str()), ("o1", "p1"));
+    }
+    // A second message that says the same.
+    let mut unit = store.begin().await.unwrap();
+    let row = notification(2);
+    unit.claim(&[&row]).await.unwrap();
+    let sayings = vec![(notification_id(2), FactKey(hash(1)))];
+    unit.write(&Writes { sayings, ..Writes::default() }).await.unwrap();
+    unit.commit().await.unwrap();
+    let by_money = NotificationFilter {
+        out_trade_nos: vec![OutTradeNo::parse("other").unwrap()],
+        transaction_ids: vec![TransactionId::parse("t1").unwrap()],
+        ..NotificationFilter::default()
+    };
+    let page = store.notifications(&by_money, None, 10).await.unwrap();
+    let ids: Vec<_> = page.rows.iter().map(|n| n.id.clone()).collect();
+    assert_eq!(ids, [notification_id(2), notification_id(1)]);
+    assert!(page.rows.iter().all(|n| n.order_id == "o1"));
+    let journal = store.journal(&id("o1"), 2).await.unwrap();
+    assert_eq!(journal.iter().map(|e| e.revision).collect::<Vec<_>>(), [2, 3]);
+}
+
 pub(crate) async fn an_empty_store_is_sound(store: Subject) {
     store.ping().await.unwrap();
     for result in store.audit().await.unwrap() {
@@ -286,6 +464,11 @@ macro_rules! conformance {
             a_unit_finds_orders_by_every_key
             parked_facts_wait_under_both_numbers
             pages_show_every_row_once
+            a_paid_order_can_be_explained
+            a_claim_waits_for_the_same_claim
+            a_unit_waits_for_keys_without_rows
+            a_unit_waits_for_an_order_by_another_key
+            writers_at_once_leave_a_log_without_gaps
             an_empty_store_is_sound
         );
     };

@@ -13,8 +13,12 @@
 //!   [`StoreError::Conflict`] and is decided again.
 //! - Revisions are given out last, in commit order, without gaps.
 
+mod audit;
+mod codec;
 #[cfg(test)]
 pub mod conformance;
+
+pub mod postgres;
 mod rows;
 pub mod sqlite;
 
@@ -56,6 +60,17 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// Present when there is more.
     pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// Cuts one row more than a page to a page and the place of the next one.
+    fn cut(mut rows: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = if more { rows.last().map(cursor) } else { None };
+        Self { rows, next }
+    }
 }
 
 /// A place in a listing that is ordered by time and id, newest first.
@@ -105,14 +120,17 @@ pub trait Store: Send + Sync + 'static {
     async fn audit(&self) -> Result<Vec<AuditResult>, StoreError>;
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// Lets go of the database, after what is under way has ended.
+    async fn close(&self);
 }
 
 /// One transaction. Dropped without commit, it never happened.
 #[async_trait]
 pub trait Unit: Send {
-    /// Inserts notifications; answers which of them are new. Keys in `rows` are distinct.
+    /// Inserts notifications; answers which of them are new. Keys in `rows` are distinct. First, and once.
     async fn claim(&mut self, rows: &[&NotificationRow]) -> Result<BTreeSet<NoticeKey>, StoreError>;
-    /// Reads everything that these keys lead to, and keeps others from writing it.
+    /// Reads everything that these keys lead to, and keeps others from writing it. Once per unit, after the
+    /// claim: units take what they need in one order.
     async fn load(&mut self, keys: &Keys) -> Result<Loaded, StoreError>;
     /// Writes. Fails as a whole.
     async fn write(&mut self, writes: &Writes) -> Result<(), StoreError>;

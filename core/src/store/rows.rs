@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     order::{
-        AccountName, Case, CaseKind, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId, Source, State,
-        Timestamp, TransactionId,
+        AccountName, Case, CaseKind, CaseState, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId,
+        Source, State, Timestamp, TransactionId,
     },
     seal::Sealed,
 };
@@ -253,6 +253,15 @@ pub struct Keys {
     pub facts: BTreeSet<FactKey>,
 }
 
+impl Keys {
+    /// Whether nothing is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { orders, payments, money, requests, facts } = self;
+        orders.is_empty() && payments.is_empty() && money.is_empty() && requests.is_empty() && facts.is_empty()
+    }
+}
+
 /// What was found.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
@@ -293,6 +302,31 @@ pub struct Writes {
     pub events: Vec<EventRow>,
     /// Cases, opened or changed.
     pub cases: Vec<CaseRow>,
+}
+
+impl Writes {
+    /// Those of the new facts that wait for their order.
+    pub(super) fn newly_parked(&self) -> Vec<&ObservationRow> {
+        let parked: BTreeSet<_> = self.parked.iter().collect();
+        self.observations.iter().filter(|o| parked.contains(&o.key)).collect()
+    }
+
+    /// Each case once, as it is in the end. A case may change twice in one unit, and an upsert of one row twice
+    /// is not the same on every database. One that is opened and settled keeps what it was opened with.
+    pub(super) fn last_cases(&self) -> Vec<CaseRow> {
+        let mut last: BTreeMap<&str, CaseRow> = BTreeMap::new();
+        for row in &self.cases {
+            let folded = match (last.remove(row.case.id.as_str()), row.case.state) {
+                (Some(before), state @ CaseState::Resolved { .. }) => {
+                    let order_id = row.case.order_id.clone().or(before.case.order_id);
+                    CaseRow { case: Case { state, order_id, ..before.case }, notification_id: before.notification_id }
+                }
+                (Some(_) | None, _) => row.clone(),
+            };
+            last.insert(&row.case.id, folded);
+        }
+        last.into_values().collect()
+    }
 }
 
 /// Which orders to list.

@@ -41,8 +41,15 @@ pub(crate) fn trusting(certificate: CertificateDer<'static>) -> Arc<ClientConfig
 }
 
 impl Client {
-    pub(crate) async fn connect(address: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result<Self> {
-        Self::over(TcpStream::connect(address).await?, config).await
+    /// `before` goes out in front of the handshake, as a proxy's header does.
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        before: &[u8],
+        config: Arc<ClientConfig>,
+    ) -> std::io::Result<Self> {
+        let mut tcp = TcpStream::connect(address).await?;
+        tcp.write_all(before).await?;
+        Self::over(tcp, config).await
     }
 
     pub(crate) async fn over(tcp: TcpStream, config: Arc<ClientConfig>) -> std::io::Result<Self> {

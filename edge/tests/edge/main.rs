@@ -24,3 +24,5 @@ mod refusals;
 mod rig;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod sources;

@@ -4,7 +4,6 @@
 //! [`Store`] asks for. Readers have their own connections and never wait for the writer.
 
 mod audit;
-mod codec;
 mod read;
 mod unit;
 
@@ -58,12 +57,6 @@ impl SqliteStore {
         migrator().run(&writer).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(failed)?;
         Ok(Self { writer, readers })
-    }
-
-    /// Closes the file, after what is under way has ended.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
     }
 }
 
@@ -189,6 +182,11 @@ impl Store for SqliteStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use sqlx::{Row as _, Sqlite, SqliteExecutor, SqlitePool};
 
-use super::{codec, failed, json};
+use super::{failed, json};
 use crate::{
     order::{Order, OrderId, OutTradeNo, State, TransactionId},
     store::{
         CaseFilter, CaseRow, Cursor, EventRow, NotificationFilter, OrderFilter, Page, StoreError, StoredNotification,
+        codec,
     },
 };
 
@@ -48,15 +49,6 @@ pub(super) async fn orders<'e>(
         .collect()
 }
 
-/// Cuts one row more than a page to a page and the place of the next one.
-fn page<T>(mut rows: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Cursor) -> Page<T> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = if more { rows.last().map(cursor) } else { None };
-    Page { rows, next }
-}
-
 /// The place after which a page begins; without one, before everything.
 fn place(after: Option<&Cursor>) -> (i64, String) {
     after.map_or((i64::MAX, String::new()), |c| (c.at, c.id.clone()))
@@ -84,7 +76,7 @@ pub(super) async fn list_orders(
         .iter()
         .map(|row| codec::read_document::<Order>(&codec::column::<String>(row, "doc")?))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(page(orders, limit, |o| Cursor { at: o.created_at.0, id: o.id.to_string() }))
+    Ok(Page::cut(orders, limit, |o| Cursor { at: o.created_at.0, id: o.id.to_string() }))
 }
 
 pub(super) async fn order_of(db: &SqlitePool, out_trade_no: &OutTradeNo) -> Result<Option<OrderId>, StoreError> {
@@ -155,7 +147,7 @@ pub(super) async fn notifications(
         .await
         .map_err(failed)?;
     let rows = rows.iter().map(codec::notification).collect::<Result<Vec<_>, _>>()?;
-    Ok(page(rows, limit, |n| Cursor { at: n.received_at.0, id: n.id.clone() }))
+    Ok(Page::cut(rows, limit, |n| Cursor { at: n.received_at.0, id: n.id.clone() }))
 }
 
 pub(super) async fn cases(
@@ -179,5 +171,5 @@ pub(super) async fn cases(
     .await
     .map_err(failed)?;
     let rows = rows.iter().map(codec::case).collect::<Result<Vec<_>, _>>()?;
-    Ok(page(rows, limit, |c| Cursor { at: c.case.opened_at.0, id: c.case.id.clone() }))
+    Ok(Page::cut(rows, limit, |c| Cursor { at: c.case.opened_at.0, id: c.case.id.clone() }))
 }

@@ -5,7 +5,7 @@ use sqlx::Executor as _;
 use super::SqliteStore;
 use crate::store::{
     Store as _,
-    conformance::{commit, conformance, created, notification, observation},
+    conformance::{commit, conformance, created, paid, parked},
 };
 
 async fn empty() -> (SqliteStore, tempfile::TempDir) {
@@ -44,7 +44,7 @@ async fn the_audit_finds_each_planted_violation() {
             "I3",
             "DROP TABLE payment_txn; CREATE TABLE payment_txn AS SELECT 'p' AS provider, 'a' AS account, \
                 'PAYMENT' AS kind, 't' AS transaction_id, 'o1' AS order_id, 1 AS amount_minor, 'CNY' AS currency, \
-                'fact1' AS fact_key UNION ALL SELECT 'p', 'a', 'PAYMENT', 't', 'o1', 1, 'CNY', 'fact1'",
+                'f1' AS fact_key UNION ALL SELECT 'p', 'a', 'PAYMENT', 't', 'o1', 1, 'CNY', 'f1'",
         ),
         ("I4", "UPDATE order_event SET from_state = 'PAID'"),
         ("I4", "UPDATE order_event SET to_state = 'PAID'"),
@@ -62,14 +62,7 @@ async fn the_audit_finds_each_planted_violation() {
     ];
     for (name, sql) in planted {
         let (store, _dir) = empty().await;
-        let mut unit = store.begin().await.unwrap();
-        let row = notification(1);
-        unit.claim(&[&row]).await.unwrap();
-        let mut writes = created("o1", 1);
-        writes.observations.push(observation(1, "p1", "t1"));
-        writes.parked.push(writes.observations[0].key.clone());
-        unit.write(&writes).await.unwrap();
-        unit.commit().await.unwrap();
+        parked(&store).await;
         assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()), "{name}: sound before");
 
         let mut writer = store.writer.acquire().await.unwrap();
@@ -88,39 +81,8 @@ async fn the_audit_finds_each_planted_violation() {
 /// I9 needs an order that is paid.
 #[tokio::test]
 async fn the_audit_finds_money_on_the_wrong_account() {
-    use crate::order::{AccountName, Command, OrderId, OutTradeNo, Timestamp, decide, observe};
     let (store, _dir) = empty().await;
-    let mut writes = created("o1", 1);
-    let seen = observation(1, "p1", "t1");
-    let start = Command::StartPayment {
-        order_id: OrderId::parse("o1").unwrap(),
-        out_trade_no: OutTradeNo::parse("p1").unwrap(),
-        account: AccountName::parse("a").unwrap(),
-        provider: "alipay".into(),
-    };
-    let started = decide(Some(&writes.orders[0].0), &start, Timestamp(2)).unwrap();
-    let paid = observe(started.order().unwrap(), &seen.observation, Timestamp(3)).unwrap();
-    for event in started.events.into_iter().chain(paid.events) {
-        writes.orders[0].0 = event.after.clone();
-        writes.events.push(crate::store::EventRow { revision: 0, order_id: event.after.id.clone(), event });
-    }
-    writes.money.push(crate::store::MoneyRow {
-        key: crate::store::MoneyKey {
-            provider: "alipay".into(),
-            account: AccountName::parse("a").unwrap(),
-            kind: crate::store::MoneyKind::Payment,
-            number: "t1".into(),
-        },
-        order_id: OrderId::parse("o1").unwrap(),
-        amount: writes.orders[0].0.amount,
-        fact: seen.key.clone(),
-    });
-    writes.observations.push(seen);
-    let mut unit = store.begin().await.unwrap();
-    let row = notification(1);
-    unit.claim(&[&row]).await.unwrap();
-    unit.write(&writes).await.unwrap();
-    unit.commit().await.unwrap();
+    paid(&store).await;
     assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()), "sound before");
     let moved = r#"UPDATE orders SET doc = replace(doc, '"account":"a","provider"', '"account":"b","provider"')"#;
     store.writer.execute(moved).await.unwrap();

@@ -1,16 +1,16 @@
 //! One transaction on SQLite. Each table gets one statement per unit, whatever the size of the batch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
 
-use super::{codec, failed, json, read};
+use super::{failed, json, read};
 use crate::{
-    order::{AccountName, Case, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
+    order::{AccountName, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
     store::{
-        CaseRow, FactKey, KEPT_REJECTIONS, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow,
-        ObservationRow, RejectionRow, RequestRow, StoreError, Unit, Writes,
+        FactKey, KEPT_REJECTIONS, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, ObservationRow,
+        RejectionRow, RequestRow, StoreError, Unit, Writes, codec,
     },
 };
 
@@ -26,10 +26,6 @@ impl SqliteUnit {
     async fn texts(&mut self, sql: &'static str, keys: String) -> Result<Vec<sqlx::sqlite::SqliteRow>, StoreError> {
         sqlx::query(sql).bind(keys).fetch_all(&mut *self.tx).await.map_err(failed)
     }
-}
-
-fn parse<T, E: std::fmt::Display>(text: String, with: impl Fn(String) -> Result<T, E>) -> Result<T, StoreError> {
-    with(text).map_err(|e| StoreError::Damaged(e.to_string()))
 }
 
 #[async_trait]
@@ -68,21 +64,23 @@ impl Unit for SqliteUnit {
         let mut ids = keys.orders.clone();
         if !keys.payments.is_empty() {
             for row in self.texts(read::PAYMENTS, json(keys.payments.iter().map(OutTradeNo::as_str))).await? {
-                let order_id = parse(row.get(1), OrderId::parse)?;
+                let order_id = codec::parse(row.get(1), OrderId::parse)?;
                 ids.insert(order_id.clone());
-                loaded.payments.insert(parse(row.get(0), OutTradeNo::parse)?, order_id);
+                loaded.payments.insert(codec::parse(row.get(0), OutTradeNo::parse)?, order_id);
             }
         }
         if !keys.money.is_empty() {
             for row in self.texts(read::MONEY, json(keys.money.iter().map(|k| k.number.as_str()))).await? {
                 let key = MoneyKey {
                     provider: row.get(0),
-                    account: parse(row.get(1), AccountName::parse)?,
-                    kind: parse(row.get(2), |kind: String| MoneyKind::parse(&kind).ok_or("not a kind of money"))?,
+                    account: codec::parse(row.get(1), AccountName::parse)?,
+                    kind: codec::parse(row.get(2), |kind: String| {
+                        MoneyKind::parse(&kind).ok_or("not a kind of money")
+                    })?,
                     number: row.get(3),
                 };
                 if keys.money.contains(&key) {
-                    let order_id = parse(row.get(4), OrderId::parse)?;
+                    let order_id = codec::parse(row.get(4), OrderId::parse)?;
                     ids.insert(order_id.clone());
                     loaded.money.insert(key, order_id);
                 }
@@ -90,8 +88,8 @@ impl Unit for SqliteUnit {
         }
         if !keys.requests.is_empty() {
             for row in self.texts(read::REQUESTS, json(keys.requests.iter().map(RequestId::as_str))).await? {
-                let id = parse(row.get(0), RequestId::parse)?;
-                let order_id = parse(row.get(2), OrderId::parse)?;
+                let id = codec::parse(row.get(0), RequestId::parse)?;
+                let order_id = codec::parse(row.get(2), OrderId::parse)?;
                 ids.insert(order_id.clone());
                 loaded.requests.insert(id.clone(), RequestRow { id, fingerprint: row.get(1), order_id });
             }
@@ -193,8 +191,7 @@ async fn insert_sayings(tx: &mut SqliteConnection, writes: &Writes) -> Result<()
 }
 
 async fn insert_parked(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), StoreError> {
-    let parked: BTreeSet<_> = writes.parked.iter().collect();
-    let rows: Vec<_> = writes.observations.iter().filter(|o| parked.contains(&o.key)).collect();
+    let rows = writes.newly_parked();
     if rows.is_empty() {
         return Ok(());
     }
@@ -303,19 +300,7 @@ async fn insert_keys(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), S
 }
 
 async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), StoreError> {
-    // A case may change twice in one unit, and an upsert of one row twice is not the same on every database.
-    // One that is opened and settled keeps what it was opened with.
-    let mut last: BTreeMap<&str, CaseRow> = BTreeMap::new();
-    for row in &writes.cases {
-        let folded = match (last.remove(row.case.id.as_str()), row.case.state) {
-            (Some(before), state @ CaseState::Resolved { .. }) => {
-                let order_id = row.case.order_id.clone().or(before.case.order_id);
-                CaseRow { case: Case { state, order_id, ..before.case }, notification_id: before.notification_id }
-            }
-            (Some(_) | None, _) => row.clone(),
-        };
-        last.insert(&row.case.id, folded);
-    }
+    let last = writes.last_cases();
     if last.is_empty() {
         return Ok(());
     }
@@ -323,7 +308,7 @@ async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
         "INSERT INTO cases (case_id, kind, open, order_id, account, out_trade_no, transaction_id, expected_minor, \
          expected_currency, observed_minor, observed_currency, summary, notification_id, opened_at, resolution, resolved_at) ",
     );
-    sql.push_values(last.values(), |mut b, r| {
+    sql.push_values(&last, |mut b, r| {
         let c = &r.case;
         let (open, resolution, resolved_at) = match c.state {
             CaseState::Open => (true, None, None),

@@ -1,9 +1,9 @@
-//! Rows to domain and back. What does not read back is [`StoreError::Damaged`], never repaired.
+//! Rows to domain and back, the same for every database. What does not read back is
+//! [`StoreError::Damaged`], never repaired.
 
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{ColumnIndex, Decode, Row, Type};
 
-use super::failed;
 use crate::{
     order::{
         AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
@@ -12,16 +12,84 @@ use crate::{
     store::{CaseRow, EventRow, FactKey, ParkedRow, StoreError, StoredNotification},
 };
 
-fn damaged(what: impl std::fmt::Display) -> StoreError {
+pub(super) fn damaged(what: impl std::fmt::Display) -> StoreError {
     StoreError::Damaged(what.to_string())
 }
 
-/// A column, by name.
-pub(super) fn column<'r, T>(row: &'r SqliteRow, name: &str) -> Result<T, StoreError>
+/// A row of any database. Every column is a text, a whole number or a truth value, or absent.
+pub(super) trait Columns {
+    fn text(&self, name: &str) -> Result<Option<String>, sqlx::Error>;
+    fn number(&self, name: &str) -> Result<Option<i64>, sqlx::Error>;
+    fn truth(&self, name: &str) -> Result<bool, sqlx::Error>;
+}
+
+impl<R> Columns for R
 where
-    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    R: Row,
+    for<'a> &'a str: ColumnIndex<R>,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> bool: Decode<'r, R::Database> + Type<R::Database>,
 {
-    row.try_get(name).map_err(failed)
+    fn text(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
+        self.try_get(name)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(name)
+    }
+
+    fn truth(&self, name: &str) -> Result<bool, sqlx::Error> {
+        self.try_get(name)
+    }
+}
+
+/// What a column can hold.
+pub(super) trait Value: Sized {
+    fn of(row: &impl Columns, name: &str) -> Result<Self, StoreError>;
+}
+
+impl Value for Option<String> {
+    fn of(row: &impl Columns, name: &str) -> Result<Self, StoreError> {
+        row.text(name).map_err(damaged)
+    }
+}
+
+impl Value for Option<i64> {
+    fn of(row: &impl Columns, name: &str) -> Result<Self, StoreError> {
+        row.number(name).map_err(damaged)
+    }
+}
+
+impl Value for String {
+    fn of(row: &impl Columns, name: &str) -> Result<Self, StoreError> {
+        column::<Option<Self>>(row, name)?.ok_or_else(|| damaged(format!("{name} is missing")))
+    }
+}
+
+impl Value for i64 {
+    fn of(row: &impl Columns, name: &str) -> Result<Self, StoreError> {
+        column::<Option<Self>>(row, name)?.ok_or_else(|| damaged(format!("{name} is missing")))
+    }
+}
+
+impl Value for bool {
+    fn of(row: &impl Columns, name: &str) -> Result<Self, StoreError> {
+        row.truth(name).map_err(damaged)
+    }
+}
+
+/// A column, by name.
+pub(super) fn column<T: Value>(row: &impl Columns, name: &str) -> Result<T, StoreError> {
+    T::of(row, name)
+}
+
+/// A text that must be one of ours.
+pub(super) fn parse<T, E: std::fmt::Display>(
+    text: String,
+    with: impl Fn(String) -> Result<T, E>,
+) -> Result<T, StoreError> {
+    with(text).map_err(damaged)
 }
 
 /// An enum by the name that serde gives it.
@@ -90,7 +158,7 @@ pub(super) fn columns(fact: &Fact) -> FactColumns<'_> {
     }
 }
 
-pub(super) fn parked(row: &SqliteRow) -> Result<ParkedRow, StoreError> {
+pub(super) fn parked(row: &impl Columns) -> Result<ParkedRow, StoreError> {
     let id = |column_name| -> Result<Option<TransactionId>, StoreError> {
         column::<Option<String>>(row, column_name)?.map(TransactionId::parse).transpose().map_err(damaged)
     };
@@ -131,7 +199,7 @@ pub(super) fn parked(row: &SqliteRow) -> Result<ParkedRow, StoreError> {
     })
 }
 
-pub(super) fn event(row: &SqliteRow) -> Result<EventRow, StoreError> {
+pub(super) fn event(row: &impl Columns) -> Result<EventRow, StoreError> {
     let kind: String = column(row, "kind")?;
     let from: Option<String> = column(row, "from_state")?;
     let after: Order = read_document(&column::<String>(row, "snapshot")?)?;
@@ -156,7 +224,7 @@ pub(super) fn resolution_name(resolution: Resolution) -> &'static str {
     }
 }
 
-pub(super) fn case(row: &SqliteRow) -> Result<CaseRow, StoreError> {
+pub(super) fn case(row: &impl Columns) -> Result<CaseRow, StoreError> {
     let kind: String = column(row, "kind")?;
     let amount = |minor, currency| -> Result<Option<Money>, StoreError> {
         match (column::<Option<i64>>(row, minor)?, column::<Option<String>>(row, currency)?) {
@@ -192,14 +260,14 @@ pub(super) fn case(row: &SqliteRow) -> Result<CaseRow, StoreError> {
 }
 
 fn optional<T, E: std::fmt::Display>(
-    row: &SqliteRow,
+    row: &impl Columns,
     name: &str,
     parse: impl Fn(String) -> Result<T, E>,
 ) -> Result<Option<T>, StoreError> {
     column::<Option<String>>(row, name)?.map(parse).transpose().map_err(damaged)
 }
 
-pub(super) fn notification(row: &SqliteRow) -> Result<StoredNotification, StoreError> {
+pub(super) fn notification(row: &impl Columns) -> Result<StoredNotification, StoreError> {
     Ok(StoredNotification {
         id: column(row, "notification_id")?,
         provider: column(row, "provider")?,

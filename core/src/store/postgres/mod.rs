@@ -1,0 +1,256 @@
+//! The store on PostgreSQL: any number of cores share one database.
+//!
+//! How it keeps the contract of [`Store`](super::Store):
+//! - READ COMMITTED. Before a unit reads, it takes advisory locks on every key that its inputs name, whether
+//!   or not a row stands under it, in one order; then the rows of the orders, in key order. So units wait for
+//!   each other and never in a circle.
+//! - A claim waits for a unit that has inserted the same notification and not ended yet.
+//! - The head row of the log is bumped by the last statement before COMMIT: revisions come in commit order.
+//!
+//! Each table gets one statement per unit, over arrays, whatever the size of the batch. Units have connections
+//! of their own; readers cannot starve them.
+
+mod audit;
+mod read;
+mod retention;
+#[cfg(test)]
+mod testing;
+mod unit;
+mod write;
+
+use std::{borrow::Cow, collections::BTreeMap, collections::BTreeSet, str::FromStr as _, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::{
+    PgPool, Row as _,
+    migrate::{Migration, MigrationType, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::{
+    AuditResult, CaseFilter, CaseRow, Cursor, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page, RejectionRow,
+    Store, StoreError, StoredNotification, Unit,
+};
+use crate::order::{Order, OrderId, OutTradeNo};
+pub use retention::{Retained, drop_before};
+
+/// Connections for units and for the confirmation of duplicates. A unit that gets none waits for [`PATIENCE`].
+const WRITERS: u32 = 8;
+/// Connections for everything else.
+const READERS: u32 = 8;
+/// How long a caller waits for a connection. Less than the edge waits for us, so that it hears why.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Prepared statements kept per connection.
+const STATEMENTS: usize = 128;
+/// Tries to begin a unit: a restart of the server leaves every pooled connection dead, and none of them has
+/// done anything yet.
+const BEGIN_TRIES: u32 = WRITERS + 1;
+
+/// Where the database is, and how to log in.
+#[derive(Debug, Clone)]
+pub struct Address(PgConnectOptions);
+
+impl Address {
+    /// Reads `postgres://user@host:port/database?sslmode=verify-full&sslrootcert=…`; a directory as `host`
+    /// parameter is a unix socket.
+    ///
+    /// # Errors
+    /// What is wrong with it. A password inside is refused: it would stand in logs and process lists.
+    pub fn parse(url: &str, password: Option<&str>) -> Result<Self, String> {
+        let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
+        let rest = rest.ok_or("write \"postgres://user@host:5432/database\"")?;
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let user = authority.rsplit_once('@').map(|(user, _)| user).unwrap_or_default();
+        if user.contains(':') || rest.contains("password=") {
+            return Err("has a password in it; name it by database_password = { file = … } or { env = … }".into());
+        }
+        let options = PgConnectOptions::from_str(url).map_err(|e| format!("is not a PostgreSQL URL: {e}"))?;
+        let options = options.application_name("paystate").statement_cache_capacity(STATEMENTS);
+        Ok(Self(password.iter().fold(options, |options, password| options.password(password))))
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let place = self.0.get_socket().map_or_else(
+            || format!("{}:{}", self.0.get_host(), self.0.get_port()),
+            |socket| socket.display().to_string(),
+        );
+        write!(f, "postgres {place}/{}", self.0.get_database().unwrap_or_default())
+    }
+}
+
+/// A database that many cores share.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    writers: PgPool,
+    readers: PgPool,
+}
+
+impl PostgresStore {
+    /// Connects. The schema must be there and of this version; see [`migrate`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is no such database, or its schema is another one.
+    pub async fn open(address: &Address) -> Result<Self, StoreError> {
+        let session = [
+            // Nobody waits for a lock longer than the edge waits for us.
+            ("lock_timeout", "2s"),
+            ("idle_in_transaction_session_timeout", "5s"),
+            ("statement_timeout", "5s"),
+            // Compiling a plan takes a hundred times longer than any of ours runs.
+            ("jit", "off"),
+        ];
+        let options = address.0.clone().options(session);
+        // Every statement of a unit reads by key. Plans are made once, while tables are still small, and must
+        // stay right when they are large.
+        let by_key = [
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+        ];
+        let pool = |max| PgPoolOptions::new().max_connections(max).acquire_timeout(PATIENCE);
+        // Testing a connection before each use costs a round trip; `begin` finds out by itself.
+        let writers = pool(WRITERS).test_before_acquire(false).connect_with(options.clone().options(by_key));
+        let store = Self {
+            writers: writers.await.map_err(failed)?,
+            readers: pool(READERS).connect_with(options).await.map_err(failed)?,
+        };
+        store.check_schema().await?;
+        retention::prepare(&store.writers).await?;
+        Ok(store)
+    }
+
+    async fn check_schema(&self) -> Result<(), StoreError> {
+        let applied = sqlx::query("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(&self.readers);
+        let applied: Option<i64> = match applied.await {
+            Ok(row) => row.get(0),
+            Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("42P01") => None,
+            Err(other) => return Err(failed(other)),
+        };
+        let needed = migrator().iter().map(|m| m.version).max();
+        if applied == needed {
+            return Ok(());
+        }
+        let version = |v: Option<i64>| v.map_or_else(|| "missing".to_owned(), |v| format!("version {v}"));
+        Err(StoreError::Unavailable(format!(
+            "the schema is {}, this paystate needs {}; run `paystate migrate`",
+            version(applied),
+            version(needed)
+        )))
+    }
+}
+
+/// Brings the schema up to date and prepares the partitions of the coming months.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when there is no such database, or it was changed by somebody else.
+pub async fn migrate(address: &Address) -> Result<(), StoreError> {
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 5);
+    let pool = pool.connect_with(address.0.clone()).await.map_err(failed)?;
+    migrator().run(&pool).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
+    retention::prepare(&pool).await?;
+    pool.close().await;
+    Ok(())
+}
+
+fn migrator() -> Migrator {
+    let init = sqlx::SqlStr::from_static(include_str!("schema.sql"));
+    Migrator::with_migrations(vec![Migration::new(1, Cow::Borrowed("init"), MigrationType::Simple, init, false)])
+}
+
+/// Sorts the driver's errors by what the caller can do: decide again, give up on the input, or try later.
+fn failed(error: sqlx::Error) -> StoreError {
+    let sqlx::Error::Database(db) = &error else { return StoreError::Unavailable(error.to_string()) };
+    let code = db.code().unwrap_or_default().into_owned();
+    let said = format!("{} ({code})", db.message());
+    match code.get(..2) {
+        // Serialisation failure, deadlock.
+        Some("40") => StoreError::Conflict(said),
+        // Data exception, broken constraint.
+        Some("22" | "23") => StoreError::Refused(said),
+        _ => StoreError::Unavailable(said),
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn begin(&self) -> Result<Box<dyn Unit>, StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.writers.begin().await {
+                Ok(tx) => return Ok(Box::new(unit::PostgresUnit::new(tx))),
+                Err(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
+                    return Err(StoreError::Unavailable("no connection to the database is free".into()));
+                }
+                Err(error) if tries >= BEGIN_TRIES => return Err(failed(error)),
+                Err(error) => tracing::debug!(%error, tries, "cannot begin, trying another connection"),
+            }
+        }
+    }
+
+    async fn stored(&self, keys: &[NoticeKey]) -> Result<BTreeSet<NoticeKey>, StoreError> {
+        read::stored(&self.writers, keys).await
+    }
+
+    async fn orders(&self, ids: &[OrderId]) -> Result<BTreeMap<OrderId, Order>, StoreError> {
+        read::orders(&self.readers, ids).await
+    }
+
+    async fn list_orders(
+        &self,
+        filter: &OrderFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Order>, StoreError> {
+        read::list_orders(&self.readers, filter, after, limit).await
+    }
+
+    async fn order_of(&self, out_trade_no: &OutTradeNo) -> Result<Option<OrderId>, StoreError> {
+        read::order_of(&self.readers, out_trade_no).await
+    }
+
+    async fn journal(&self, order_id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        read::journal(&self.readers, order_id, limit).await
+    }
+
+    async fn notifications(
+        &self,
+        filter: &NotificationFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<StoredNotification>, StoreError> {
+        read::notifications(&self.readers, filter, after, limit).await
+    }
+
+    async fn cases(
+        &self,
+        filter: &CaseFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<CaseRow>, StoreError> {
+        read::cases(&self.readers, filter, after, limit).await
+    }
+
+    async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError> {
+        write::rejections(&self.readers, rows).await
+    }
+
+    async fn audit(&self) -> Result<Vec<AuditResult>, StoreError> {
+        audit::run(&self.readers).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Months: partitions are prepared ahead and, when nobody needs them any more, dropped whole.
+
+use sqlx::{PgPool, Row as _, postgres::PgPoolOptions};
+
+use super::{Address, PATIENCE, failed};
+use crate::store::StoreError;
+
+/// Months that are prepared ahead. A core that runs longer without a restart writes on into the partition for
+/// everything else.
+const AHEAD: i32 = 12;
+
+/// What retention dropped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// Partitions that are gone, or would be.
+    pub dropped: Vec<String>,
+    /// The first revision that is left.
+    pub oldest_revision: i64,
+}
+
+/// Makes the partitions of this month and the coming ones.
+pub(super) async fn prepare(pool: &PgPool) -> Result<(), StoreError> {
+    let mut tx = pool.begin().await.map_err(failed)?;
+    // Two cores may start at once.
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('paystate prepare_month'))")
+        .execute(&mut *tx)
+        .await
+        .map_err(failed)?;
+    sqlx::query("SELECT prepare_month(now() + make_interval(months => ahead)) FROM generate_series(0, $1) AS ahead")
+        .bind(AHEAD)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed)?;
+    tx.commit().await.map_err(failed)
+}
+
+/// Drops the messages and journal entries of whole months before `month` (`2026-01`, UTC). Orders, money, facts
+/// and the identities of notifications stay for ever, so an old callback is still recognised.
+///
+/// # Errors
+/// [`StoreError::Refused`] when `month` is not a month, or is not over; [`StoreError::Unavailable`].
+pub async fn drop_before(address: &Address, month: &str, dry_run: bool) -> Result<Retained, StoreError> {
+    let suffix = month.split_once('-').filter(|(y, m)| y.len() == 4 && m.len() == 2);
+    let suffix = suffix.filter(|(y, m)| y.bytes().chain(m.bytes()).all(|b| b.is_ascii_digit()));
+    let (year, number) =
+        suffix.ok_or_else(|| StoreError::Refused(format!("{month:?} is not a month; write e.g. 2026-01")))?;
+    let bound = format!("{year}_{number}");
+
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 5);
+    let pool = pool.connect_with(address.0.clone().options([("lock_timeout", "10s")])).await.map_err(failed)?;
+    let mut tx = pool.begin().await.map_err(failed)?;
+    let over: bool = sqlx::query("SELECT $1 <= to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')")
+        .bind(&bound)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(failed)?
+        .get(0);
+    if !over {
+        return Err(StoreError::Refused(format!("{month} has not begun: nothing of the present can be dropped")));
+    }
+    let old = sqlx::query(
+        "SELECT c.relname::text, p.relname = 'order_event' FROM pg_inherits i \
+         JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent \
+         WHERE p.oid IN ('notification'::regclass, 'order_event'::regclass) \
+           AND c.relname ~ '_[0-9]{4}_[0-9]{2}$' AND right(c.relname, 7) < $1 ORDER BY 1",
+    )
+    .bind(&bound)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(failed)?;
+    let dropped: Vec<String> = old.iter().map(|r| r.get(0)).collect();
+    if !dry_run {
+        for row in &old {
+            drop_partition(&mut tx, &row.get::<String, _>(0), row.get(1)).await?;
+        }
+    }
+    let oldest_revision = sqlx::query("SELECT oldest FROM log").fetch_one(&mut *tx).await.map_err(failed)?.get(0);
+    tx.commit().await.map_err(failed)?;
+    pool.close().await;
+    Ok(Retained { dropped, oldest_revision })
+}
+
+async fn drop_partition(tx: &mut sqlx::PgConnection, name: &str, has_events: bool) -> Result<(), StoreError> {
+    // The name comes from the catalogue and matched a pattern of digits; identifiers cannot be bound.
+    if has_events {
+        let newest =
+            format!("UPDATE log SET oldest = greatest(oldest, coalesce((SELECT max(revision) + 1 FROM {name}), 1))");
+        sqlx::query(sqlx::AssertSqlSafe(newest)).execute(&mut *tx).await.map_err(failed)?;
+    }
+    sqlx::query(sqlx::AssertSqlSafe(format!("DROP TABLE {name}"))).execute(tx).await.map(drop).map_err(failed)
+}

@@ -1,0 +1,85 @@
+//! A database of its own for each test, cloned from a template that is migrated once per test run.
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tokio::sync::OnceCell;
+
+use super::{Address, PostgresStore, migrate};
+
+/// Drops its database when the test ends, well or not.
+pub(super) struct Database {
+    pub(super) url: String,
+    name: String,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let name = self.name.clone();
+        // A destructor cannot wait, and the runtime of the test may be gone.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut admin = admin().await;
+                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                admin.execute(AssertSqlSafe(sql)).await.unwrap();
+            });
+        });
+        dropping.join().unwrap();
+    }
+}
+
+fn server() -> String {
+    std::env::var("PAYSTATE_TEST_POSTGRES").unwrap_or_else(|_| {
+        panic!("PAYSTATE_TEST_POSTGRES is not set: run tests/run, or tests/with-servers cargo test …")
+    })
+}
+
+async fn admin() -> PgConnection {
+    PgConnection::connect(&server()).await.unwrap()
+}
+
+/// The server's URL with another database.
+fn url_of(database: &str) -> String {
+    let server = server();
+    let (rest, options) = server.split_once('?').map_or((server.as_str(), None), |(rest, o)| (rest, Some(o)));
+    let authority = rest.trim_start_matches("postgres://").split('/').next().unwrap_or_default();
+    let options = options.map(|o| format!("?{o}")).unwrap_or_default();
+    format!("postgres://{authority}/{database}{options}")
+}
+
+fn unique(kind: &str) -> String {
+    format!("paystate_{kind}_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Made by the first test that needs it, and kept on the server under the hash of its schema.
+async fn template() -> &'static str {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    TEMPLATE.get_or_init(make_template).await
+}
+
+async fn make_template() -> String {
+    let schema = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, include_bytes!("schema.sql"));
+    let name = format!("paystate_template_{}", &hex::encode(schema)[..16]);
+    let mut admin = admin().await;
+    // Other test processes may be at it. The lock ends with the connection.
+    admin.execute("SELECT pg_advisory_lock(20260101)").await.unwrap();
+    let there =
+        sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1").bind(&name).fetch_optional(&mut admin).await;
+    if there.unwrap().is_none() {
+        let draft = unique("draft");
+        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {draft}"))).await.unwrap();
+        migrate(&Address::parse(&url_of(&draft), None).unwrap()).await.unwrap();
+        admin.execute(AssertSqlSafe(format!("ALTER DATABASE {draft} RENAME TO {name}"))).await.unwrap();
+    }
+    admin.close().await.unwrap();
+    name
+}
+
+/// An empty, migrated store.
+pub(super) async fn empty() -> (PostgresStore, Database) {
+    let template = template().await;
+    let name = unique("test");
+    admin().await.execute(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}"))).await.unwrap();
+    let database = Database { url: url_of(&name), name };
+    let store = PostgresStore::open(&Address::parse(&database.url, None).unwrap()).await.unwrap();
+    (store, database)
+}

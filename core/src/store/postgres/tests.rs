@@ -1,0 +1,167 @@
+//! PostgreSQL keeps the contract, and its audit finds what is broken.
+
+use sqlx::Executor as _;
+
+use super::{
+    Address, PostgresStore, Retained, drop_before,
+    testing::{Database, empty},
+};
+use crate::store::{
+    Store as _, StoreError,
+    conformance::{commit, conformance, created, paid, parked},
+};
+
+conformance!(empty());
+
+impl Database {
+    fn address(&self) -> Address {
+        Address::parse(&self.url, None).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_was_once_true_stays_written() {
+    let (store, _database) = empty().await;
+    paid(&store).await;
+    for table in ["notice", "notification", "observation", "payment_txn", "order_event"] {
+        for sql in [format!("UPDATE {table} SET account = 'b'"), format!("DELETE FROM {table}")] {
+            let sql = sql.replace("order_event SET account", "order_event SET kind");
+            let refused = store.readers.execute(sqlx::AssertSqlSafe(sql.clone())).await.unwrap_err();
+            assert!(refused.to_string().contains("I24"), "{sql}: {refused}");
+        }
+    }
+}
+
+/// A checker that never failed proves nothing: each invariant is broken once, by hand.
+#[tokio::test]
+async fn the_audit_finds_each_planted_violation() {
+    let planted = [
+        (
+            "I3",
+            "ALTER TABLE payment_txn DROP CONSTRAINT payment_txn_pkey; INSERT INTO payment_txn SELECT * FROM payment_txn",
+        ),
+        ("I4", "UPDATE order_event SET from_state = 'CLOSED' WHERE seq = 2"),
+        ("I4", "UPDATE order_event SET to_state = 'PAID' WHERE seq = 1"),
+        ("I5", "UPDATE order_event SET seq = 9 WHERE seq = 3"),
+        ("I5", "DELETE FROM order_event WHERE seq = 1"),
+        ("I5", "DELETE FROM order_event"),
+        ("I6", "UPDATE orders SET doc = replace(doc, '\"description\":\"x\"', '\"description\":\"y\"')"),
+        ("I6", "UPDATE orders SET amount_minor = 501, paid_minor = 501"),
+        ("I7", "UPDATE payment_txn SET amount_minor = 1"),
+        ("I7", "UPDATE payment_txn SET order_id = 'o2'"),
+        ("I8", "ALTER TABLE orders DROP CONSTRAINT refunded_within_paid; UPDATE orders SET refunded_minor = 501"),
+        (
+            "I9",
+            "UPDATE orders SET doc = replace(doc, '\"account\":\"a\",\"provider\"', '\"account\":\"b\",\"provider\"')",
+        ),
+        ("I17", "UPDATE log SET head = head + 1"),
+        ("I17", "UPDATE order_event SET revision = 5 WHERE revision = 3"),
+        ("I17", "DELETE FROM log"),
+        ("I22", "DELETE FROM payment_txn"),
+        ("I24", "DROP TRIGGER append_only ON order_event"),
+        ("I24", "ALTER TABLE notice DISABLE TRIGGER append_only"),
+        ("I30", "DELETE FROM notification"),
+        ("I30", "DELETE FROM observation"),
+    ];
+    for (name, sql) in planted {
+        let (store, _database) = empty().await;
+        paid(&store).await;
+        assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()), "{name}: sound before");
+        let mut one = store.readers.acquire().await.unwrap();
+        one.execute("SET session_replication_role = replica").await.unwrap();
+        one.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+        drop(one);
+        let broken = store.audit().await.unwrap();
+        let found = broken.iter().find(|r| r.name == name).unwrap();
+        assert!(!found.violations.is_empty(), "{name} is broken by {sql:?} and nobody noticed");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_finds_money_that_waits_for_nobody() {
+    let (store, _database) = empty().await;
+    parked(&store).await;
+    assert!(store.audit().await.unwrap().iter().all(|r| r.violations.is_empty()), "sound before");
+    store.readers.execute("DELETE FROM parked").await.unwrap();
+    let broken = store.audit().await.unwrap();
+    assert!(!broken.iter().find(|r| r.name == "I22").unwrap().violations.is_empty());
+}
+
+#[tokio::test]
+async fn a_database_without_the_schema_is_refused() {
+    let (store, database) = empty().await;
+    store.readers.execute("DROP TABLE _sqlx_migrations").await.unwrap();
+    let refused = PostgresStore::open(&database.address()).await.unwrap_err();
+    assert!(refused.to_string().contains("the schema is missing"), "{refused}");
+    assert!(refused.to_string().contains("paystate migrate"), "{refused}");
+}
+
+/// A unit that waits for a row that somebody locked gives up in bounded time, as a fault of ours.
+#[tokio::test]
+async fn a_locked_row_is_waited_for_a_bounded_time() {
+    let (store, _database) = empty().await;
+    commit(&store, &created("o1", 1)).await.unwrap();
+    let mut holder = store.readers.begin().await.unwrap();
+    holder.execute("SELECT * FROM orders FOR UPDATE").await.unwrap();
+    let keys =
+        crate::store::Keys { orders: [crate::order::OrderId::parse("o1").unwrap()].into(), ..Default::default() };
+    let begun = std::time::Instant::now();
+    let waited = store.begin().await.unwrap().load(&keys).await;
+    assert!(matches!(waited, Err(StoreError::Unavailable(_))), "{waited:?}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(4));
+}
+
+/// After a restart of the server every pooled connection is dead; the next unit does not suffer for it.
+#[tokio::test]
+async fn units_begin_again_after_their_connections_died() {
+    let (store, _database) = empty().await;
+    let mut units = Vec::new();
+    for _ in 0..4 {
+        units.push(store.begin().await.unwrap());
+    }
+    drop(units);
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    store.readers.execute(kill).await.unwrap();
+    commit(&store, &created("o1", 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn retention_drops_whole_months_and_the_rest_stays_sound() {
+    let (store, database) = empty().await;
+    // The examples happened in 1970; give that month a partition of its own.
+    store.readers.execute("SELECT prepare_month('1970-01-01Z'), prepare_month('1970-02-01Z')").await.unwrap();
+    paid(&store).await;
+    let february = 40 * 24 * 3600 * 1_000_000;
+    commit(&store, &created("o2", february)).await.unwrap();
+    let address = database.address();
+    let planned = drop_before(&address, "1970-02", true).await.unwrap();
+    assert_eq!(planned.dropped, ["notification_1970_01", "order_event_1970_01"]);
+    assert_eq!(planned.oldest_revision, 1);
+    let done = drop_before(&address, "1970-02", false).await.unwrap();
+    assert_eq!(done, Retained { oldest_revision: 4, ..planned });
+    assert_eq!(drop_before(&address, "1970-02", false).await.unwrap().dropped, Vec::<String>::new());
+    for result in store.audit().await.unwrap() {
+        assert!(result.violations.is_empty(), "{result:?}");
+    }
+    // The identity of what was dropped is not forgotten.
+    let key = crate::store::conformance::notification(1).key;
+    assert_eq!(store.stored(std::slice::from_ref(&key)).await.unwrap(), [key].into());
+    for wrong in ["2026", "2026-1", "26-01", "2026-01; DROP TABLE log", "2999-01"] {
+        assert!(matches!(drop_before(&address, wrong, false).await, Err(StoreError::Refused(_))), "{wrong}");
+    }
+}
+
+#[test]
+fn addresses_carry_no_password() {
+    for (url, says) in [
+        ("postgres://me:secret@db/pay", "has a password"),
+        ("postgres://me@db/pay?password=secret", "has a password"),
+        ("mysql://me@db/pay", "write"),
+        ("postgres://me@db:port/pay", "is not a PostgreSQL URL"),
+    ] {
+        let problem = Address::parse(url, None).unwrap_err();
+        assert!(problem.contains(says) && !problem.contains("secret"), "{url}: {problem}");
+    }
+    let address = Address::parse("postgres://me@db:5433/pay", Some("secret")).unwrap();
+    assert_eq!(address.to_string(), "postgres db:5433/pay");
+}

@@ -1,0 +1,375 @@
+//! The statements that write, each over arrays: one per table, whatever the size of the batch.
+
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::failed;
+use crate::{
+    order::{CaseState, OrderId, OutTradeNo, State, TransactionId},
+    store::{
+        FactKey, KEPT_REJECTIONS, NotificationRow, ObservationRow, RejectionRow, StoreError, Writes,
+        codec::{self, FactColumns},
+    },
+};
+
+/// An array of one column.
+fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
+
+pub(super) fn hash_bytes(hex: &str) -> Result<Vec<u8>, StoreError> {
+    hex::decode(hex).map_err(|e| StoreError::Refused(format!("{hex:?} is not a hash: {e}")))
+}
+
+pub(super) fn fact_bytes(key: &FactKey) -> Result<Vec<u8>, StoreError> {
+    hash_bytes(&key.0)
+}
+
+fn id(text: &str) -> Result<Uuid, StoreError> {
+    text.parse().map_err(|e| StoreError::Refused(format!("{text:?} is not an id: {e}")))
+}
+
+pub(super) fn notice_id(row: &NotificationRow) -> Result<Uuid, StoreError> {
+    id(&row.id)
+}
+
+const NOTIFICATIONS: &str = "INSERT INTO notification (notification_id, provider, account, content_sha256, body_sha256, source, \
+       event_type, platform_notice_id, key_id, received_at, body_size, seal_key_id, sealed) \
+     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], \
+       $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::bytea[])";
+
+pub(super) async fn notifications(tx: &mut PgConnection, rows: &[(Uuid, &NotificationRow)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let hashes = rows.iter().map(|(_, r)| hash_bytes(&r.key.content_sha256)).collect::<Result<Vec<_>, _>>()?;
+    sqlx::query(NOTIFICATIONS)
+        .bind(column(rows, |(id, _)| *id))
+        .bind(column(rows, |(_, r)| r.key.provider.as_str()))
+        .bind(column(rows, |(_, r)| r.key.account.as_str()))
+        .bind(hashes)
+        .bind(column(rows, |(_, r)| r.body_sha256.as_str()))
+        .bind(column(rows, |(_, r)| codec::name(r.source)))
+        .bind(column(rows, |(_, r)| r.event_type.as_str()))
+        .bind(column(rows, |(_, r)| r.platform_notice_id.as_str()))
+        .bind(column(rows, |(_, r)| r.key_id.as_str()))
+        .bind(column(rows, |(_, r)| r.received_at.0))
+        .bind(column(rows, |(_, r)| r.body_size))
+        .bind(column(rows, |(_, r)| r.sealed.key_id.as_str()))
+        .bind(column(rows, |(_, r)| r.sealed.bytes.as_slice()))
+        .execute(tx)
+        .await
+        .map(drop)
+        .map_err(failed)
+}
+
+/// Writes everything of a unit; the revisions last.
+pub(super) async fn all(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    observations(tx, &writes.observations).await?;
+    sayings(tx, writes).await?;
+    parked(tx, writes).await?;
+    new_orders(tx, writes).await?;
+    changed_orders(tx, writes).await?;
+    payments_and_requests(tx, writes).await?;
+    money(tx, writes).await?;
+    cases(tx, writes).await?;
+    events(tx, writes).await
+}
+
+const OBSERVATIONS: &str = "INSERT INTO observation (fact_key, notification_id, provider, account, kind, out_trade_no, transaction_id, \
+       out_refund_no, refund_id, status, amount_minor, currency, cumulative, occurred_at, recorded_at, masked_payer, \
+       seal_key_id, sealed_payer) \
+     SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], \
+       $10::text[], $11::bigint[], $12::text[], $13::boolean[], $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::bytea[])";
+
+async fn observations(tx: &mut PgConnection, rows: &[ObservationRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let facts: Vec<FactColumns<'_>> = column(rows, |r| codec::columns(&r.observation.fact));
+    sqlx::query(OBSERVATIONS)
+        .bind(rows.iter().map(|r| fact_bytes(&r.key)).collect::<Result<Vec<_>, _>>()?)
+        .bind(rows.iter().map(|r| id(&r.notification_id)).collect::<Result<Vec<_>, _>>()?)
+        .bind(column(rows, |r| r.provider.as_str()))
+        .bind(column(rows, |r| r.observation.account.as_str()))
+        .bind(column(&facts, |f| f.kind))
+        .bind(column(&facts, |f| f.out_trade_no))
+        .bind(column(&facts, |f| f.transaction_id))
+        .bind(column(&facts, |f| f.out_refund_no))
+        .bind(column(&facts, |f| f.refund_id))
+        .bind(column(&facts, |f| f.status.as_str()))
+        .bind(column(&facts, |f| f.amount.minor()))
+        .bind(column(&facts, |f| String::from(f.amount.currency())))
+        .bind(column(&facts, |f| f.cumulative))
+        .bind(column(&facts, |f| f.occurred_at))
+        .bind(column(rows, |r| r.recorded_at.0))
+        .bind(column(rows, |r| r.masked_payer.as_deref()))
+        .bind(column(rows, |r| r.sealed_payer.as_ref().map(|s| s.key_id.as_str())))
+        .bind(column(rows, |r| r.sealed_payer.as_ref().map(|s| s.bytes.as_slice())))
+        .execute(tx)
+        .await
+        .map(drop)
+        .map_err(failed)
+}
+
+/// Notifications that repeat a fact. The one that said it first stands in the fact itself.
+async fn sayings(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let first =
+        |id: &str, fact: &FactKey| writes.observations.iter().any(|o| o.key == *fact && o.notification_id == id);
+    let repeats: Vec<_> = writes.sayings.iter().filter(|(id, fact)| !first(id, fact)).collect();
+    if repeats.is_empty() {
+        return Ok(());
+    }
+    // One message may say a thing twice.
+    sqlx::query(
+        "INSERT INTO notification_fact (fact_key, notification_id) SELECT * FROM unnest($1::bytea[], $2::uuid[]) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(repeats.iter().map(|(_, fact)| fact_bytes(fact)).collect::<Result<Vec<_>, _>>()?)
+    .bind(repeats.iter().map(|(notification, _)| id(notification)).collect::<Result<Vec<_>, _>>()?)
+    .execute(tx)
+    .await
+    .map(drop)
+    .map_err(failed)
+}
+
+async fn parked(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let rows = writes.newly_parked();
+    if !rows.is_empty() {
+        let facts: Vec<FactColumns<'_>> = column(&rows, |r| codec::columns(&r.observation.fact));
+        sqlx::query(
+            "INSERT INTO parked (fact_key, provider, account, out_trade_no, transaction_id, refund_number) \
+             SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])",
+        )
+        .bind(rows.iter().map(|r| fact_bytes(&r.key)).collect::<Result<Vec<_>, _>>()?)
+        .bind(column(&rows, |r| r.provider.as_str()))
+        .bind(column(&rows, |r| r.observation.account.as_str()))
+        .bind(column(&facts, |f| f.out_trade_no))
+        .bind(column(&facts, |f| f.transaction_id))
+        .bind(column(&facts, |f| f.refund_id.or(f.out_refund_no)))
+        .execute(&mut *tx)
+        .await
+        .map_err(failed)?;
+    }
+    if !writes.unparked.is_empty() {
+        sqlx::query("DELETE FROM parked WHERE fact_key = ANY($1)")
+            .bind(writes.unparked.iter().map(fact_bytes).collect::<Result<Vec<_>, _>>()?)
+            .execute(tx)
+            .await
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Fails when not every row was written: somebody else was first.
+fn won(written: u64, wanted: usize) -> Result<(), StoreError> {
+    if usize::try_from(written) == Ok(wanted) {
+        return Ok(());
+    }
+    Err(StoreError::Conflict(format!("{written} of {wanted} orders still had the version that was loaded")))
+}
+
+async fn new_orders(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let rows: Vec<_> = writes.orders.iter().filter(|(_, loaded)| *loaded == 0).map(|(order, _)| order).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let written = sqlx::query(
+        "INSERT INTO orders (order_id, version, state, amount_minor, currency, paid_minor, refunded_minor, created_at, doc) \
+         SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], \
+           $8::bigint[], $9::text[]) ON CONFLICT (order_id) DO NOTHING",
+    )
+    .bind(column(&rows, |o| o.id.as_str()))
+    .bind(column(&rows, |o| o.version))
+    .bind(column(&rows, |o| o.state().as_str()))
+    .bind(column(&rows, |o| o.amount.minor()))
+    .bind(column(&rows, |o| String::from(o.amount.currency())))
+    .bind(column(&rows, |o| o.paid().minor()))
+    .bind(column(&rows, |o| o.refunded().minor()))
+    .bind(column(&rows, |o| o.created_at.0))
+    .bind(rows.iter().map(codec::document).collect::<Result<Vec<_>, _>>()?)
+    .execute(tx)
+    .await
+    .map_err(failed)?;
+    won(written.rows_affected(), rows.len())
+}
+
+/// Writes each order where its version is still the one that was loaded.
+async fn changed_orders(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let rows: Vec<_> = writes.orders.iter().filter(|(_, loaded)| *loaded > 0).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let written = sqlx::query(
+        "UPDATE orders SET version = new.version, state = new.state, paid_minor = new.paid, refunded_minor = new.refunded, \
+           doc = new.doc FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[]) \
+           AS new (order_id, loaded, version, state, paid, refunded, doc) \
+         WHERE orders.order_id = new.order_id AND orders.version = new.loaded",
+    )
+    .bind(column(&rows, |(o, _)| o.id.as_str()))
+    .bind(column(&rows, |(_, loaded)| *loaded))
+    .bind(column(&rows, |(o, _)| o.version))
+    .bind(column(&rows, |(o, _)| o.state().as_str()))
+    .bind(column(&rows, |(o, _)| o.paid().minor()))
+    .bind(column(&rows, |(o, _)| o.refunded().minor()))
+    .bind(rows.iter().map(|(o, _)| codec::document(o)).collect::<Result<Vec<_>, _>>()?)
+    .execute(tx)
+    .await
+    .map_err(failed)?;
+    won(written.rows_affected(), rows.len())
+}
+
+async fn payments_and_requests(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    if !writes.payments.is_empty() {
+        sqlx::query("INSERT INTO payment (out_trade_no, order_id) SELECT * FROM unnest($1::text[], $2::text[])")
+            .bind(column(&writes.payments, |(number, _)| number.as_str()))
+            .bind(column(&writes.payments, |(_, order_id)| order_id.as_str()))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+    }
+    if !writes.requests.is_empty() {
+        sqlx::query(
+            "INSERT INTO request (request_id, fingerprint, order_id) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])",
+        )
+        .bind(column(&writes.requests, |r| r.id.as_str()))
+        .bind(column(&writes.requests, |r| r.fingerprint.as_str()))
+        .bind(column(&writes.requests, |r| r.order_id.as_str()))
+        .execute(tx)
+        .await
+        .map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn money(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let rows = &writes.money;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO payment_txn (transaction_id, account, provider, kind, order_id, amount_minor, currency, fact_key) \
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bytea[])",
+    )
+    .bind(column(rows, |r| r.key.number.as_str()))
+    .bind(column(rows, |r| r.key.account.as_str()))
+    .bind(column(rows, |r| r.key.provider.as_str()))
+    .bind(column(rows, |r| r.key.kind.as_str()))
+    .bind(column(rows, |r| r.order_id.as_str()))
+    .bind(column(rows, |r| r.amount.minor()))
+    .bind(column(rows, |r| String::from(r.amount.currency())))
+    .bind(rows.iter().map(|r| fact_bytes(&r.fact)).collect::<Result<Vec<_>, _>>()?)
+    .execute(tx)
+    .await
+    .map(drop)
+    .map_err(failed)
+}
+
+async fn cases(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let rows = writes.last_cases();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let settled = |state: CaseState| match state {
+        CaseState::Open => (None, None),
+        CaseState::Resolved { resolution, at } => (Some(codec::resolution_name(resolution)), Some(at.0)),
+    };
+    sqlx::query(
+        "INSERT INTO cases (case_id, kind, open, order_id, account, out_trade_no, transaction_id, expected_minor, \
+           expected_currency, observed_minor, observed_currency, summary, notification_id, opened_at, resolution, resolved_at) \
+         SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], \
+           $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[]) \
+         ON CONFLICT (case_id) DO UPDATE SET open = excluded.open, resolution = excluded.resolution, \
+           resolved_at = excluded.resolved_at, order_id = coalesce(excluded.order_id, cases.order_id), \
+           summary = CASE WHEN excluded.open THEN excluded.summary ELSE cases.summary END, \
+           observed_minor = CASE WHEN excluded.open THEN excluded.observed_minor ELSE cases.observed_minor END, \
+           observed_currency = CASE WHEN excluded.open THEN excluded.observed_currency ELSE cases.observed_currency END, \
+           notification_id = CASE WHEN excluded.open THEN excluded.notification_id ELSE cases.notification_id END",
+    )
+    .bind(column(&rows, |r| r.case.id.as_str()))
+    .bind(column(&rows, |r| r.case.kind.as_str()))
+    .bind(column(&rows, |r| r.case.state == CaseState::Open))
+    .bind(column(&rows, |r| r.case.order_id.as_ref().map(OrderId::as_str)))
+    .bind(column(&rows, |r| r.case.account.as_str()))
+    .bind(column(&rows, |r| r.case.out_trade_no.as_ref().map(OutTradeNo::as_str)))
+    .bind(column(&rows, |r| r.case.transaction_id.as_ref().map(TransactionId::as_str)))
+    .bind(column(&rows, |r| r.case.expected.map(|m| m.minor())))
+    .bind(column(&rows, |r| r.case.expected.map(|m| String::from(m.currency()))))
+    .bind(column(&rows, |r| r.case.observed.map(|m| m.minor())))
+    .bind(column(&rows, |r| r.case.observed.map(|m| String::from(m.currency()))))
+    .bind(column(&rows, |r| r.case.summary.as_str()))
+    .bind(column(&rows, |r| r.notification_id.as_str()))
+    .bind(column(&rows, |r| r.case.opened_at.0))
+    .bind(column(&rows, |r| settled(r.case.state).0))
+    .bind(column(&rows, |r| settled(r.case.state).1))
+    .execute(tx)
+    .await
+    .map(drop)
+    .map_err(failed)
+}
+
+/// Gives out revisions. Last of all: from here to the end of the commit every other writer waits.
+async fn events(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let rows = &writes.events;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "WITH log AS (UPDATE log SET head = head + $1 WHERE id = 1 RETURNING head - $1 AS head) \
+         INSERT INTO order_event (revision, order_id, seq, kind, from_state, to_state, at, opened_cases, snapshot) \
+         SELECT log.head + e.nth, e.order_id, e.seq, e.kind, e.from_state, e.to_state, e.at, e.opened_cases, e.snapshot \
+         FROM log, unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[]) \
+           WITH ORDINALITY AS e (order_id, seq, kind, from_state, to_state, at, opened_cases, snapshot, nth)",
+    )
+    .bind(i64::try_from(rows.len()).unwrap_or(i64::MAX))
+    .bind(column(rows, |e| e.order_id.as_str()))
+    .bind(column(rows, |e| e.event.after.version))
+    .bind(column(rows, |e| e.event.kind.as_str()))
+    .bind(column(rows, |e| e.event.from.map(State::as_str)))
+    .bind(column(rows, |e| e.event.after.state().as_str()))
+    .bind(column(rows, |e| e.event.at.0))
+    .bind(rows.iter().map(|e| codec::document(&e.event.opened_cases)).collect::<Result<Vec<_>, _>>()?)
+    .bind(rows.iter().map(|e| codec::document(&e.event.after)).collect::<Result<Vec<_>, _>>()?)
+    .execute(tx)
+    .await
+    .map(drop)
+    .map_err(failed)
+}
+
+/// Stores refused notifications and forgets the oldest: anybody may send what is refused, so it must not fill
+/// the disk.
+pub(super) async fn rejections(pool: &PgPool, rows: &[RejectionRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO rejection (notification_id, provider, account, reason, detail, claimed_out_trade_no, received_at, body_size, \
+           body_sha256, remote_address, seal_key_id, sealed) \
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
+           $9::text[], $10::text[], $11::text[], $12::bytea[])",
+    )
+    .bind(rows.iter().map(|r| id(&r.id)).collect::<Result<Vec<_>, _>>()?)
+    .bind(column(rows, |r| r.provider.as_str()))
+    .bind(column(rows, |r| r.account.as_str()))
+    .bind(column(rows, |r| r.reason.as_str()))
+    .bind(column(rows, |r| r.detail.as_str()))
+    .bind(column(rows, |r| r.claimed_out_trade_no.as_str()))
+    .bind(column(rows, |r| r.received_at.0))
+    .bind(column(rows, |r| r.body_size))
+    .bind(column(rows, |r| r.body_sha256.as_str()))
+    .bind(column(rows, |r| r.remote_address.as_str()))
+    .bind(column(rows, |r| r.sealed.key_id.as_str()))
+    .bind(column(rows, |r| r.sealed.bytes.as_slice()))
+    .execute(pool)
+    .await
+    .map_err(failed)?;
+    sqlx::query(
+        "DELETE FROM rejection WHERE notification_id <= \
+         (SELECT notification_id FROM rejection ORDER BY notification_id DESC OFFSET $1 LIMIT 1)",
+    )
+    .bind(KEPT_REJECTIONS)
+    .execute(pool)
+    .await
+    .map(drop)
+    .map_err(failed)
+}

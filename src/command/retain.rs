@@ -1,0 +1,42 @@
+//! `paystate retain`: drops the messages and journal entries of old months.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use paystate_core::store::postgres;
+
+use super::{problems, say};
+use crate::config::{self, Database, Roles};
+
+/// What to drop.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The TOML file; single values are overridden by `PAYSTATE__SECTION__KEY`.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The first month to keep (UTC), e.g. 2026-01. Orders, money, facts and the identities of callbacks stay.
+    #[arg(long, value_name = "YYYY-MM")]
+    before: String,
+    /// Only say what would be dropped.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn run(options: Options) -> Result<(), String> {
+    let file: &Path = &options.config;
+    let name = file.display().to_string();
+    let config = config::load(file, Some(Roles::CORE)).map_err(|found| problems(&name, &found))?;
+    let Some(core) = config.core else { return Err(format!("{name}: no [core]")) };
+    let Database::Postgres(address) = &core.database else {
+        return Err(format!("{}: SQLite keeps everything; retention needs PostgreSQL", core.database));
+    };
+    let retained = postgres::drop_before(address, &options.before, options.dry_run).await;
+    let retained = retained.map_err(|e| format!("{}: {e}", core.database))?;
+    let verb = if options.dry_run { "would drop" } else { "dropped" };
+    for partition in &retained.dropped {
+        say(&format!("{verb} {partition}"));
+    }
+    let count = retained.dropped.len();
+    say(&format!("{verb} {count} partitions; the log begins at revision {}", retained.oldest_revision));
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! `core.database`: which database holds the truth.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use paystate_core::store::{Store, StoreError, postgres, postgres::PostgresStore, sqlite::SqliteStore};
+
+use super::{Problems, secret::Source};
+
+/// Where the truth is.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    /// A file, for one core.
+    Sqlite(PathBuf),
+    /// A server, for any number of cores.
+    Postgres(postgres::Address),
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(file) => file.display().fmt(f),
+            Self::Postgres(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Database {
+    pub(super) fn check(problems: &mut Problems, url: &str, password: Option<Source>, base: &Path) -> Option<Self> {
+        let at = "core.database_password";
+        let has_password = password.is_some();
+        let password = match password {
+            Some(source) => Some(problems.take(at, source.text(base))?),
+            None => None,
+        };
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            if has_password {
+                problems.add(at, "SQLite has no password; remove it");
+            }
+            return Some(Self::Sqlite(base.join(path)));
+        }
+        // Nothing of a URL that may hold a password is repeated.
+        let hint = "write \"sqlite:PATH\" or \"postgres://user@host:5432/database\"";
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            problems.add("core.database", format!("is no database that this version knows; {hint}"));
+            return None;
+        }
+        problems.take("core.database", postgres::Address::parse(url, password.as_deref())).map(Self::Postgres)
+    }
+
+    /// Opens it. A file is made when it is missing and brought up to date; a server must have the schema.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(file) => Arc::new(SqliteStore::open(file).await?),
+            Self::Postgres(address) => Arc::new(PostgresStore::open(address).await?),
+        })
+    }
+
+    /// Brings the schema up to date.
+    pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(file) => {
+                SqliteStore::open(file).await?.close().await;
+                Ok(())
+            }
+            Self::Postgres(address) => postgres::migrate(address).await,
+        }
+    }
+
+    /// Transactions under way at once that pay: SQLite has one writer.
+    pub(super) fn writers(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => 2,
+        }
+    }
+}
