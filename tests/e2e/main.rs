@@ -9,6 +9,7 @@ mod configuration;
 mod demo;
 mod grpcurl;
 mod kill;
+mod mtls;
 mod proxy;
 mod roles;
 mod servers;
