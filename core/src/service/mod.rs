@@ -1,5 +1,8 @@
 //! The gRPC rim: protobuf to domain and back, error details, and nothing else.
 //!
+//! Health: the empty name and those of the services are SERVING while the database answers. What the guard
+//! stands on is a name of its own (`redis`), which is NOT_SERVING while the core goes on without it.
+//!
 //! The caller owns the listener and the shutdown token. On shutdown the health service turns first, then
 //! streams end, then calls under way finish, then the door closes after its queue is empty.
 
@@ -25,7 +28,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     commit::{Door, Limits},
     feed::Feed,
-    guard::Guard,
+    guard::{Backend, Guard},
     order::{AccountName, Timestamp},
     seal::Sealer,
     store::Store,
@@ -69,7 +72,7 @@ impl std::fmt::Debug for Core {
 pub struct Parts {
     /// The truth.
     pub store: Arc<dyn Store>,
-    /// Hints about duplicates.
+    /// Hints about duplicates and busy orders.
     pub guard: Arc<dyn Guard>,
     /// Keys for data at rest.
     pub sealer: Sealer,
@@ -90,7 +93,7 @@ pub async fn serve(
 ) -> Result<(), tonic::transport::Error> {
     let tasks = TaskTracker::new();
     let feed = Feed::default();
-    let door = Door::open(parts.store.clone(), parts.guard, feed.clone(), parts.limits, &tasks);
+    let door = Door::open(parts.store.clone(), parts.guard.clone(), feed.clone(), parts.limits, &tasks);
     let core = Core {
         store: parts.store,
         door,
@@ -100,7 +103,7 @@ pub async fn serve(
         shutdown: shutdown.clone(),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
-    tasks.spawn(report_health(health, core.store.clone(), shutdown.clone()));
+    tasks.spawn(report_health(health, core.store.clone(), parts.guard, shutdown.clone()));
     let server = Server::builder()
         .load_shed(true)
         .concurrency_limit_per_connection(MAX_CALLS)
@@ -134,13 +137,21 @@ pub async fn serve(
 }
 
 /// Serving while the database answers, until shutdown.
-async fn report_health(health: HealthReporter, store: Arc<dyn Store>, shutdown: CancellationToken) {
+async fn report_health(
+    health: HealthReporter,
+    store: Arc<dyn Store>,
+    guard: Arc<dyn Guard>,
+    shutdown: CancellationToken,
+) {
     let set = async |status: ServingStatus| {
         for name in SERVICES {
             health.set_service_status(*name, status).await;
         }
     };
     while !shutdown.is_cancelled() {
+        if let Some(Backend { name, well }) = guard.backend() {
+            health.set_service_status(name, if well { ServingStatus::Serving } else { ServingStatus::NotServing }).await;
+        }
         match tokio::time::timeout(HEALTH_PATIENCE, store.ping()).await {
             Ok(Ok(())) => set(ServingStatus::Serving).await,
             Ok(Err(error)) => {
@@ -160,7 +171,7 @@ async fn report_health(health: HealthReporter, store: Arc<dyn Store>, shutdown: 
     set(ServingStatus::NotServing).await;
     // Ends the streams of those who watch.
     let mut health = health;
-    for name in SERVICES {
+    for name in SERVICES.iter().copied().chain(guard.backend().map(|b| b.name)) {
         health.clear_service_status(name).await;
     }
 }
