@@ -4,7 +4,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use paystate_core::{guard::LocalGuard, service, store::sqlite::SqliteStore};
+use paystate_core::{
+    guard::{self, Guard, LocalGuard, RedisGuard},
+    service,
+    store::sqlite::SqliteStore,
+};
 use paystate_edge::{Edge, gateway};
 use paystate_sandbox::{Sandbox, Settings};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -145,7 +149,7 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
     if let (Some(core), Some(store), Some(listener)) = (config.core, opened.store, listeners.core) {
         let parts = service::Parts {
             store: Arc::new(store.clone()),
-            guard: Arc::new(LocalGuard::default()),
+            guard: guard(core.redis),
             sealer: core.sealer,
             accounts: providers,
             limits: core.commit,
@@ -180,6 +184,14 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
         });
     }
     Ok(Stack { addresses, sandbox: opened.sandbox, outer, inner })
+}
+
+/// The guard: Redis where there is one for all cores, otherwise this core's own memory.
+fn guard(redis: Option<guard::redis::Address>) -> Arc<dyn Guard> {
+    match redis {
+        Some(address) => Arc::new(RedisGuard::start(address, guard::Limits::default())),
+        None => Arc::new(LocalGuard::default()),
+    }
 }
 
 /// The way to the core: the one in this process, if there is one.

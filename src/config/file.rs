@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use super::{
     Core, Edge, Problems, Roles, Sandbox,
     accounts::RawAccount,
+    redis::RawRedis,
     secret::{Source, required},
 };
 
@@ -100,7 +101,8 @@ fn set(problems: &mut Problems, table: &mut Table, variable: &str, place: &str, 
 /// Reads a section, and names every field that nobody asked for.
 pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, value: Option<Value>) -> Option<T> {
     let mut unknown = Vec::new();
-    let read = serde_ignored::deserialize(value?, |path| unknown.push(path.to_string()));
+    // A section that may be left out shows as a step of its own, which nobody has written.
+    let read = serde_ignored::deserialize(value?, |path| unknown.push(path.to_string().replace(".?", "")));
     for field in unknown {
         problems.add(format!("{name}.{field}"), "unknown field; check the spelling, or remove it");
     }
@@ -127,6 +129,7 @@ pub(super) struct RawCore {
     sealing: Option<RawSealing>,
     #[serde(default)]
     commit: RawCommit,
+    redis: Option<RawRedis>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -163,12 +166,14 @@ impl RawCore {
         if !(1..=256).contains(&commit.batch_max) {
             problems.add("core.commit.batch_max", "must be 1 to 256");
         }
+        let redis = self.redis.map(|r| r.check(problems, base));
         Some(Core {
             listen: loopback(problems, "core.listen", self.listen.unwrap_or_else(|| localhost(50051))),
             metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9464)),
             database: database?,
             sealer: sealer?,
             commit,
+            redis: redis.flatten(),
         })
     }
 }

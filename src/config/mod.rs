@@ -7,6 +7,7 @@
 
 mod accounts;
 mod file;
+mod redis;
 mod secret;
 
 use std::{
@@ -17,7 +18,7 @@ use std::{
     sync::Arc,
 };
 
-use paystate_core::{commit, order::AccountName, seal::Sealer};
+use paystate_core::{commit, guard::redis::Address, order::AccountName, seal::Sealer};
 use paystate_edge::Accounts;
 use paystate_providers::Provider;
 
@@ -82,6 +83,8 @@ pub(crate) struct Core {
     pub(crate) database: PathBuf,
     pub(crate) sealer: Sealer,
     pub(crate) commit: commit::Limits,
+    /// The guard that several cores share; without it each core has its own.
+    pub(crate) redis: Option<Address>,
 }
 
 /// `[edge]`

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say so at once")]
 
 mod configuration;
+mod degraded;
 mod demo;
 mod grpcurl;
 mod kill;

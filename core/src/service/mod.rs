@@ -150,7 +150,9 @@ async fn report_health(
     };
     while !shutdown.is_cancelled() {
         if let Some(Backend { name, well }) = guard.backend() {
-            health.set_service_status(name, if well { ServingStatus::Serving } else { ServingStatus::NotServing }).await;
+            health
+                .set_service_status(name, if well { ServingStatus::Serving } else { ServingStatus::NotServing })
+                .await;
         }
         match tokio::time::timeout(HEALTH_PATIENCE, store.ping()).await {
             Ok(Ok(())) => set(ServingStatus::Serving).await,
