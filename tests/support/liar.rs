@@ -22,7 +22,7 @@ use tokio::{
 /// How it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lie {
-    /// Not at all.
+    /// Not at all, to compare with.
     None,
     /// Whoever asks for a key has it.
     EverybodyIsFirst,
@@ -47,8 +47,9 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    /// Every way to lie.
-    pub(crate) const ALL: [Self; 10] = [
+    /// Every way to lie, and not to.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::None,
         Self::EverybodyIsFirst,
         Self::EverythingIsDone,
         Self::EverythingIsTaken,

@@ -179,18 +179,19 @@ fn release(keys: &[String], token: &Token) -> Cmd {
 
 /// Reads the reply to [`take`].
 fn holder(reply: RedisResult<Value>) -> Result<Holder, Fault> {
-    match reply.map_err(Fault::refused)? {
-        Value::Nil => Ok(Holder::Nobody),
-        Value::BulkString(held) if held == DONE.as_bytes() => Ok(Holder::Done),
-        Value::BulkString(held) => Token::read(held).map(Holder::Token).ok_or(Fault::Nonsense),
-        _ => Err(Fault::Nonsense),
+    let reply = reply.map_err(Fault::refused)?;
+    if reply == Value::Nil {
+        return Ok(Holder::Nobody);
     }
+    let Value::BulkString(held) = reply else { return Err(Fault::Nonsense) };
+    if held == DONE.as_bytes() {
+        return Ok(Holder::Done);
+    }
+    Token::read(held).map(Holder::Token).ok_or(Fault::Nonsense)
 }
 
 /// Reads the reply to [`set`] or [`release`].
 fn written(reply: RedisResult<Value>) -> Result<(), Fault> {
-    match reply.map_err(Fault::refused)? {
-        Value::Okay | Value::Int(_) => Ok(()),
-        _ => Err(Fault::Nonsense),
-    }
+    let reply = reply.map_err(Fault::refused)?;
+    if matches!(reply, Value::Okay | Value::Int(_)) { Ok(()) } else { Err(Fault::Nonsense) }
 }
