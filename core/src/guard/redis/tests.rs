@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use ::redis::{Client, FromRedisValue, aio::MultiplexedConnection};
+use ::redis::{Client, FromRedisValue};
 
 use super::*;
 use crate::guard::conformance::{PATIENT, conformance, lock, notice, until};
@@ -85,18 +85,18 @@ impl Drop for Server {
     }
 }
 
-async fn administrator(url: &str) -> MultiplexedConnection {
-    Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
-}
-
 /// Runs a command as an administrator would.
-async fn run<T: FromRedisValue>(url: &str, words: &[&str]) -> T {
-    let mut connection = administrator(url).await;
+async fn try_run<T: FromRedisValue>(url: &str, words: &[&str]) -> RedisResult<T> {
+    let mut connection = Client::open(url)?.get_multiplexed_async_connection().await?;
     let mut command = Cmd::new();
     words.iter().for_each(|word| {
         command.arg(word);
     });
-    command.query_async(&mut connection).await.unwrap()
+    command.query_async(&mut connection).await
+}
+
+async fn run<T: FromRedisValue>(url: &str, words: &[&str]) -> T {
+    try_run(url, words).await.unwrap()
 }
 
 impl RedisGuard {
@@ -356,20 +356,18 @@ async fn sentinels_lead_to_the_master_and_to_the_next_one() {
     let guard = guard(Settings { kind, ..settings(&sentinel) }, PATIENT).await;
     guard.works().await;
     until("the sentinel knows a replica to promote", || async {
-        let mut asked = Cmd::new();
-        asked.arg("SENTINEL").arg("FAILOVER").arg("shop");
-        asked.exec_async(&mut administrator(&sentinel).await).await.is_ok()
+        try_run::<()>(&sentinel, &["SENTINEL", "FAILOVER", "shop"]).await.is_ok()
     })
     .await;
+    // Sentinels end the connections to a server that changes its role.
     until("the replica is master", || async {
-        let role: Vec<Value> = run(&second, &["ROLE"]).await;
-        role[0] == Value::BulkString(b"master".to_vec())
+        let role: RedisResult<Vec<Value>> = try_run(&second, &["ROLE"]).await;
+        role.is_ok_and(|role| role[0] == Value::BulkString(b"master".to_vec()))
     })
     .await;
     until("the guard writes there", || async {
         guard.claim(7).await;
-        let there: i64 = run(&second, &["EXISTS", &guard.claim_key(&notice(7))]).await;
-        there == 1
+        try_run(&second, &["EXISTS", &guard.claim_key(&notice(7))]).await == Ok(1)
     })
     .await;
 }
