@@ -6,6 +6,7 @@
 
 mod bench;
 mod configuration;
+mod degraded;
 mod demo;
 mod grpcurl;
 mod kill;
