@@ -4,10 +4,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say so at once")]
 
+mod bench;
 mod configuration;
+mod degraded;
 mod demo;
 mod grpcurl;
 mod kill;
+mod mtls;
 mod proxy;
 mod roles;
 mod servers;

@@ -1,8 +1,15 @@
 //! The gRPC rim: protobuf to domain and back, error details, and nothing else.
 //!
-//! The caller owns the listener and the shutdown token. On shutdown the health service turns first, then
-//! streams end, then calls under way finish, then the door closes after its queue is empty.
+//! Health: the empty name and those of the services are SERVING while the database answers. What the guard
+//! stands on is a name of its own (`redis`), which is NOT_SERVING while the core goes on without it.
+//!
+//! The caller owns the listener and the shutdown token. On shutdown the health service turns first; after
+//! `drain_delay` the listener closes, streams end, calls under way finish, and the door closes after its queue is
+//! empty.
+//!
+//! The way of a call: handshake -> `access` (who may) -> deadline -> a service.
 
+mod access;
 mod convert;
 mod error;
 mod explain;
@@ -16,15 +23,16 @@ mod watch;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use paystate_proto::v1;
+use paystate_rpc::{AccessLayer, Callers, DeadlineLayer};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     commit::{Door, Limits},
     feed::Feed,
-    guard::Guard,
+    guard::{Backend, Guard},
     order::{AccountName, Timestamp},
     seal::Sealer,
     store::Store,
@@ -36,7 +44,7 @@ const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 const MAX_CALLS: usize = 1024;
 /// A call that takes longer has lost its caller.
 const MAX_CALL_TIME: Duration = Duration::from_secs(30);
-/// A connection that does not answer a ping for this long is gone.
+/// How often an idle connection is pinged, and how long it may take to answer before it is gone.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// From shutdown to the end of the last connection, and from there to the end of the last commit.
@@ -55,7 +63,8 @@ pub struct Core {
     sealer: Arc<Sealer>,
     /// The platform of each account that is configured.
     accounts: Arc<BTreeMap<AccountName, String>>,
-    shutdown: CancellationToken,
+    /// Cancelled when streams shall end.
+    closing: CancellationToken,
 }
 
 impl std::fmt::Debug for Core {
@@ -68,7 +77,7 @@ impl std::fmt::Debug for Core {
 pub struct Parts {
     /// The truth.
     pub store: Arc<dyn Store>,
-    /// Hints about duplicates.
+    /// Hints about duplicates and busy orders.
     pub guard: Arc<dyn Guard>,
     /// Keys for data at rest.
     pub sealer: Sealer,
@@ -76,6 +85,10 @@ pub struct Parts {
     pub accounts: BTreeMap<AccountName, String>,
     /// Sizes.
     pub limits: Limits,
+    /// Who is let in, and what they may do.
+    pub callers: Callers,
+    /// From "not serving" to the end of accepting, so that who asks the health service can turn away first.
+    pub drain_delay: Duration,
 }
 
 /// Serves until `shutdown`, then drains.
@@ -87,25 +100,29 @@ pub async fn serve(
     parts: Parts,
     shutdown: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let tasks = TaskTracker::new();
+    let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
     let feed = Feed::default();
-    let door = Door::open(parts.store.clone(), parts.guard, feed.clone(), parts.limits, &tasks);
+    let door = Door::open(parts.store.clone(), parts.guard.clone(), feed.clone(), parts.limits, &tasks);
     let core = Core {
         store: parts.store,
         door,
         feed,
         sealer: Arc::new(parts.sealer),
         accounts: Arc::new(parts.accounts),
-        shutdown: shutdown.clone(),
+        closing: closing.clone(),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
-    tasks.spawn(report_health(health, core.store.clone(), shutdown.clone()));
+    let guard = parts.guard.clone();
+    tasks.spawn(report_health(health, core.store.clone(), guard, shutdown.clone(), closing.clone()));
+    tasks.spawn(close(shutdown, parts.drain_delay, closing.clone()));
     let server = Server::builder()
         .load_shed(true)
         .concurrency_limit_per_connection(MAX_CALLS)
-        .timeout(MAX_CALL_TIME)
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(Some(1024))
+        .layer(AccessLayer::new(access::RULES.iter().copied(), &parts.callers))
+        .layer(DeadlineLayer::new(MAX_CALL_TIME))
         .add_service(health_service)
         .add_service(reflection_v1())
         .add_service(reflection_v1alpha())
@@ -115,20 +132,12 @@ pub async fn serve(
         .add_service(
             v1::ingest_service_server::IngestServiceServer::new(core).max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
-        // Without it an answer of more than one packet waits for the peer's delayed acknowledgement: 40 ms.
         .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown.clone().cancelled_owned(),
+            paystate_rpc::incoming(listener, &parts.callers),
+            closing.clone().cancelled_owned(),
         );
-    // A stream that its client never ends must not keep the process: what is under way gets a bounded time.
-    let served = tokio::select! {
-        served = server => served,
-        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => {
-            tracing::warn!("connections did not end in time");
-            Ok(())
-        }
-    };
-    shutdown.cancel();
+    let served = paystate_rpc::bounded(server, closing.clone(), DRAIN).await;
+    closing.cancel();
     tasks.close();
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
         tracing::warn!("calls did not end in time");
@@ -136,14 +145,33 @@ pub async fn serve(
     served
 }
 
+/// Closes `delay` after shutdown.
+async fn close(shutdown: CancellationToken, delay: Duration, closing: CancellationToken) {
+    tokio::select! {
+        () = async { shutdown.cancelled().await; tokio::time::sleep(delay).await } => closing.cancel(),
+        () = closing.cancelled() => {}
+    }
+}
+
 /// Serving while the database answers, until shutdown.
-async fn report_health(health: HealthReporter, store: Arc<dyn Store>, shutdown: CancellationToken) {
+async fn report_health(
+    health: HealthReporter,
+    store: Arc<dyn Store>,
+    guard: Arc<dyn Guard>,
+    shutdown: CancellationToken,
+    closing: CancellationToken,
+) {
     let set = async |status: ServingStatus| {
         for name in SERVICES {
             health.set_service_status(*name, status).await;
         }
     };
-    while !shutdown.is_cancelled() {
+    while !shutdown.is_cancelled() && !closing.is_cancelled() {
+        if let Some(Backend { name, well }) = guard.backend() {
+            health
+                .set_service_status(name, if well { ServingStatus::Serving } else { ServingStatus::NotServing })
+                .await;
+        }
         match tokio::time::timeout(HEALTH_PATIENCE, store.ping()).await {
             Ok(Ok(())) => set(ServingStatus::Serving).await,
             Ok(Err(error)) => {
@@ -158,12 +186,14 @@ async fn report_health(health: HealthReporter, store: Arc<dyn Store>, shutdown: 
         tokio::select! {
             () = tokio::time::sleep(HEALTH_INTERVAL) => {}
             () = shutdown.cancelled() => {}
+            () = closing.cancelled() => {}
         }
     }
     set(ServingStatus::NotServing).await;
+    closing.cancelled().await;
     // Ends the streams of those who watch.
     let mut health = health;
-    for name in SERVICES {
+    for name in SERVICES.iter().copied().chain(guard.backend().map(|b| b.name)) {
         health.clear_service_status(name).await;
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Baseline {
 
 /// Runs it on a schema of its own, which is removed again.
 pub(super) async fn run(url: &str, goodput: f64) -> Result<Baseline, String> {
-    let options = database::postgres(url)?.ok_or("--baseline pgbench needs a --database of PostgreSQL")?;
+    let options = database::postgres(url)?.ok_or_else(|| failed(&"not a database of PostgreSQL"))?;
     let pgbench = find()?;
     let mut connection = PgConnection::connect_with(&options).await.map_err(|e| failed(&e))?;
     connection.execute(SET_UP).await.map_err(|e| failed(&e))?;

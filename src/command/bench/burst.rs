@@ -23,8 +23,11 @@ const TIMES: f64 = 5.0;
 /// Seconds of half the peak before and after.
 const BEFORE: f64 = 5.0;
 const AFTER: f64 = 20.0;
-/// Callbacks prepared for the burst, as a share of what the peak would take in.
-const SPARE: f64 = 1.2;
+/// Callbacks prepared for the burst, as a share of what the peak would take in. More than the peak is taken in:
+/// there every batch is full, and nobody asks for 250 ms.
+const SPARE: f64 = 2.0;
+/// Normal is this many good seconds in a row.
+const STEADY: u32 = 3;
 /// Signatures go stale after five minutes, and the ladders come after the burst.
 const LONGEST: f64 = 180.0;
 
@@ -33,10 +36,13 @@ const LONGEST: f64 = 180.0;
 pub(super) struct Burst {
     /// The burst alone.
     pub(super) during: Summary,
+    /// Sends for which no callback was left that had not been acknowledged: so much less was offered.
+    pub(super) nothing_left: u64,
     /// Goodput in it over the peak.
     pub(super) share_of_peak: f64,
     pub(super) unavailable_p99_ms: Option<f64>,
-    /// Seconds after its end until every callback was acknowledged in time again; absent if never.
+    /// Seconds after its end until every callback was acknowledged in time again, for three seconds in a row;
+    /// absent if never.
     pub(super) normal_after_seconds: Option<u32>,
     pub(super) ladder: Vec<Step>,
     /// Orders whose platforms gave up.
@@ -74,7 +80,7 @@ pub(super) async fn run(
         settle: true,
         ..Job::new("burst", 0.0, 0.0)
     };
-    let Measured { mut run, judged, sold } = bench.measure(stack, &job).await?;
+    let Measured { mut run, judged, sold, nothing_left } = bench.measure(stack, &job).await?;
     let (begin, end) = (micros(BEFORE), micros(BEFORE + seconds));
     let during = Summary::of(&judged, begin, end);
     let ladder = ladder(bench, stack, &sold, &judged, options.time_compression).await?;
@@ -84,6 +90,7 @@ pub(super) async fn run(
         run.faults.push(format!("{unpaid} orders are not PAID after the platforms' last retries"));
     }
     let burst = Burst {
+        nothing_left,
         share_of_peak: during.goodput_per_second / peak.rate,
         unavailable_p99_ms: during.latency.unavailable.as_ref().map(|l| l.p99_ms),
         normal_after_seconds: normal_after(&judged, end, micros(BEFORE + seconds + AFTER)),
@@ -94,7 +101,7 @@ pub(super) async fn run(
     Ok((burst, run))
 }
 
-/// Whole seconds after `end` until everything that was due was acknowledged in time.
+/// Whole seconds after `end` until everything that was due was acknowledged in time, for a while.
 fn normal_after(judged: &[Judged], end: u32, last: u32) -> Option<u32> {
     let seconds = last.saturating_sub(end) / 1_000_000;
     let normal = |second: u32| {
@@ -104,8 +111,7 @@ fn normal_after(judged: &[Judged], end: u32, last: u32) -> Option<u32> {
         due().all(|j| matches!(j.class, Class::New | Class::Duplicate | Class::Refused))
             && latency.is_none_or(|l| l.p99_ms <= LATEST_MS)
     };
-    let last_bad = (0..seconds).rev().find(|second| !normal(*second));
-    last_bad.map_or(Some(0), |bad| Some(bad + 1).filter(|first_good| *first_good < seconds))
+    (0..seconds.saturating_sub(STEADY - 1)).find(|first| (*first..first + STEADY).all(normal))
 }
 
 /// The platforms' retries, step by step, until all is acknowledged or every platform has given up.
@@ -178,14 +184,15 @@ mod tests {
     }
 
     #[test]
-    fn normal_is_when_nothing_bad_follows() {
+    fn normal_is_a_row_of_good_seconds() {
         let second = 1_000_000;
         let good = |at: u32| judged(at * second + 1, 1_000, Class::New);
         let all = |bad: &[Judged]| [&(10..20).map(good).collect::<Vec<_>>(), bad].concat();
         let after = |bad: &[Judged]| normal_after(&all(bad), 10 * second, 20 * second);
         assert_eq!(after(&[]), Some(0));
         assert_eq!(after(&[judged(12 * second, 1_000, Class::Unavailable)]), Some(3));
-        assert_eq!(after(&[judged(14 * second, 900_000, Class::New)]), Some(5));
-        assert_eq!(after(&[judged(19 * second, 1_000, Class::NoAnswer)]), None);
+        let late = |at: u32| judged(at * second, 900_000, Class::New);
+        assert_eq!(after(&[late(11), late(14)]), Some(5));
+        assert_eq!(after(&[late(12), late(15), late(18)]), None);
     }
 }

@@ -34,6 +34,8 @@ const QUANTUM: Duration = Duration::from_micros(200);
 const IDLE: Duration = Duration::from_secs(30);
 /// Handshakes at a time before the clock starts.
 const HANDSHAKES: usize = 64;
+/// Asked once on each connection before the clock starts.
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 /// From the last handshake to the start of the clock.
 const LEAD: Duration = Duration::from_millis(100);
 
@@ -127,7 +129,7 @@ async fn dial(load: &Load, dialer: &Dialer) -> Result<Vec<Option<Connection>>, S
         dialing.spawn(async move {
             // Never closed.
             let _slot = slots.acquire().await;
-            dialer.dial(edge).await.map_err(|e| format!("cannot connect to the edge at {edge}: {e}"))
+            warm(&dialer, edge).await.map_err(|e| format!("cannot connect to the edge at {edge}: {e}"))
         });
     }
     let mut open = Vec::new();
@@ -135,6 +137,13 @@ async fn dial(load: &Load, dialer: &Dialer) -> Result<Vec<Option<Connection>>, S
         open.push(Some(dialed.map_err(|e| e.to_string())??));
     }
     Ok(open)
+}
+
+/// A connection that has been used: the edge ends one that brings no request soon after its handshake.
+async fn warm(dialer: &Dialer, edge: SocketAddr) -> io::Result<Connection> {
+    let mut connection = dialer.dial(edge).await?;
+    let answer = connection.exchange(HEALTH).await?;
+    if answer.status == 200 && answer.kept { Ok(connection) } else { Err(io::Error::other("it is not healthy")) }
 }
 
 fn edge(edges: &[SocketAddr], number: usize) -> Option<SocketAddr> {

@@ -15,8 +15,8 @@ use tokio::task::spawn_blocking;
 
 use super::{
     super::home,
-    database::{Gauge, Work},
-    generator,
+    database::{self, Gauge, Work},
+    generator::{self, End},
     machine::{self, Part},
     options::{Options, Setting, Shape},
     orders::Shop,
@@ -25,7 +25,7 @@ use super::{
     process::{self, Group, Usage, Used},
     schedule::{self, Stretch, micros},
     stack::{self, Ground, Stack},
-    stats::{self, Class, Judged, Second, Summary, float},
+    stats::{self, Class, Judged, Second, Summary, count_of, float},
     wire::Dialer,
 };
 
@@ -81,6 +81,8 @@ pub(super) struct Measured {
     pub(super) run: Run,
     pub(super) judged: Vec<Judged>,
     pub(super) sold: Sold,
+    /// Sends that had nothing to send.
+    pub(super) nothing_left: u64,
 }
 
 /// Orders and the callbacks about them.
@@ -108,6 +110,9 @@ impl Bench {
         if options.cores > 1 && database.starts_with("sqlite:") {
             return Err("--cores: SQLite has one core; give a --database of PostgreSQL".to_owned());
         }
+        if options.baseline.is_some() && database::postgres(&database)?.is_none() {
+            return Err("--baseline pgbench needs a --database of PostgreSQL".to_owned());
+        }
         let shape = options.shape();
         Ok(Self {
             ground: ground(options, config, &database, &shape),
@@ -134,12 +139,14 @@ impl Bench {
         let (samples, used) = self.send(stack, &sold, plan.arrivals, plan.pool, &groups).await?;
         let after = gauge.read(&metrics, job.settle).await?;
 
+        let nothing_left = count_of(samples.iter().filter(|s| s.end == End::NothingLeft).count());
         let judged = stats::judge(samples, &sold.callbacks);
         let summary = Summary::of(&judged, 0, micros(job.stretches.iter().map(|s| s.seconds).sum()));
         let sent = float(summary.sent.max(1));
         let processes: Vec<_> = groups.iter().zip(&used).map(|(group, used)| usage(group, used, sent)).collect();
         let mut faults: Vec<_> = stack.check().err().into_iter().collect();
-        faults.extend(untrue(&judged, &sold).await?);
+        let paid = sold.shop.paid(&sold.names, sold.blanks.len()).await?;
+        faults.extend(untrue(&judged, &sold.blanks, &paid));
         let run = Run {
             label: job.label.clone(),
             service_cpu_us_per_callback: processes.iter().skip(1).map(|p| p.cpu_us_per_callback).sum(),
@@ -149,7 +156,7 @@ impl Bench {
             faults,
             summary,
         };
-        Ok(Measured { run, judged, sold })
+        Ok(Measured { run, judged, sold, nothing_left })
     }
 
     /// Orders first and signatures last, because signatures age.
@@ -219,9 +226,22 @@ impl Bench {
         groups.flat_map(process::members).try_for_each(|pid| machine::pin(pid, part))
     }
 
+    /// Gives a new PostgreSQL database its tables; SQLite has them from its first start.
+    pub(super) async fn migrate(&self) -> Result<(), String> {
+        if database::postgres(&self.database)?.is_none() {
+            return Ok(());
+        }
+        self.complaint("migrate").await?.map_or(Ok(()), Err)
+    }
+
     /// The invariants of the database, by `paystate verify`. Answers with what it says if they do not hold.
     pub(super) async fn audit(&self) -> Result<Option<String>, String> {
-        let output = self.ground.command("verify")?.output().await.map_err(|e| e.to_string())?;
+        self.complaint("verify").await
+    }
+
+    /// Runs a command of this binary to its end; answers with what it said if that was not success.
+    async fn complaint(&self, command: &str) -> Result<Option<String>, String> {
+        let output = self.ground.command(command)?.output().await.map_err(|e| e.to_string())?;
         let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
         Ok(if output.status.success() { None } else { Some(said) })
     }
@@ -290,9 +310,8 @@ fn ground(options: &Options, config: PathBuf, database: &str, shape: &Shape) -> 
     Ground { config, settings, cores: options.cores, edges: options.edges, pin: options.pin }
 }
 
-/// What was answered and is not so.
-async fn untrue(judged: &[Judged], sold: &Sold) -> Result<Vec<String>, String> {
-    let paid = sold.shop.paid(&sold.names, sold.blanks.len()).await?;
+/// What was answered and is not so, by which orders are PAID.
+fn untrue(judged: &[Judged], blanks: &[Blank], paid: &[bool]) -> Vec<String> {
     let mut acknowledged = vec![false; paid.len()];
     for judged in judged.iter().filter(|j| j.class == Class::New) {
         let index = usize::try_from(judged.sample.callback).unwrap_or(usize::MAX);
@@ -300,7 +319,7 @@ async fn untrue(judged: &[Judged], sold: &Sold) -> Result<Vec<String>, String> {
             *known = true;
         }
     }
-    let orders = || sold.blanks.iter().zip(&paid).zip(&acknowledged);
+    let orders = || blanks.iter().zip(paid).zip(&acknowledged);
     let lost = orders().filter(|((blank, paid), acknowledged)| blank.genuine && **acknowledged && !**paid).count();
     let forged = orders().filter(|((blank, paid), _)| !blank.genuine && **paid).count();
     let wrong = judged.iter().filter(|j| j.class == Class::Wrong).count();
@@ -309,5 +328,40 @@ async fn untrue(judged: &[Judged], sold: &Sold) -> Result<Vec<String>, String> {
         (forged, "orders are PAID by forgeries"),
         (wrong, "forgeries were acknowledged, or genuine callbacks refused for good"),
     ];
-    Ok(faults.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect())
+    faults.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use paystate_providers::Provider;
+
+    use super::*;
+    use crate::command::bench::{generator::Sample, options};
+
+    #[test]
+    fn a_lie_is_a_fault() {
+        let blank = |genuine| Blank { provider: Provider::Alipay, genuine, first: 0 };
+        let blanks = [blank(true), blank(true), blank(false)];
+        let sample = |callback| Sample { callback, due: 0, waited: 0, latency: 1, end: End::NoAnswer };
+        let judged = |callback, class| Judged { sample: sample(callback), class };
+        let faults = |judged: &[Judged], paid: [bool; 3]| untrue(judged, &blanks, &paid).len();
+
+        let honest = [judged(0, Class::New), judged(1, Class::NoAnswer), judged(2, Class::Refused)];
+        assert_eq!(faults(&honest, [true, false, false]), 0);
+        assert_eq!(faults(&honest, [true, true, false]), 0, "stored, though the answer was lost");
+        assert_eq!(faults(&honest, [false, false, false]), 1, "acknowledged and lost");
+        assert_eq!(faults(&honest, [true, false, true]), 1, "paid by a forgery");
+        assert_eq!(faults(&[judged(2, Class::Wrong)], [true, true, false]), 1);
+    }
+
+    #[test]
+    fn what_the_caller_sets_comes_last_and_wins() {
+        let options = options::tests::parse(&["--redis", "redis://h", "--no-shedding", "--set", "edge.limits.queue=7"]);
+        let ground = ground(&options, PathBuf::new(), "sqlite:/x", &options.shape());
+        let said: Vec<_> = ground.settings.iter().map(ToString::to_string).collect();
+        assert_eq!(said.first().map(String::as_str), Some("core.database=sqlite:/x"));
+        assert!(said.contains(&"core.redis.url=redis://h".to_owned()), "{said:?}");
+        assert!(said.contains(&"core.commit.queue=1000000".to_owned()), "{said:?}");
+        assert_eq!(said.last().map(String::as_str), Some("edge.limits.queue=7"));
+    }
 }

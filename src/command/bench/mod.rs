@@ -47,6 +47,7 @@ use stack::Ground;
 pub(super) async fn run(options: Options) -> Result<(), String> {
     let bench = Bench::new(&options).await?;
     let mut report = Report::new(&options, &bench);
+    bench.migrate().await?;
     bench.pin_databases(Part::Service).await?;
     let outcome = experiment(&bench, &options, &mut report).await;
     bench.pin_databases(Part::Whole).await?;

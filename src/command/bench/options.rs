@@ -280,8 +280,30 @@ impl FromStr for Watch {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    pub(crate) fn parse(args: &[&str]) -> Options {
+        Line::try_parse_from([&["bench"], args].concat()).unwrap().options
+    }
+
+    #[test]
+    fn a_preset_is_a_default_that_can_be_changed() {
+        let rush = parse(&["--preset", "rush"]);
+        assert_eq!((rush.rate(), rush.seconds(), rush.shape().duplicates), (5556.0, 60.0, 0.998));
+        let full = parse(&["--preset", "rush", "--seconds", "1800", "--duplicates", "0.5", "--connections", "9"]);
+        assert_eq!((full.seconds(), full.shape().duplicates, full.shape().connections), (1800.0, 0.5, 9));
+        let plain = parse(&[]);
+        assert_eq!((plain.rate(), plain.seconds(), plain.shape().duplicates), (200.0, 10.0, 0.0));
+    }
 
     #[test]
     fn a_mix_is_picked_by_weight() {

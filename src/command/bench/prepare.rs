@@ -20,10 +20,14 @@ use paystate_sandbox::{
     press::{Payment, Press, SignedCallback},
 };
 
-use super::{plan::Blank, progress};
+use super::{
+    plan::Blank,
+    progress,
+    stats::{count_of, float},
+};
 
-/// RSA signatures of one core in a second, roughly: only for guessing when the clock will start.
-const SIGNATURES: u64 = 2_500;
+/// Signed once more beforehand, to guess how long all will take and so when the clock will start.
+const TRIAL: usize = 200;
 /// The guess may be this far off, and every callback still is less than five minutes from the time it carries.
 const SLACK: Duration = Duration::from_secs(120);
 
@@ -66,7 +70,11 @@ pub(super) struct Callback {
 pub(super) fn sign(press: &Press, names: &Names, blanks: &[Blank]) -> Result<Vec<Callback>, String> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let total = u64::try_from(blanks.len()).unwrap_or(u64::MAX);
-    let guess = Duration::from_secs(total / SIGNATURES / u64::try_from(cores).unwrap_or(1));
+    let begin = now();
+    let mut trial = blanks.iter().take(TRIAL).enumerate();
+    trial.try_for_each(|(n, b)| sign_one(press, names, n, b, begin).map(drop)).map_err(|e| e.to_string())?;
+    let each = now().saturating_sub(begin).as_secs_f64() / float(count_of(blanks.len().clamp(1, TRIAL)));
+    let guess = Duration::try_from_secs_f64(each * float(total) / float(count_of(cores))).unwrap_or_default();
     let start = now() + guess;
     let progress = progress::bar(total, "callbacks signed");
     let size = blanks.len().div_ceil(cores).max(1);
@@ -142,7 +150,7 @@ mod tests {
         let blanks: Vec<_> = (0..25)
             .map(|n: u32| {
                 let provider = Provider::ALL[usize::try_from(n).unwrap() % 4];
-                Blank { provider, genuine: n % 5 != 0, first: n }
+                Blank { provider, genuine: !n.is_multiple_of(5), first: n }
             })
             .collect();
         let names = Names::new();

@@ -49,17 +49,21 @@ pub(super) fn write(stretches: &[Stretch], spacing: Spacing, dice: &mut StdRng) 
     let mut due = Vec::with_capacity(stretches.iter().map(Stretch::expected).sum());
     let mut begin = 0.0;
     for (number, stretch) in stretches.iter().enumerate() {
-        let mut at = 0.0;
+        // The time of the next one, in units of the mean gap.
+        let mut gaps = 0.0;
         loop {
-            at += match spacing {
-                Spacing::Constant => 1.0 / stretch.rate,
-                // The gaps of a Poisson process: exponential. 1 - x is never 0.
-                Spacing::Poisson => -(1.0 - dice.random::<f64>()).ln() / stretch.rate,
-            };
-            if at > stretch.seconds {
+            if spacing == Spacing::Poisson {
+                // The gaps of a Poisson process are exponential. 1 - x is never 0.
+                gaps -= (1.0 - dice.random::<f64>()).ln();
+            }
+            let at = gaps / stretch.rate;
+            if at >= stretch.seconds {
                 break;
             }
             due.push(Due { at: micros(begin + at), stretch: number });
+            if spacing == Spacing::Constant {
+                gaps += 1.0;
+            }
         }
         begin += stretch.seconds;
     }
@@ -80,7 +84,7 @@ mod tests {
     fn constant_is_even_and_exact() {
         let due = write(&[Stretch::new(4.0, 2.0)], Spacing::Constant, &mut dice(1));
         let at: Vec<_> = due.iter().map(|d| d.at).collect();
-        assert_eq!(at, [250_000, 500_000, 750_000, 1_000_000, 1_250_000, 1_500_000, 1_750_000, 2_000_000]);
+        assert_eq!(at, [0, 250_000, 500_000, 750_000, 1_000_000, 1_250_000, 1_500_000, 1_750_000]);
     }
 
     #[test]
@@ -98,7 +102,7 @@ mod tests {
         let due = write(&[Stretch::new(10.0, 1.0), Stretch::new(100.0, 1.0)], Spacing::Constant, &mut dice(1));
         let count = |n| due.iter().filter(|d| d.stretch == n).count();
         assert_eq!((count(0), count(1)), (10, 100));
-        assert!(due.iter().all(|d| (d.stretch == 1) == (d.at > 1_000_000)));
+        assert!(due.iter().all(|d| (d.stretch == 1) == (d.at >= 1_000_000)));
     }
 
     #[test]

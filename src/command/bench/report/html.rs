@@ -107,7 +107,7 @@ fn run(out: &mut String, run: &Run) {
     ];
     let curves: Vec<_> = curves.into_iter().filter_map(|(name, class, l)| Some((name, class, l?))).collect();
     out.push_str(&latency_chart(&curves));
-    let of = |pick: fn(&Second) -> u64| run.timeline.iter().map(|s| float(pick(s))).collect::<Vec<_>>();
+    let of = |pick: fn(&Second) -> u64| run.timeline.iter().map(|s| Some(float(pick(s)))).collect::<Vec<_>>();
     let lines = [
         ("offered", "e", of(|s| s.offered)),
         ("new", "a", of(|s| s.new)),
@@ -116,10 +116,10 @@ fn run(out: &mut String, run: &Run) {
         ("unavailable", "d", of(|s| s.unavailable)),
         ("lost", "f", of(|s| s.lost)),
     ];
-    let lines: Vec<_> = lines.into_iter().filter(|(_, _, values)| values.iter().any(|v| *v > 0.0)).collect();
+    let lines: Vec<_> = lines.into_iter().filter(|(_, _, values)| values.iter().any(|v| *v > Some(0.0))).collect();
     out.push_str(&time_chart("Callbacks a second", &lines));
-    let p99 = run.timeline.iter().map(|s| s.p99_ms.unwrap_or(0.0)).collect();
-    let p50 = run.timeline.iter().map(|s| s.p50_ms.unwrap_or(0.0)).collect();
+    let p99 = run.timeline.iter().map(|s| s.p99_ms).collect();
+    let p50 = run.timeline.iter().map(|s| s.p50_ms).collect();
     out.push_str(&time_chart(
         "Acknowledged after, ms, by the second in which it was due",
         &[("p50", "a", p50), ("p99", "d", p99)],
@@ -205,11 +205,11 @@ fn round_above(value: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].iter().map(|step| step * power).find(|top| *top >= value).unwrap_or(value)
 }
 
-/// Values by second.
-fn time_chart(title: &str, lines: &[(&str, &str, Vec<f64>)]) -> String {
+/// Values by second; a second without one has no point.
+fn time_chart(title: &str, lines: &[(&str, &str, Vec<Option<f64>>)]) -> String {
     let seconds = lines.iter().map(|(_, _, values)| values.len()).max().unwrap_or(0);
     let last = float(super::super::stats::count_of(seconds.saturating_sub(1).max(1)));
-    let top = round_above(lines.iter().flat_map(|(_, _, values)| values.iter().copied()).fold(0.0, f64::max));
+    let top = round_above(lines.iter().flat_map(|(_, _, values)| values.iter().flatten().copied()).fold(0.0, f64::max));
     let mut content = String::new();
     for quarter in [0.0, 0.25, 0.5, 0.75, 1.0] {
         content.push_str(&tick_x(x(quarter * last, 0.0, last), &format!("{:.0} s", quarter * last)));
@@ -218,8 +218,9 @@ fn time_chart(title: &str, lines: &[(&str, &str, Vec<f64>)]) -> String {
         content.push_str(&tick_y(y(value, 0.0, top), &text));
     }
     for (_, class, values) in lines {
-        let point = |(second, value): (u32, &f64)| (x(f64::from(second), 0.0, last), y(*value, 0.0, top));
-        content.push_str(&line(class, &(0..).zip(values).map(point).collect::<Vec<_>>()));
+        let point =
+            |(second, value): (u32, &Option<f64>)| Some((x(f64::from(second), 0.0, last), y((*value)?, 0.0, top)));
+        content.push_str(&line(class, &(0..).zip(values).filter_map(point).collect::<Vec<_>>()));
     }
     let names: Vec<_> = lines.iter().map(|(name, class, _)| (*name, *class)).collect();
     figure(title, &names, &content)
@@ -252,7 +253,8 @@ mod tests {
     #[test]
     fn charts_keep_inside_their_frame() {
         let latency = Latency::of((1..=100_000).collect()).unwrap();
-        let chart = latency_chart(&[("new", "a", &latency)]) + &time_chart("t", &[("v", "a", vec![0.0, 3.0, 99.0])]);
+        let chart = latency_chart(&[("new", "a", &latency)])
+            + &time_chart("t", &[("v", "a", vec![Some(0.0), None, Some(99.0)])]);
         let inside = |point: &str| {
             let (x, y) = point.split_once(',').unwrap();
             let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());

@@ -60,10 +60,9 @@ impl Report {
         }
     }
 
-    /// The highest rate of new callbacks that a run or a search saw.
+    /// The highest rate of new callbacks that a run saw.
     pub(super) fn best_goodput(&self) -> f64 {
-        let runs = self.runs.iter().map(|r| r.summary.goodput_per_second);
-        runs.chain(self.peak.iter().map(|p| p.rate)).fold(0.0, f64::max)
+        self.runs.iter().map(|r| r.summary.goodput_per_second).fold(0.0, f64::max)
     }
 
     /// Everything that was answered and is not so.

@@ -169,6 +169,9 @@ fn burst(out: &mut String, burst: &Burst) {
         count(d.unavailable),
         burst.unavailable_p99_ms.map_or("-".to_owned(), millis)
     );
+    if burst.nothing_left > 0 {
+        let _ = writeln!(out, "{} sends found nothing left to send: less was offered", count(burst.nothing_left));
+    }
     let normal = burst.normal_after_seconds.map_or("not back to normal".to_owned(), |s| format!("normal after {s} s"));
     let steps = burst.ladder.iter().map(|s| format!("{} of {}", count(s.acknowledged), count(s.sends)));
     let _ = writeln!(
