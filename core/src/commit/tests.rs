@@ -64,8 +64,7 @@ fn oid(name: &str) -> OrderId {
 }
 
 fn message(n: usize, observations: Vec<Observation>) -> Message {
-    let facts =
-        observations.into_iter().map(|observation| Fact { observation, masked_payer: None, sealed_payer: None });
+    let facts = observations.into_iter().map(|observation| Fact::new("alipay", observation, None, None));
     Message {
         row: NotificationRow {
             id: format!("n{n:06}-{}", uuid::Uuid::now_v7()),

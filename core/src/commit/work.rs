@@ -23,47 +23,60 @@ pub struct Message {
 /// One fact of a message.
 #[derive(Debug, Clone)]
 pub struct Fact {
+    /// Its identity.
+    pub(super) key: FactKey,
     /// The fact.
-    pub observation: Observation,
+    pub(super) observation: Observation,
     /// The payer for people.
-    pub masked_payer: Option<String>,
+    pub(super) masked_payer: Option<String>,
     /// The payer whole.
-    pub sealed_payer: Option<Sealed>,
+    pub(super) sealed_payer: Option<Sealed>,
 }
 
 impl Fact {
-    /// The identity of the fact: everything that it says about money, and nothing about how it was learned.
-    /// Stored for ever, so it is written out by hand and does not change with the types.
-    pub(super) fn key(&self, provider: &str) -> FactKey {
-        let account = &self.observation.account;
-        let said = match &self.observation.fact {
-            // The time is left out: platforms report one fact with and without it.
-            order::Fact::Payment(p) => json!([
-                provider,
-                account,
-                "PAYMENT",
-                p.out_trade_no,
-                p.transaction_id,
-                p.status,
-                p.amount.minor(),
-                p.amount.currency(),
-            ]),
-            order::Fact::Refund(r) => json!([
-                provider,
-                account,
-                "REFUND",
-                r.out_trade_no,
-                r.transaction_id,
-                r.out_refund_no,
-                r.refund_id,
-                r.status,
-                r.amount.minor(),
-                r.amount.currency(),
-                r.cumulative,
-            ]),
-        };
-        FactKey(sha256(&said.to_string()))
+    /// A fact that `provider` reported; its identity follows from what it says.
+    #[must_use]
+    pub fn new(
+        provider: &str,
+        observation: Observation,
+        masked_payer: Option<String>,
+        sealed_payer: Option<Sealed>,
+    ) -> Self {
+        Self { key: fact_key(provider, &observation), observation, masked_payer, sealed_payer }
     }
+}
+
+/// The identity of the fact: everything that it says about money, and nothing about how it was learned.
+/// Stored for ever, so it is written out by hand and does not change with the types.
+fn fact_key(provider: &str, observation: &Observation) -> FactKey {
+    let account = &observation.account;
+    let said = match &observation.fact {
+        // The time is left out: platforms report one fact with and without it.
+        order::Fact::Payment(p) => json!([
+            provider,
+            account,
+            "PAYMENT",
+            p.out_trade_no,
+            p.transaction_id,
+            p.status,
+            p.amount.minor(),
+            p.amount.currency(),
+        ]),
+        order::Fact::Refund(r) => json!([
+            provider,
+            account,
+            "REFUND",
+            r.out_trade_no,
+            r.transaction_id,
+            r.out_refund_no,
+            r.refund_id,
+            r.status,
+            r.amount.minor(),
+            r.amount.currency(),
+            r.cumulative,
+        ]),
+    };
+    FactKey(sha256(&said.to_string()))
 }
 
 /// Lower-case hex of the hash of a text.

@@ -19,6 +19,19 @@ pub enum Source {
     Operator,
 }
 
+impl Source {
+    /// The name that is stored; the same that serde gives it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Callback => "CALLBACK",
+            Self::Query => "QUERY",
+            Self::Statement => "STATEMENT",
+            Self::Operator => "OPERATOR",
+        }
+    }
+}
+
 /// One verified fact, and through which account it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
@@ -86,6 +99,19 @@ pub enum PaymentStatus {
     Succeeded,
 }
 
+impl PaymentStatus {
+    /// The name that is stored; the same that serde gives it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Failed => "FAILED",
+            Self::Closed => "CLOSED",
+            Self::Succeeded => "SUCCEEDED",
+        }
+    }
+}
+
 /// What a platform says of a refund. At least one number of the payment is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundFact {
@@ -120,4 +146,17 @@ pub enum RefundStatus {
     Succeeded,
     /// The money did not go back, or came back again.
     Failed,
+}
+
+impl RefundStatus {
+    /// The name that is stored; the same that serde gives it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Abnormal => "ABNORMAL",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+        }
+    }
 }

@@ -66,7 +66,8 @@ impl Core {
         let account = self.account(&message.provider, &message.account)?;
         let id = Uuid::now_v7().to_string();
         let places = (0..).map(|i| format!("payer/{id}/{i}"));
-        let facts = message.observations.iter().zip(places).map(|(o, place)| self.fact(&account, o, &place));
+        let facts =
+            message.observations.iter().zip(places).map(|(o, place)| self.fact(&message.provider, &account, o, &place));
         let facts = facts.collect::<Result<Vec<_>, _>>()?;
         if convert::read_source(message.source)? != Source::Callback {
             return Err("this version records callbacks only".into());
@@ -95,14 +96,20 @@ impl Core {
         Ok(Message { row, facts, at: now() })
     }
 
-    fn fact(&self, account: &AccountName, observation: &v1::Observation, place: &str) -> Result<Fact, String> {
+    fn fact(
+        &self,
+        provider: &str,
+        account: &AccountName,
+        observation: &v1::Observation,
+        place: &str,
+    ) -> Result<Fact, String> {
         let payer = match &observation.fact {
             Some(v1::observation::Fact::Payment(p)) if !p.payer_id.is_empty() => Some(p.payer_id.as_str()),
             Some(v1::observation::Fact::Payment(_) | v1::observation::Fact::Refund(_)) | None => None,
         };
         let observation = convert::read_observation(account, observation).map_err(|s| s.message().to_owned())?;
         let sealed_payer = payer.map(|p| self.seal(place, p.as_bytes())).transpose()?;
-        Ok(Fact { observation, masked_payer: payer.map(seal::mask), sealed_payer })
+        Ok(Fact::new(provider, observation, payer.map(seal::mask), sealed_payer))
     }
 
     async fn record(&self, message: v1::VerifiedMessage) -> v1::RecordResult {

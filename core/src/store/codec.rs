@@ -92,21 +92,19 @@ pub(super) fn parse<T, E: std::fmt::Display>(
     with(text).map_err(damaged)
 }
 
-/// An enum by the name that serde gives it.
-pub(super) fn name<T: Serialize>(value: T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(text)) => text,
-        Ok(_) | Err(_) => String::new(),
-    }
-}
-
+/// An enum by the name that serde gives it, which is its `as_str`.
 fn named<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
     serde_json::from_value(serde_json::Value::String(text)).map_err(damaged)
 }
 
+/// Bytes that most documents need less than.
+const DOCUMENT: usize = 1024;
+
 /// A JSON document.
 pub(super) fn document<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(damaged)
+    let mut text = Vec::with_capacity(DOCUMENT);
+    serde_json::to_writer(&mut text, value).map_err(damaged)?;
+    String::from_utf8(text).map_err(damaged)
 }
 
 /// Reads a JSON document.
@@ -125,7 +123,7 @@ pub(super) struct FactColumns<'a> {
     pub(super) transaction_id: Option<&'a str>,
     pub(super) out_refund_no: Option<&'a str>,
     pub(super) refund_id: Option<&'a str>,
-    pub(super) status: String,
+    pub(super) status: &'static str,
     pub(super) amount: Money,
     pub(super) cumulative: bool,
     pub(super) occurred_at: Option<i64>,
@@ -139,7 +137,7 @@ pub(super) fn columns(fact: &Fact) -> FactColumns<'_> {
             transaction_id: p.transaction_id.as_ref().map(|x| x.as_str()),
             out_refund_no: None,
             refund_id: None,
-            status: name(p.status),
+            status: p.status.as_str(),
             amount: p.amount,
             cumulative: false,
             occurred_at: p.occurred_at.map(|t| t.0),
@@ -150,7 +148,7 @@ pub(super) fn columns(fact: &Fact) -> FactColumns<'_> {
             transaction_id: r.transaction_id.as_ref().map(|x| x.as_str()),
             out_refund_no: r.out_refund_no.as_ref().map(TransactionId::as_str),
             refund_id: r.refund_id.as_ref().map(TransactionId::as_str),
-            status: name(r.status),
+            status: r.status.as_str(),
             amount: r.amount,
             cumulative: r.cumulative,
             occurred_at: r.occurred_at.map(|t| t.0),

@@ -93,7 +93,7 @@ impl<'a> Plan<'a> {
                 let provider = &message.row.key.provider;
                 keys.payments.extend(fact.observation.fact.out_trade_no().cloned());
                 keys.money.extend(booking::keys(provider, &fact.observation));
-                keys.facts.insert(fact.key(provider));
+                keys.facts.insert(fact.key.clone());
             }
         }
         for work in self.works {
@@ -149,7 +149,7 @@ impl<'a> Plan<'a> {
 
     fn message(&mut self, message: &Message) -> Result<Outcome, StoreError> {
         for fact in &message.facts {
-            let key = fact.key(&message.row.key.provider);
+            let key = fact.key.clone();
             self.writes.sayings.push((message.row.id.clone(), key.clone()));
             if !self.loaded.facts.insert(key.clone()) {
                 continue;

@@ -107,9 +107,12 @@ const NOTIFICATIONS: &str = "\
         AND t.transaction_id = o.transaction_id \
       WHERE ($4::boolean IS NULL OR $4) AND ($3::text IS NULL OR n.account = $3) AND n.notification_id < $1 \
         AND ($5::text[] = '{}' OR n.notification_id IN (\
-          SELECT notification_id FROM observation WHERE out_trade_no = ANY($5) OR transaction_id = ANY($6) \
-          UNION SELECT f.notification_id FROM notification_fact f JOIN observation x USING (fact_key) \
-            WHERE x.out_trade_no = ANY($5) OR x.transaction_id = ANY($6))) \
+          WITH about AS (SELECT fact_key FROM observation WHERE out_trade_no = ANY($5) \
+            UNION SELECT fact_key FROM payment_txn WHERE transaction_id = ANY($6) \
+            UNION SELECT fact_key FROM parked WHERE transaction_id = ANY($6) \
+            UNION SELECT fact_key FROM observation WHERE transaction_id = ANY($6) AND (out_trade_no IS NULL OR kind = 'REFUND')) \
+          SELECT notification_id FROM observation JOIN about USING (fact_key) \
+          UNION SELECT notification_id FROM notification_fact JOIN about USING (fact_key))) \
       ORDER BY n.notification_id DESC LIMIT $2) \
     UNION ALL \
     (SELECT notification_id::text, provider, account, 'CALLBACK', reason, detail, claimed_out_trade_no, '', '', '', '', received_at, \

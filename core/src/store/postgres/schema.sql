@@ -58,7 +58,6 @@ CREATE TABLE notification (
     notification_id    uuid   PRIMARY KEY,
     provider           text   NOT NULL,
     account            text   NOT NULL,
-    content_sha256     bytea  NOT NULL,
     body_sha256        text   NOT NULL,
     source             text   NOT NULL,
     event_type         text   NOT NULL,
@@ -110,7 +109,8 @@ CREATE TABLE observation (
 );
 CREATE INDEX observation_by_notification ON observation (notification_id);
 CREATE INDEX observation_of_payment ON observation (out_trade_no);
-CREATE INDEX observation_of_money ON observation (transaction_id);
+-- Other payments are found by the money that they booked, or where they wait.
+CREATE INDEX observation_of_money ON observation (transaction_id) WHERE out_trade_no IS NULL OR kind = 'REFUND';
 
 -- A fact stands once, under the notification that said it first. Here are the others that say it.
 CREATE TABLE notification_fact (

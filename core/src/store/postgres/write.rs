@@ -1,11 +1,13 @@
 //! The statements that write, each over arrays: one per table, whatever the size of the batch.
 
+use std::{borrow::Cow, collections::HashMap};
+
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::failed;
 use crate::{
-    order::{CaseState, OrderId, OutTradeNo, State, TransactionId},
+    order::{CaseState, Order, OrderId, OutTradeNo, State, TransactionId},
     store::{
         FactKey, KEPT_REJECTIONS, NotificationRow, ObservationRow, RejectionRow, StoreError, Writes,
         codec::{self, FactColumns},
@@ -33,23 +35,21 @@ pub(super) fn notice_id(row: &NotificationRow) -> Result<Uuid, StoreError> {
     id(&row.id)
 }
 
-const NOTIFICATIONS: &str = "INSERT INTO notification (notification_id, provider, account, content_sha256, body_sha256, source, \
+const NOTIFICATIONS: &str = "INSERT INTO notification (notification_id, provider, account, body_sha256, source, \
        event_type, platform_notice_id, key_id, received_at, body_size, seal_key_id, sealed) \
-     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], \
-       $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::bytea[])";
+     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
+       $8::text[], $9::bigint[], $10::bigint[], $11::text[], $12::bytea[])";
 
 pub(super) async fn notifications(tx: &mut PgConnection, rows: &[(Uuid, &NotificationRow)]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let hashes = rows.iter().map(|(_, r)| hash_bytes(&r.key.content_sha256)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query(NOTIFICATIONS)
         .bind(column(rows, |(id, _)| *id))
         .bind(column(rows, |(_, r)| r.key.provider.as_str()))
         .bind(column(rows, |(_, r)| r.key.account.as_str()))
-        .bind(hashes)
         .bind(column(rows, |(_, r)| r.body_sha256.as_str()))
-        .bind(column(rows, |(_, r)| codec::name(r.source)))
+        .bind(column(rows, |(_, r)| r.source.as_str()))
         .bind(column(rows, |(_, r)| r.event_type.as_str()))
         .bind(column(rows, |(_, r)| r.platform_notice_id.as_str()))
         .bind(column(rows, |(_, r)| r.key_id.as_str()))
@@ -65,15 +65,16 @@ pub(super) async fn notifications(tx: &mut PgConnection, rows: &[(Uuid, &Notific
 
 /// Writes everything of a unit; the revisions last.
 pub(super) async fn all(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let snapshots = writes.events.iter().map(|e| codec::document(&e.event.after)).collect::<Result<Vec<_>, _>>()?;
     observations(tx, &writes.observations).await?;
     sayings(tx, writes).await?;
     parked(tx, writes).await?;
     new_orders(tx, writes).await?;
-    changed_orders(tx, writes).await?;
+    changed_orders(tx, writes, &snapshots).await?;
     payments_and_requests(tx, writes).await?;
     money(tx, writes).await?;
     cases(tx, writes).await?;
-    events(tx, writes).await
+    events(tx, writes, &snapshots).await
 }
 
 const OBSERVATIONS: &str = "INSERT INTO observation (fact_key, notification_id, provider, account, kind, out_trade_no, transaction_id, \
@@ -97,7 +98,7 @@ async fn observations(tx: &mut PgConnection, rows: &[ObservationRow]) -> Result<
         .bind(column(&facts, |f| f.transaction_id))
         .bind(column(&facts, |f| f.out_refund_no))
         .bind(column(&facts, |f| f.refund_id))
-        .bind(column(&facts, |f| f.status.as_str()))
+        .bind(column(&facts, |f| f.status))
         .bind(column(&facts, |f| f.amount.minor()))
         .bind(column(&facts, |f| String::from(f.amount.currency())))
         .bind(column(&facts, |f| f.cumulative))
@@ -195,11 +196,18 @@ async fn new_orders(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreE
 }
 
 /// Writes each order where its version is still the one that was loaded.
-async fn changed_orders(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+async fn changed_orders(tx: &mut PgConnection, writes: &Writes, snapshots: &[String]) -> Result<(), StoreError> {
     let rows: Vec<_> = writes.orders.iter().filter(|(_, loaded)| *loaded > 0).collect();
     if rows.is_empty() {
         return Ok(());
     }
+    // What an order is now is what its last event says.
+    let last: HashMap<&str, &str> =
+        writes.events.iter().zip(snapshots).map(|(e, snapshot)| (e.order_id.as_str(), snapshot.as_str())).collect();
+    let document = |(order, _): &&(Order, i64)| match last.get(order.id.as_str()) {
+        Some(snapshot) => Ok(Cow::Borrowed(*snapshot)),
+        None => codec::document(order).map(Cow::Owned),
+    };
     let written = sqlx::query(
         "UPDATE orders SET version = new.version, state = new.state, paid_minor = new.paid, refunded_minor = new.refunded, \
            doc = new.doc FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[]) \
@@ -212,7 +220,7 @@ async fn changed_orders(tx: &mut PgConnection, writes: &Writes) -> Result<(), St
     .bind(column(&rows, |(o, _)| o.state().as_str()))
     .bind(column(&rows, |(o, _)| o.paid().minor()))
     .bind(column(&rows, |(o, _)| o.refunded().minor()))
-    .bind(rows.iter().map(|(o, _)| codec::document(o)).collect::<Result<Vec<_>, _>>()?)
+    .bind(rows.iter().map(document).collect::<Result<Vec<Cow<'_, str>>, _>>()?)
     .execute(tx)
     .await
     .map_err(failed)?;
@@ -309,7 +317,7 @@ async fn cases(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError>
 }
 
 /// Gives out revisions. Last of all: from here to the end of the commit every other writer waits.
-async fn events(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+async fn events(tx: &mut PgConnection, writes: &Writes, snapshots: &[String]) -> Result<(), StoreError> {
     let rows = &writes.events;
     if rows.is_empty() {
         return Ok(());
@@ -329,7 +337,7 @@ async fn events(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError
     .bind(column(rows, |e| e.event.after.state().as_str()))
     .bind(column(rows, |e| e.event.at.0))
     .bind(rows.iter().map(|e| codec::document(&e.event.opened_cases)).collect::<Result<Vec<_>, _>>()?)
-    .bind(rows.iter().map(|e| codec::document(&e.event.after)).collect::<Result<Vec<_>, _>>()?)
+    .bind(snapshots)
     .execute(tx)
     .await
     .map(drop)

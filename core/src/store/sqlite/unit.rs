@@ -44,7 +44,7 @@ impl Unit for SqliteUnit {
                 .push_bind(r.key.account.as_str())
                 .push_bind(&r.key.content_sha256)
                 .push_bind(&r.body_sha256)
-                .push_bind(codec::name(r.source))
+                .push_bind(r.source.as_str())
                 .push_bind(&r.event_type)
                 .push_bind(&r.platform_notice_id)
                 .push_bind(&r.key_id)
