@@ -4,8 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say so at once")]
 
+mod cluster;
 mod configuration;
 mod demo;
+mod faults;
 mod grpcurl;
 mod kill;
 mod proxy;

@@ -1,0 +1,271 @@
+//! Two cores and two edges on one PostgreSQL, while everything around them breaks: nothing that a platform was told is
+//! lost, nothing happens twice, and in the end the database says the same as if nothing had been broken.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use paystate_proto::v1::{self, OrderState};
+use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
+use serde_json::json;
+use tokio::{sync::OnceCell, time::sleep};
+
+use crate::{
+    cluster::{ACCOUNTS, Cluster, Script, Unsent, digest},
+    proxy::{Fault, Proxy, Upstream},
+    servers::{Postgres, psql},
+    support::{A_MOMENT, Shop, assert_stored_once, until},
+};
+
+/// Cores, and edges.
+const SIZE: usize = 2;
+/// The waves of traffic of a test that compares its end with that of an undisturbed run.
+const WAVES: usize = 4;
+/// The time over which a wave's notices leave.
+const WAVE: Duration = Duration::from_millis(1_500);
+/// From the beginning of a wave to the fault in it.
+const INTO_IT: Duration = Duration::from_millis(500);
+/// From the moment at which the database is up to the moment at which everything is taken in again.
+const BACK_WITHIN: Duration = Duration::from_secs(10);
+
+/// A cluster that has taken in one callback, which it is told again to see whether it takes in anything.
+async fn start(database: &str) -> (Cluster, Unsent) {
+    let cluster = Cluster::start(database, SIZE).await;
+    let known = cluster.unsent("alipay", "KNOWN", 5).await;
+    cluster.insist(0, async |shop| sell_known(shop, &known).await).await;
+    assert!(cluster.send(&known, 0).await);
+    (cluster, known)
+}
+
+async fn sell_known(mut shop: Shop, known: &Unsent) -> Result<(), tonic::Status> {
+    shop.sell("known", "alipay", &known.number, 5).await
+}
+
+/// Every core takes a command, every edge a callback, and every edge says that it does, in bounded time from now.
+async fn takes_in_again(cluster: &Cluster, known: &Unsent) {
+    let begin = Instant::now();
+    for n in 0..SIZE {
+        until("a core", async || sell_known(cluster.shop(n), known).await.is_ok()).await;
+        until("an edge", async || cluster.send(known, n).await).await;
+    }
+    cluster.all_ready(true).await;
+    assert!(begin.elapsed() < BACK_WITHIN, "{:?}", begin.elapsed());
+}
+
+/// What the database says after an undisturbed run.
+async fn undisturbed() -> &'static str {
+    static DIGEST: OnceCell<String> = OnceCell::const_new();
+    let run = async || {
+        let postgres = Postgres::start().await;
+        let (cluster, _) = start(&postgres.url()).await;
+        for wave in 0..WAVES {
+            Script::wave(wave, Duration::ZERO).play(&cluster).await;
+        }
+        cluster.assert_sound().await;
+        digest(&postgres.url()).await
+    };
+    DIGEST.get_or_init(run).await
+}
+
+async fn assert_as_if_undisturbed(database: &str) {
+    let (found, wanted) = (digest(database).await, undisturbed().await);
+    let differ = found.lines().zip(wanted.lines()).find(|(found, wanted)| found != wanted);
+    assert_eq!(differ, None, "with and without faults");
+    assert_eq!(found.lines().count(), wanted.lines().count());
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Fast,
+    Immediate,
+    Backends,
+    Killed,
+}
+
+impl End {
+    async fn strike(self, postgres: &mut Postgres, cluster: &Cluster) {
+        match self {
+            Self::Fast => postgres.restart_fast().await,
+            Self::Immediate => postgres.restart_immediate().await,
+            Self::Backends => assert!(postgres.kill_backends().await >= SIZE),
+            Self::Killed => {
+                postgres.kill().await;
+                cluster.all_ready(false).await;
+                postgres.start_again().await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_the_database_nothing_is_lost_and_it_goes_on_by_itself() {
+    let mut postgres = Postgres::start().await;
+    let (cluster, known) = start(&postgres.url()).await;
+    for (wave, end) in [End::Fast, End::Immediate, End::Backends, End::Killed].into_iter().enumerate() {
+        let failed = cluster.failed_attempts().await;
+        let fault = async {
+            sleep(INTO_IT).await;
+            end.strike(&mut postgres, &cluster).await;
+            let t = Instant::now();
+            takes_in_again(&cluster, &known).await;
+            eprintln!("{end:?} back {:?}", t.elapsed());
+        };
+        tokio::join!(Script::wave(wave, WAVE).play(&cluster), fault);
+        cluster.assert_sound().await;
+        let failed = cluster.failed_attempts().await - failed;
+        eprintln!("{end:?} failed {failed}");
+        assert!(failed > 0 || end == End::Backends, "{end:?} must hit traffic, otherwise it proves nothing");
+    }
+    assert_as_if_undisturbed(&postgres.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_without_an_answer_is_taken_in_once() {
+    /// In each wave; afterwards the network is sound, so that no platform gives up.
+    const LOST: u64 = 5;
+    let postgres = Postgres::start().await;
+    let proxy = Proxy::start(Upstream::Postgres(postgres.socket())).await;
+    let database = format!("postgres://postgres@{}/postgres", proxy.address());
+    let (cluster, known) = start(&database).await;
+    for wave in 0..WAVES {
+        let (lost, failed) = (proxy.lost_replies(), cluster.failed_attempts().await);
+        let fault = async {
+            sleep(INTO_IT).await;
+            proxy.set(Fault::LoseCommitReply { every: 2 });
+            until("a lost reply", async || proxy.lost_replies() >= lost + LOST).await;
+            proxy.set(Fault::None);
+            takes_in_again(&cluster, &known).await;
+        };
+        tokio::join!(Script::wave(wave, WAVE).play(&cluster), fault);
+        cluster.assert_sound().await;
+        let failed = cluster.failed_attempts().await - failed;
+        eprintln!("lost {} failed {failed}", proxy.lost_replies() - lost);
+        assert!(failed > 0, "no platform heard of it, so nothing was proven");
+    }
+    assert_as_if_undisturbed(&postgres.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_that_stood_still_for_a_while_does_nothing_twice() {
+    const STILL: Duration = Duration::from_secs(10);
+    let postgres = Postgres::start().await;
+    let (cluster, known) = start(&postgres.url()).await;
+    let fault = async {
+        sleep(INTO_IT).await;
+        cluster.cores[1].pause().await;
+        sleep(STILL).await;
+        cluster.cores[1].resume().await;
+        takes_in_again(&cluster, &known).await;
+    };
+    let t = Instant::now();
+    tokio::join!(Script::wave(0, WAVE).play(&cluster), fault);
+    eprintln!("paused {:?} failed {}", t.elapsed(), cluster.failed_attempts().await);
+    for wave in 1..WAVES {
+        Script::wave(wave, Duration::ZERO).play(&cluster).await;
+    }
+    cluster.assert_sound().await;
+    assert_as_if_undisturbed(&postgres.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_at_both_edges_and_at_both_cores_at_once_has_one_effect() {
+    const ORDERS: usize = 40;
+    const COPIES: u8 = 6;
+    const AMOUNT: i64 = 700;
+    let postgres = Postgres::start().await;
+    let cluster = Cluster::start(&postgres.url(), SIZE).await;
+
+    // Two of the platforms sign in the body: theirs go to both edges in the same moment, and in no order.
+    let (mut sold, mut sends) = (Vec::new(), Vec::new());
+    for n in 0..ORDERS / 2 {
+        let notice = cluster.unsent(["alipay", "unionpay"][n % 2], &n.to_string(), AMOUNT).await;
+        sold.push((["alipay", "unionpay"][n % 2], notice.number.clone()));
+        sends.extend((0..usize::from(COPIES)).map(|copy| (notice.clone(), copy)));
+    }
+    sends.shuffle(&mut StdRng::seed_from_u64(1));
+    let by_hand = sends.iter().map(|(notice, copy)| until("success", async || cluster.send(notice, *copy).await));
+    // The others travel as they do in life, through the balancer.
+    let paid: Vec<_> = (0..ORDERS / 2).map(|n| (ACCOUNTS[n % ACCOUNTS.len()], format!("PAID{n:06}"))).collect();
+    let pay = |(account, number): &(_, _)| json!({"account": account, "out_trade_no": number, "amount_minor": AMOUNT, "copies": COPIES});
+    let pays: Vec<_> = paid.iter().map(pay).collect();
+    // Meanwhile the shop says the same to both cores.
+    sold.extend(paid.iter().cloned());
+    let sells = sold.iter().flat_map(|order| (0..SIZE).map(move |core| (order, core)));
+    let sells = sells.map(|((account, number), core)| {
+        cluster
+            .insist(core, async move |mut shop: Shop| shop.sell(&format!("o-{number}"), account, number, AMOUNT).await)
+    });
+    tokio::join!(join_all(by_hand), join_all(pays.iter().map(|pay| cluster.pay(pay))), join_all(sells));
+    cluster.quiet().await;
+
+    let mut shop = cluster.shop(0);
+    for (_, number) in &sold {
+        let order = shop.until(&format!("o-{number}"), OrderState::Paid).await;
+        let transactions: Vec<_> = order.payments.iter().flat_map(|p| &p.transactions).collect();
+        assert_eq!((transactions.len(), order.open_case_ids.len()), (1, 0), "{order:?}");
+    }
+    let cases = shop.operations.list_cases(v1::ListCasesRequest::default()).await.unwrap().into_inner().cases;
+    assert!(cases.iter().all(|case| case.state() == v1::CaseState::Resolved), "{cases:?}");
+    let ledger = cluster.ledger().await;
+    let notices = ledger["notices"].as_array().unwrap();
+    assert!(assert_stored_once(notices.iter(), &shop.accepted().await) >= ORDERS);
+    cluster.assert_sound().await;
+    for edge in 0..SIZE {
+        let (stored, duplicate) = (cluster.callbacks(edge, "STORED").await, cluster.callbacks(edge, "DUPLICATE").await);
+        eprintln!("edge {edge}: {stored} {duplicate} cases {}", cases.len());
+        assert!(stored > 0 && duplicate > 0, "edge {edge}: {stored} stored, {duplicate} duplicates");
+    }
+
+    let booked = postgres.sql("SELECT count(*), count(DISTINCT order_id) FROM payment_txn").await;
+    assert_eq!(booked, format!("{ORDERS}|{ORDERS}"));
+    // Sessions tell what they counted when they end.
+    cluster.terminate().await;
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(postgres.sql(deadlocks).await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_order_waits_a_bounded_time_and_the_others_are_let_through() {
+    const OTHERS: usize = 40;
+    let postgres = Postgres::start().await;
+    let cluster = Cluster::start(&postgres.url(), SIZE).await;
+    let mut notices = Vec::new();
+    for n in 0..=OTHERS {
+        let notice = cluster.unsent("alipay", &n.to_string(), 5).await;
+        let sell = async |mut shop: Shop| shop.sell(&format!("o{n}"), "alipay", &notice.number, 5).await;
+        cluster.insist(n, sell).await;
+        notices.push(notice);
+    }
+    let hold = ["BEGIN", "SELECT FROM orders WHERE order_id = 'o0' FOR UPDATE", "SELECT pg_sleep(6)", "COMMIT"];
+    let url = postgres.url();
+    let held = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(6)'";
+    let begin = Instant::now();
+    let work = async {
+        until("the lock", async || postgres.sql(held).await == "1").await;
+        let sends = notices.iter().enumerate().map(|(n, notice)| {
+            let cluster = &cluster;
+            async move {
+                // Some in the same moment as the locked one, the others while it is waited for.
+                sleep(Duration::from_millis(100) * u32::try_from(n.saturating_sub(10)).unwrap()).await;
+                let first = Instant::now();
+                let mut answers = Vec::new();
+                loop {
+                    let sent = Instant::now();
+                    let success = cluster.send(notice, n).await;
+                    answers.push((sent.elapsed(), success));
+                    if success {
+                        break;
+                    }
+                    sleep(A_MOMENT * 4).await;
+                }
+                (first.elapsed(), answers)
+            }
+        });
+        let all = join_all(sends).await;
+        for (n, x) in all.iter().enumerate() {
+            eprintln!("{n}: {x:?}");
+        }
+    };
+    let (_, ()) = tokio::join!(psql(&url, &hold), work);
+    eprintln!("{:?}", begin.elapsed());
+    cluster.assert_sound().await;
+}
