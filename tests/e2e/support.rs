@@ -237,11 +237,13 @@ async fn exchange(
         body.len()
     );
     stream.write_all(request.as_bytes()).await?;
+    // TLS keeps back what the socket did not take at once.
+    stream.flush().await?;
     let mut answer = Vec::new();
     // A peer that closes without the TLS goodbye has still answered.
-    let _ = stream.read_to_end(&mut answer).await;
+    let end = stream.read_to_end(&mut answer).await;
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let broken = || std::io::Error::other(format!("no answer: {answer:?}"));
+    let broken = || std::io::Error::other(format!("no answer: {answer:?}, {end:?}"));
     let status = answer.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or_else(broken)?;
     let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).ok_or_else(broken)?;
     Ok((status, body))
