@@ -2,22 +2,20 @@
 //!
 //! Stopping goes from the outside in: the edge drains into a core that is still there.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use paystate_core::{guard::LocalGuard, service, store::Store};
-use paystate_edge::{Edge, gateway};
+use paystate_edge::{Cores, Edge, gateway};
+use paystate_rpc::Callers;
 use paystate_sandbox::{Sandbox, Settings};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
 use crate::{
-    config::{Config, Problem, Problems},
+    config::{self, Config, CoreWay, Problem, Problems},
     metrics_page,
 };
-
-/// A core that does not answer for this long is connected to anew.
-const CORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where the roles are reached. Absent for roles that do not run here.
 #[derive(Debug, Clone, Copy, Default)]
@@ -148,7 +146,10 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
             sealer: core.sealer,
             accounts: providers,
             limits: core.commit,
+            callers: core.callers,
+            drain_delay: core.drain_delay,
         };
+        warn_of_plaintext("core.listen", core.listen, &parts.callers);
         let stop = inner.stop.clone();
         inner.roles.spawn(async move {
             let served = service::serve(listener, parts, stop).await;
@@ -158,8 +159,8 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
         page(&mut inner, listeners.core_metrics);
     }
     if let (Some(edge), Some(listener)) = (config.edge, listeners.edge) {
-        let core = channel(edge.core, addresses.core);
-        let parts = Edge { accounts: config.accounts, sources: edge.sources, limits: edge.limits, core };
+        let (cores, delay) = (cores(edge.cores, addresses.core), edge.limits.unready_grace);
+        let parts = Edge { accounts: config.accounts, sources: edge.sources, limits: edge.limits, cores };
         let stop = outer.stop.clone();
         let run = async move {
             paystate_edge::serve(listener, edge.tls, parts, stop).await.map_err(|e| format!("edge: {e}"))
@@ -167,7 +168,11 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
         outer.roles.spawn(run);
         if let Some(listener) = listeners.gateway {
             let stop = outer.stop.clone();
-            let run = async move { gateway::serve_gateway(listener, stop).await.map_err(|e| format!("gateway: {e}")) };
+            warn_of_plaintext("edge.gateway_listen", edge.gateway_listen, &edge.gateway_callers);
+            let run = async move {
+                let served = gateway::serve_gateway(listener, edge.gateway_callers, stop, delay).await;
+                served.map_err(|e| format!("gateway: {e}"))
+            };
             outer.roles.spawn(run);
         }
         page(&mut outer, listeners.edge_metrics);
@@ -182,14 +187,34 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
     Ok(Stack { addresses, sandbox: opened.sandbox, outer, inner })
 }
 
-/// The way to the core: the one in this process, if there is one.
-fn channel(configured: Endpoint, here: Option<SocketAddr>) -> Channel {
-    let here = here.and_then(|a| Endpoint::from_shared(format!("http://{a}")).ok());
-    here.unwrap_or(configured)
-        .connect_timeout(CORE_PATIENCE)
-        .http2_keep_alive_interval(CORE_PATIENCE)
-        .keep_alive_timeout(CORE_PATIENCE)
-        .connect_lazy()
+/// The ways to the cores: only the one in this process, if there is one.
+fn cores(mut ways: Vec<CoreWay>, here: Option<SocketAddr>) -> Cores {
+    if let Some(address) = here {
+        ways.truncate(1);
+        for way in &mut ways {
+            let scheme = if way.tls.is_some() { "https" } else { "http" };
+            if let Ok(endpoint) = Endpoint::from_shared(format!("{scheme}://{address}")) {
+                way.endpoint = endpoint;
+            }
+        }
+    }
+    Cores::new(ways.into_iter().map(|CoreWay { endpoint, tls }| {
+        if tls.is_none() && !config::is_loopback(&endpoint) {
+            tracing::warn!(core = %endpoint.uri(), "edge.core: what platforms said goes there in plaintext");
+        }
+        (endpoint.uri().to_string(), paystate_rpc::channel(endpoint, tls))
+    }))
+}
+
+/// Said at each start, because nothing else shows it.
+fn warn_of_plaintext(at: &str, address: SocketAddr, callers: &Callers) {
+    match callers {
+        Callers::Anybody if address.ip().is_loopback() => {
+            tracing::info!("{at}: {address} is plaintext: whoever is on this machine has every role");
+        }
+        Callers::Anybody => tracing::warn!("{at}: {address} is plaintext: whoever reaches it has every role"),
+        Callers::Certified { .. } => {}
+    }
 }
 
 fn page(ring: &mut Ring, listener: Option<TcpListener>) {

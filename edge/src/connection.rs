@@ -26,7 +26,7 @@ pub(crate) struct Connections {
     pub(crate) tls: TlsAcceptor,
     pub(crate) site: Arc<Site>,
     pub(crate) cap: Arc<IpCap>,
-    /// Cancelled when connections shall end after the request that they are at.
+    /// Cancelled when connections shall end after the request that they are at; a new one has its first before it.
     pub(crate) draining: CancellationToken,
     /// Cancelled when they shall end now.
     pub(crate) closing: CancellationToken,
@@ -58,7 +58,7 @@ impl Connections {
         let opening = timeout(self.site.limits.handshake_timeout, self.open(stream, socket));
         let opened = tokio::select! {
             biased;
-            () = self.draining.cancelled() => return,
+            () = self.closing.cancelled() => return,
             opened = opening => opened,
         };
         match opened {
@@ -113,7 +113,10 @@ impl Connections {
                 () = self.closing.cancelled() => return,
                 () = self.draining.cancelled(), if !draining => {
                     draining = true;
-                    connection.as_mut().graceful_shutdown();
+                    // Whoever has just connected is about to ask; the answer will say that it is the last.
+                    if !pace.is_new() {
+                        connection.as_mut().graceful_shutdown();
+                    }
                 }
                 () = poll_fn(|cx| pace.poll_expired(sleep.as_mut(), cx)) => return,
             }

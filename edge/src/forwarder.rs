@@ -16,11 +16,12 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tonic::{Status, transport::Channel};
+use tonic::Status;
 
 use crate::{
-    Limits,
+    Cores, Limits,
     core_health::CoreHealth,
+    cores::{Failure, Repeat},
     verdict::{Fault, Verdict},
 };
 
@@ -39,7 +40,7 @@ struct Waiting {
 
 struct Worker {
     queue: Arc<Mutex<mpsc::Receiver<Waiting>>>,
-    client: IngestServiceClient<Channel>,
+    cores: Cores,
     limits: Arc<Limits>,
     health: Arc<CoreHealth>,
 }
@@ -47,7 +48,7 @@ struct Worker {
 impl Forwarder {
     /// Starts `rpc_in_flight` workers; they end when every `Forwarder` is gone and the queue is empty.
     pub(crate) fn start(
-        core: Channel,
+        cores: &Cores,
         limits: &Arc<Limits>,
         health: &Arc<CoreHealth>,
         workers: &mut JoinSet<()>,
@@ -57,7 +58,7 @@ impl Forwarder {
         for _ in 0..limits.rpc_in_flight {
             let worker = Worker {
                 queue: receiver.clone(),
-                client: IngestServiceClient::new(core.clone()),
+                cores: cores.clone(),
                 limits: limits.clone(),
                 health: health.clone(),
             };
@@ -83,7 +84,7 @@ impl Forwarder {
 }
 
 impl Worker {
-    async fn run(mut self) {
+    async fn run(self) {
         loop {
             let batch = take(&mut *self.queue.lock().await, &self.limits).await;
             if batch.is_empty() {
@@ -93,7 +94,7 @@ impl Worker {
         }
     }
 
-    async fn send(&mut self, batch: Vec<Waiting>) {
+    async fn send(&self, batch: Vec<Waiting>) {
         let (messages, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.message, w.answer)).unzip();
         let sent = messages.len();
         match self.call(messages).await {
@@ -121,15 +122,18 @@ impl Worker {
         }
     }
 
-    async fn call(&mut self, messages: Vec<VerifiedMessage>) -> Result<Vec<RecordResult>, Fault> {
+    /// Repeating is harmless: the core knows by the content what it has stored already.
+    async fn call(&self, messages: Vec<VerifiedMessage>) -> Result<Vec<RecordResult>, Fault> {
         let sent = messages.len();
-        let mut request = tonic::Request::new(RecordObservationsRequest { messages });
-        request.set_timeout(self.limits.core_timeout);
-        // The deadline in the request is for the core; this one holds even where no peer answers at all.
-        match timeout(self.limits.core_timeout, self.client.record_observations(request)).await {
-            Ok(Ok(response)) => Ok(response.into_inner().results),
-            Ok(Err(status)) => Err(failed(sent, &status)),
-            Err(_) => {
+        let call = |core, left| {
+            let mut request = tonic::Request::new(RecordObservationsRequest { messages: messages.clone() });
+            request.set_timeout(left);
+            async move { IngestServiceClient::new(core).record_observations(request).await }
+        };
+        match self.cores.call(Repeat::Harmless, self.limits.core_timeout, call).await {
+            Ok(response) => Ok(response.results),
+            Err(Failure::Status(status)) => Err(failed(sent, &status)),
+            Err(Failure::Slow) => {
                 tracing::warn!(sent, "the core did not answer in time");
                 Err(Fault::CoreSlow)
             }

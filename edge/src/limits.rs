@@ -49,7 +49,7 @@ pub struct Limits {
     pub rejections_queue: usize,
     /// Bytes of a refused body that are told. Default 4,096.
     pub rejection_body_bytes: usize,
-    /// From "not ready" to the end of accepting, so that a balancer can turn away first. Default 500 ms.
+    /// From "not ready" to the end of accepting, so that a balancer can turn away first. Default 0.
     pub unready_grace: Duration,
     /// From the end of accepting to the end of the last connection. Default 10 s.
     pub drain: Duration,
@@ -79,7 +79,7 @@ impl Default for Limits {
             rejections_burst: 200,
             rejections_queue: 256,
             rejection_body_bytes: 4096,
-            unready_grace: Duration::from_millis(500),
+            unready_grace: Duration::ZERO,
             drain: Duration::from_secs(10),
         }
     }

@@ -29,6 +29,8 @@ pub(crate) struct Pace {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// The first head.
+    First,
     /// The next request, or the peer to take the last answer.
     Idle,
     /// The rest of a head.
@@ -41,7 +43,12 @@ impl Pace {
     /// A new connection must send its head at once.
     pub(crate) fn new(limits: Arc<Limits>) -> Self {
         let deadline = Instant::now() + limits.header_timeout;
-        Self { limits, state: Mutex::new((Stage::Head, deadline)) }
+        Self { limits, state: Mutex::new((Stage::First, deadline)) }
+    }
+
+    /// Whether the first request is still on its way.
+    pub(crate) fn is_new(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0 == Stage::First
     }
 
     /// A head has arrived; the service has limits of its own, and a little more than theirs is allowed.

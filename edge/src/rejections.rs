@@ -16,10 +16,16 @@ use paystate_proto::v1::{
     Header, RecordRejectionsRequest, RejectedCallback, ingest_service_client::IngestServiceClient,
 };
 use paystate_providers::{Instant, Rejection};
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
-use tonic::transport::Channel;
+use tokio::{sync::mpsc, task::JoinSet};
 
-use crate::{Limits, bucket::Bucket, convert, door::Door, observe};
+use crate::{
+    Cores, Limits,
+    bucket::Bucket,
+    convert,
+    cores::{Failure, Repeat},
+    door::Door,
+    observe,
+};
 
 const MAX_HEADERS: usize = 16;
 const MAX_HEADER_BYTES: usize = 1024;
@@ -60,7 +66,7 @@ struct Shared {
 
 impl Rejections {
     /// Starts the worker; it ends when every `Rejections` is gone and the queue is empty.
-    pub(crate) fn start(core: Channel, limits: &Limits, workers: &mut JoinSet<()>) -> Self {
+    pub(crate) fn start(cores: Cores, limits: &Limits, workers: &mut JoinSet<()>) -> Self {
         let (queue, receiver) = mpsc::channel(limits.rejections_queue);
         let now = tokio::time::Instant::now();
         let shared = Arc::new(Shared {
@@ -69,7 +75,7 @@ impl Rejections {
             suppressed: AtomicU64::new(0),
             body_bytes: limits.rejection_body_bytes,
         });
-        workers.spawn(run(receiver, IngestServiceClient::new(core), shared.clone(), limits.core_timeout));
+        workers.spawn(run(receiver, cores, shared.clone(), limits.core_timeout));
         Self { queue, shared }
     }
 
@@ -97,7 +103,7 @@ impl Shared {
 
 async fn run(
     mut queue: mpsc::Receiver<RejectedCallback>,
-    mut client: IngestServiceClient<Channel>,
+    cores: Cores,
     shared: Arc<Shared>,
     patience: std::time::Duration,
 ) {
@@ -109,12 +115,16 @@ async fn run(
         let told = u64::try_from(rejections.len()).unwrap_or(u64::MAX);
         let before = shared.suppressed.swap(0, Ordering::Relaxed);
         let suppressed_count = i64::try_from(before).unwrap_or(i64::MAX);
-        let mut request = tonic::Request::new(RecordRejectionsRequest { rejections, suppressed_count });
-        request.set_timeout(patience);
-        let failure = match timeout(patience, client.record_rejections(request)).await {
-            Ok(Ok(_)) => continue,
-            Ok(Err(status)) => status.code().description(),
-            Err(_) => "no answer in time",
+        let call = |core, left| {
+            let rejections = rejections.clone();
+            let mut request = tonic::Request::new(RecordRejectionsRequest { rejections, suppressed_count });
+            request.set_timeout(left);
+            async move { IngestServiceClient::new(core).record_rejections(request).await }
+        };
+        let failure = match cores.call(Repeat::Never, patience, call).await {
+            Ok(_) => continue,
+            Err(Failure::Status(status)) => status.code().description(),
+            Err(Failure::Slow) => "no answer in time",
         };
         // Not sent again (the core may have them); counted, because too high a count hides nothing.
         tracing::warn!(told, suppressed_count, failure, "refused callbacks could not be told to the core");

@@ -9,10 +9,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::Channel;
 
 use crate::{
-    Accounts, Limits, Sources, accept, connection::Connections, core_health::CoreHealth, door::Doors,
+    Accounts, Cores, Limits, Sources, accept, connection::Connections, core_health::CoreHealth, door::Doors,
     forwarder::Forwarder, ip_cap::IpCap, observe, rejections::Rejections, shed::Shed, site::Site, verify::Verify,
 };
 
@@ -25,14 +24,15 @@ pub struct Edge {
     pub sources: Sources,
     /// Its bounds.
     pub limits: Limits,
-    /// The way to the core. It may be down at the start: until it is up, callbacks are answered 503.
-    pub core: Channel,
+    /// The ways to the cores. They may be down at the start: until one is up, callbacks are answered 503.
+    pub cores: Cores,
 }
 
 /// Takes callbacks on `listener` until `shutdown`, then drains.
 ///
-/// At shutdown `/readyz` turns to 503, after `unready_grace` accepting ends, requests under way have `drain` to
-/// finish, and what is queued for the core has `core_timeout` to leave.
+/// At shutdown `/readyz` turns to 503 and every answer says `Connection: close`, after `unready_grace` accepting
+/// and idle connections end, requests under way have `drain` to finish, and what is queued for the core has
+/// `core_timeout` to leave.
 ///
 /// # Errors
 /// If `listener` is not a working socket. Nothing that happens later is an error.
@@ -79,9 +79,9 @@ pub async fn serve(
 }
 
 fn open(edge: Edge, limits: &Arc<Limits>, shutdown: CancellationToken, workers: &mut JoinSet<()>) -> Arc<Site> {
-    let health = Arc::new(CoreHealth::new(edge.core.clone()));
-    let forwarder = Forwarder::start(edge.core.clone(), limits, &health, workers);
-    let rejections = Rejections::start(edge.core, limits, workers);
+    let health = Arc::new(CoreHealth::new(edge.cores.clone()));
+    let forwarder = Forwarder::start(&edge.cores, limits, &health, workers);
+    let rejections = Rejections::start(edge.cores, limits, workers);
     Arc::new(Site {
         doors: Doors::new(edge.accounts),
         sources: edge.sources,

@@ -54,7 +54,8 @@ impl Site {
             Route::WrongMethod { allow } => reply::wrong_method(allow),
             Route::Unknown => reply::not_found(),
         };
-        if chunked { reply::closing(reply) } else { reply }
+        // An edge that stops says so with its last answer, rather than to cut a connection that a platform keeps.
+        if chunked || self.shutdown.is_cancelled() { reply::closing(reply) } else { reply }
     }
 
     async fn callback(&self, door: Arc<Door>, peer: IpAddr, request: Request<Incoming>) -> Reply {

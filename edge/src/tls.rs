@@ -2,49 +2,12 @@
 
 use std::sync::Arc;
 
+use paystate_rpc::{TlsError, certificates, private_key};
 use rustls::{
-    InconsistentKeys, ServerConfig,
+    ServerConfig,
     crypto::aws_lc_rs,
-    pki_types::{
-        CertificateDer, PrivateKeyDer,
-        pem::{self, PemObject},
-    },
     version::{TLS12, TLS13},
 };
-
-/// Why certificate and key cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// The certificate file is broken.
-    #[error("the certificate file is not readable as PEM: {0}")]
-    CertificatePem(pem::Error),
-    /// The certificate file has no certificate in it.
-    #[error(
-        "the certificate file holds no certificate: it needs one or more CERTIFICATE sections, the server's own first"
-    )]
-    NoCertificate,
-    /// The certificate file has only a key in it.
-    #[error("the certificate file holds a private key and no certificate: the two files may be swapped")]
-    KeyInsteadOfCertificate,
-    /// The key file is broken.
-    #[error("the key file is not readable as PEM: {0}")]
-    KeyPem(pem::Error),
-    /// The key file has no key in it.
-    #[error("the key file holds no private key: it needs a PRIVATE KEY, EC PRIVATE KEY or RSA PRIVATE KEY section")]
-    NoKey,
-    /// The key is protected by a password.
-    #[error("the private key is encrypted: store it without a password and protect the file")]
-    EncryptedKey,
-    /// The key file has only a certificate in it.
-    #[error("the key file holds a certificate and no private key: the two files may be swapped")]
-    CertificateInsteadOfKey,
-    /// The key belongs to another certificate.
-    #[error("the private key does not belong to the first certificate of the certificate file")]
-    KeyMismatch,
-    /// The certificate or key is of a kind that cannot be used.
-    #[error("the certificate or key is of a kind that cannot be used: {0}")]
-    Unusable(rustls::Error),
-}
 
 /// Settings from a certificate chain and its key, both PEM. The key may be ECDSA (cheapest), RSA or Ed25519.
 ///
@@ -54,45 +17,12 @@ pub fn tls_config(cert_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ServerConfig>, 
     let chain = certificates(cert_pem)?;
     let key = private_key(key_pem)?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(&[&TLS13, &TLS12])
-        .map_err(TlsError::Unusable)?
+        .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(unusable)?;
+        .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.max_early_data_size = 0;
     Ok(Arc::new(config))
-}
-
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain: Vec<_> =
-        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(TlsError::CertificatePem)?;
-    match chain.is_empty() {
-        true if PrivateKeyDer::from_pem_slice(pem).is_ok() => Err(TlsError::KeyInsteadOfCertificate),
-        true => Err(TlsError::NoCertificate),
-        false => Ok(chain),
-    }
-}
-
-fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
-    const ENCRYPTED: &[u8] = b"ENCRYPTED";
-    match PrivateKeyDer::from_pem_slice(pem) {
-        // The older form of an encrypted key looks like a plain one but for a header line.
-        _ if pem.windows(ENCRYPTED.len()).any(|w| w == ENCRYPTED) => Err(TlsError::EncryptedKey),
-        Ok(key) => Ok(key),
-        Err(pem::Error::NoItemsFound) if CertificateDer::from_pem_slice(pem).is_ok() => {
-            Err(TlsError::CertificateInsteadOfKey)
-        }
-        Err(pem::Error::NoItemsFound) => Err(TlsError::NoKey),
-        Err(error) => Err(TlsError::KeyPem(error)),
-    }
-}
-
-fn unusable(error: rustls::Error) -> TlsError {
-    match error == rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
-        true => TlsError::KeyMismatch,
-        false => TlsError::Unusable(error),
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! - `platform/`: the bytes of notices and of attacks;
 //! - `book/`: ledger and journal; what was written survives `kill -9`;
 //! - `delivery/`: from a recorded notice to its acknowledgement;
+//! - [`press`]: callbacks signed beforehand, for load tests;
 //! - [`Sandbox`]: all of it as one object; [`serve`]: the same for a person with curl.
 
 mod attack;
@@ -18,6 +19,7 @@ mod error;
 pub mod keyring;
 mod ledger;
 mod platform;
+pub mod press;
 mod provider_name;
 mod request;
 mod sandbox;

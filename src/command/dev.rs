@@ -22,11 +22,14 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     let file = tokio::task::spawn_blocking(move || home::prepare(&dir)).await.map_err(|e| e.to_string())??;
     let name = file.display().to_string();
     let config = config::load(&file, Some(Roles::ALL)).map_err(|found| problems(&name, &found))?;
+    let plaintext = config.core.as_ref().is_some_and(|core| core.is_plaintext());
     let listeners = stack::bind(&config).await.map_err(|found| problems(&name, &found))?;
     let stack = stack::start(config, listeners).await.map_err(|found| problems(&name, &found))?;
     say(&format!("paystate dev: data in {}\n\n{}\n", options.data.display(), role::addresses(&stack.addresses)));
-    if let (Some(core), Some(sandbox)) = (stack.addresses.core, stack.addresses.sandbox) {
-        say(&tour(&core.to_string(), &sandbox.to_string()));
+    match (stack.addresses.core, stack.addresses.sandbox) {
+        // The lines are to work as printed.
+        (Some(core), Some(sandbox)) if plaintext => say(&tour(&core.to_string(), &sandbox.to_string())),
+        (_, _) => say("Ctrl-C stops."),
     }
     role::until_stopped(stack).await
 }

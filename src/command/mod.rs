@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod bench;
 mod check;
 mod demo;
 mod dev;
@@ -28,6 +29,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Load at times fixed beforehand, and an honest report of what became of it.
+    Bench(Box<bench::Options>),
     /// Edge, core and stand-in platforms in one process, on SQLite; until Ctrl-C.
     Dev(dev::Options),
     /// `dev` with scripted traffic, a table, and the invariants; exit 0 only if all hold.
@@ -53,7 +56,7 @@ impl Cli {
     /// what came of it in its table.
     pub(crate) fn log_levels(&self) -> &'static str {
         match self.command {
-            Command::Demo(_) => "error",
+            Command::Demo(_) | Command::Bench(_) => "error",
             Command::Dev(_) | Command::Core(_) | Command::Edge(_) | Command::Sandbox(_) => {
                 "warn,paystate=info,paystate_core=info,paystate_edge=info,paystate_sandbox=info"
             }
@@ -72,6 +75,7 @@ pub(crate) struct ConfigFile {
 
 pub(crate) async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
+        Command::Bench(options) => bench::run(*options).await,
         Command::Dev(options) => dev::run(options).await,
         Command::Demo(options) => demo::run(options).await,
         Command::Core(file) => role::run(&file.config, Roles::CORE).await,

@@ -16,7 +16,7 @@ pub(crate) enum Database {
     /// A file, for one core.
     Sqlite(PathBuf),
     /// A server, for any number of cores.
-    Postgres(postgres::Address),
+    Postgres(Box<postgres::Address>),
 }
 
 impl fmt::Display for Database {
@@ -48,7 +48,8 @@ impl Database {
             problems.add("core.database", format!("is no database that this version knows; {hint}"));
             return None;
         }
-        problems.take("core.database", postgres::Address::parse(url, password.as_deref())).map(Self::Postgres)
+        let address = problems.take("core.database", postgres::Address::parse(url, password.as_deref()))?;
+        Some(Self::Postgres(Box::new(address)))
     }
 
     /// Opens it. A file is made when it is missing and brought up to date; a server must have the schema.

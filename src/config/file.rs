@@ -8,12 +8,14 @@ use std::{
 
 use paystate_core::{commit, seal::Sealer};
 use paystate_providers::Provider;
+use paystate_rpc::Role;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{
     Core, Database, Edge, Problems, Roles, Sandbox,
     accounts::RawAccount,
+    grpc::{self, RawClientTls, RawCores, RawListener, RawRoles, RawServerTls, RawWays},
     secret::{Source, required},
     sources::RawSources,
 };
@@ -102,7 +104,8 @@ fn set(problems: &mut Problems, table: &mut Table, variable: &str, place: &str, 
 /// Reads a section, and names every field that nobody asked for.
 pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, value: Option<Value>) -> Option<T> {
     let mut unknown = Vec::new();
-    let read = serde_ignored::deserialize(value?, |path| unknown.push(path.to_string()));
+    // A field that may be absent is a step of its own in the path; nobody wrote that step.
+    let read = serde_ignored::deserialize(value?, |path| unknown.push(path.to_string().replace(".?", "")));
     for field in unknown {
         problems.add(format!("{name}.{field}"), "unknown field; check the spelling, or remove it");
     }
@@ -111,14 +114,6 @@ pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, 
 
 fn localhost(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
-}
-
-/// An address for gRPC. Whoever reaches it can report payments, and this version asks nobody who they are.
-fn loopback(problems: &mut Problems, at: &str, address: SocketAddr) -> SocketAddr {
-    if !address.ip().is_loopback() {
-        problems.add(at, format!("{address}: this version has no authentication, so gRPC listens on loopback only"));
-    }
-    address
 }
 
 #[derive(Debug, Deserialize)]
@@ -130,6 +125,11 @@ pub(super) struct RawCore {
     sealing: Option<RawSealing>,
     #[serde(default)]
     commit: RawCommit,
+    tls: Option<RawServerTls>,
+    roles: Option<RawRoles>,
+    #[serde(default)]
+    allow_plaintext: bool,
+    drain_delay_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -167,12 +167,27 @@ impl RawCore {
         if !(1..=4).contains(&commit.in_flight) {
             problems.add("core.commit.in_flight", "must be 1 to 4");
         }
+        let listen = self.listen.unwrap_or_else(|| localhost(50051));
+        let listener = RawListener {
+            listen_at: "core.listen",
+            listen,
+            tls_at: "core.tls",
+            tls: self.tls,
+            roles_at: "core.roles",
+            roles: self.roles.map(RawRoles::granted),
+            plaintext_at: "core.allow_plaintext",
+            allow_plaintext: self.allow_plaintext,
+        };
+        let callers = listener.check(problems, base);
+        let drain_delay = grpc::drain_delay(problems, "core", self.drain_delay_ms);
         Some(Core {
-            listen: loopback(problems, "core.listen", self.listen.unwrap_or_else(|| localhost(50051))),
+            listen,
             metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9464)),
             database: database?,
             sealer: sealer?,
             commit,
+            callers: callers?,
+            drain_delay,
         })
     }
 }
@@ -196,7 +211,15 @@ pub(super) struct RawEdge {
     listen: Option<SocketAddr>,
     gateway_listen: Option<SocketAddr>,
     metrics_listen: Option<SocketAddr>,
-    core: Option<String>,
+    gateway_tls: Option<RawServerTls>,
+    core_identities: Option<Vec<String>>,
+    #[serde(default)]
+    gateway_allow_plaintext: bool,
+    core: Option<RawCores>,
+    core_tls: Option<RawClientTls>,
+    #[serde(default)]
+    core_allow_plaintext: bool,
+    drain_delay_ms: Option<u64>,
     tls_certificate: Option<Source>,
     tls_key: Option<Source>,
     #[serde(default)]
@@ -242,38 +265,34 @@ impl RawEdge {
     /// `configured` are the platforms that have an account.
     pub(super) fn check(self, problems: &mut Problems, base: &Path, configured: &BTreeSet<Provider>) -> Option<Edge> {
         let tls = tls(problems, "edge", self.tls_certificate, self.tls_key, base);
-        let core = self.core.unwrap_or_else(|| "http://127.0.0.1:50051".to_owned());
-        let core = endpoint(problems, core);
+        let ways = RawWays { cores: self.core, tls: self.core_tls, allow_plaintext: self.core_allow_plaintext };
+        let cores = ways.check(problems, base);
+        let gateway_listen = self.gateway_listen.unwrap_or_else(|| localhost(50052));
+        let listener = RawListener {
+            listen_at: "edge.gateway_listen",
+            listen: gateway_listen,
+            tls_at: "edge.gateway_tls",
+            tls: self.gateway_tls,
+            roles_at: "edge.core_identities",
+            roles: self.core_identities.map(|identities| vec![(Role::Core, "edge.core_identities", identities)]),
+            plaintext_at: "edge.gateway_allow_plaintext",
+            allow_plaintext: self.gateway_allow_plaintext,
+        };
+        let gateway_callers = listener.check(problems, base);
         let sources = self.sources.check(problems, configured);
-        let limits = self.limits.check(problems);
+        let unready_grace = grpc::drain_delay(problems, "edge", self.drain_delay_ms);
+        let limits = paystate_edge::Limits { unready_grace, ..self.limits.check(problems) };
         Some(Edge {
-            listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
-            gateway_listen: loopback(
-                problems,
-                "edge.gateway_listen",
-                self.gateway_listen.unwrap_or_else(|| localhost(50052)),
-            ),
+            listen: self.listen.unwrap_or_else(|| localhost(8443)),
+            gateway_listen,
+            gateway_callers: gateway_callers?,
             metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9465)),
-            core: core?,
+            cores: cores?,
             tls: tls?,
             sources,
             limits,
         })
     }
-}
-
-/// The core's address. Plaintext leaves the machine for nobody: it is for loopback only.
-fn endpoint(problems: &mut Problems, url: String) -> Option<tonic::transport::Endpoint> {
-    let parsed = tonic::transport::Endpoint::from_shared(url.clone()).map_err(|e| format!("{url:?} is not a URL: {e}"));
-    let endpoint = problems.take("edge.core", parsed)?;
-    let loopback = endpoint.uri().host().is_some_and(|h| {
-        h == "localhost" || h.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    });
-    if endpoint.uri().scheme_str() != Some("http") || !loopback {
-        problems.add("edge.core", format!("{url:?}: this version speaks http:// to a core on loopback only"));
-        return None;
-    }
-    Some(endpoint)
 }
 
 fn tls(

@@ -8,6 +8,7 @@
 mod accounts;
 mod database;
 mod file;
+mod grpc;
 mod secret;
 mod sources;
 
@@ -17,14 +18,18 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use paystate_core::{commit, order::AccountName, seal::Sealer};
 use paystate_edge::Accounts;
 use paystate_providers::Provider;
+use paystate_rpc::Callers;
+use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
+use tonic::transport::Endpoint;
 
 use self::accounts::RawAccount;
-pub(crate) use self::database::Database;
+pub(crate) use self::{database::Database, grpc::is_loopback};
 
 /// Something wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +92,18 @@ pub(crate) struct Core {
     pub(crate) database: Database,
     pub(crate) sealer: Sealer,
     pub(crate) commit: commit::Limits,
+    pub(crate) callers: Callers,
+    pub(crate) drain_delay: Duration,
+}
+
+impl Core {
+    /// Whether callers are not asked who they are.
+    pub(crate) fn is_plaintext(&self) -> bool {
+        match self.callers {
+            Callers::Anybody => true,
+            Callers::Certified { .. } => false,
+        }
+    }
 }
 
 /// `[edge]`
@@ -94,11 +111,21 @@ pub(crate) struct Core {
 pub(crate) struct Edge {
     pub(crate) listen: SocketAddr,
     pub(crate) gateway_listen: SocketAddr,
+    pub(crate) gateway_callers: Callers,
     pub(crate) metrics_listen: SocketAddr,
-    pub(crate) core: tonic::transport::Endpoint,
-    pub(crate) tls: Arc<rustls::ServerConfig>,
+    /// One or more.
+    pub(crate) cores: Vec<CoreWay>,
+    pub(crate) tls: Arc<ServerConfig>,
     pub(crate) sources: paystate_edge::Sources,
     pub(crate) limits: paystate_edge::Limits,
+}
+
+/// A way to a core.
+#[derive(Debug, Clone)]
+pub(crate) struct CoreWay {
+    pub(crate) endpoint: Endpoint,
+    /// Our certificate, whom we believe, and which name the core must have.
+    pub(crate) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
 /// `[sandbox]`
@@ -108,7 +135,7 @@ pub(crate) struct Sandbox {
     pub(crate) data_dir: PathBuf,
     pub(crate) edge_url: String,
     pub(crate) edge_certificate_pem: Vec<u8>,
-    pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) tls: Arc<ServerConfig>,
     pub(crate) time_compression: u32,
 }
 
@@ -133,6 +160,7 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     let mut problems = Problems::default();
     let Some(raw) = file::read(&mut problems, path, env) else { return Err(problems.0) };
     let base = path.parent().unwrap_or(Path::new("."));
+    let one_process = roles.is_some();
     let roles = roles.unwrap_or(raw.there);
     if roles == (Roles { core: false, edge: false, sandbox: false }) {
         problems.add("(file)", "has none of [core], [edge] and [sandbox]; write at least one");
@@ -149,6 +177,9 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base));
     let configured = raw.accounts.values().map(RawAccount::provider).collect();
     let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base, &configured));
+    if one_process && let (Some(core), Some(edge)) = (&core, &edge) {
+        meet(&mut problems, core, edge);
+    }
     let sandbox = raw.sandbox.filter(|_| roles.sandbox).and_then(|s| s.check(&mut problems, base));
     let has_accounts = raw.has_accounts;
     let (providers, accounts) = accounts::check(&mut problems, raw.accounts, base, roles.edge);
@@ -156,4 +187,13 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
         problems.add("accounts", "there is no account; add a section [accounts.NAME] for each one");
     }
     problems.none(Some(Config { core, edge, sandbox, accounts, providers }))
+}
+
+/// Core and edge of one process are joined to each other, so both or neither must speak TLS.
+fn meet(problems: &mut Problems, core: &Core, edge: &Edge) {
+    let secured = !core.is_plaintext();
+    if edge.cores.iter().any(|way| way.tls.is_some() != secured) {
+        let (has, write) = if secured { ("has", "https") } else { ("has no", "http") };
+        problems.add("edge.core", format!("the core in this process {has} [core.tls]; write {write}://"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener, path::Path};
 
-use crate::support::{home, paystate, run};
+use crate::support::{Process, home, paystate, run};
 
 struct Bad<'a> {
     command: &'a str,
@@ -77,7 +77,7 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     let kind = sound
         .replace("core = \"http://127.0.0.1:50051\"", "core = 7")
         .replace("sandbox/merchant/unionpay_root.pem", "sandbox/merchant/nowhere.pem");
-    let says = ["edge: invalid type", "accounts.unionpay.root_certificate: cannot read"];
+    let says = ["edge: core is a URL or a list of URLs", "accounts.unionpay.root_certificate: cannot read"];
     refused(&data, Bad { command: "check", config: &kind, env: &[], says: &says }).await;
 
     // A secret that stands in the file itself, and certificate and key the wrong way round.
@@ -100,6 +100,46 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
 
     let open = [("PAYSTATE__CORE__LISTEN", "0.0.0.0:0".to_owned())];
     refused(&data, Bad { command: "core", config: &sound, env: &open, says: &["core.listen: 0.0.0.0:0"] }).await;
+
+    // Who may call: certificates without roles and roles without certificates, a way to the core that is half
+    // secured, what contradicts itself, a pause that is none.
+    let pair = "certificate = { file = \"edge.crt\" }\nkey = { file = \"edge.key\" }\n";
+    let callers = sound
+        .replace("core = \"http://127.0.0.1:50051\"", "core = [\"https://a:1\", \"http://b:1\", \"ftp://c\"]")
+        .replace("[edge]\n", "[edge]\ncore_identities = []\ndrain_delay_ms = 600001\n")
+        .replace("[core]\n", "[core]\nallow_plaintext = true\n")
+        + &format!("[core.tls]\n{pair}client_ca = {{ file = \"edge.key\" }}\n[edge.gateway_tls]\n{pair}");
+    let says = [
+        "core.allow_plaintext: contradicts [core.tls]",
+        "core.roles: is missing",
+        "core.tls.client_ca: the file holds no certificate authority",
+        "edge.core: \"https://a:1\": https needs [edge.core_tls]",
+        "edge.core: \"http://b:1\": plaintext is for loopback",
+        "edge.core: \"ftp://c\": write http:// or https://",
+        "edge.core_identities: names nobody",
+        "edge.gateway_tls.client_ca: is missing",
+        "edge.drain_delay_ms: must be 0 to 600000",
+    ];
+    refused(&data, Bad { command: "check", config: &callers, env: &[], says: &says }).await;
+    let roles = sound
+        .replace("core = \"http://127.0.0.1:50051\"", "core = []")
+        .replace("[edge]\n", "[edge]\ncore_identities = [\"core\"]\ncore_allow_plaintext = true\n")
+        + "[core.roles]\nwriters = [\"orders\"]\n[edge.core_tls]\nserver_name = \"no name\"\n";
+    let says = [
+        "core.roles.writers: unknown field",
+        "core.roles: has no use without [core.tls]",
+        "edge.core: names no core",
+        "edge.core_allow_plaintext: contradicts [edge.core_tls]",
+        "edge.core_tls.server_name: \"no name\" is no name of a server",
+        "edge.core_tls.ca: is missing",
+        "edge.core_tls.certificate: is missing",
+        "edge.core_tls.key: is missing",
+        "edge.core_identities: has no use without [edge.gateway_tls]",
+    ];
+    refused(&data, Bad { command: "check", config: &roles, env: &[], says: &says }).await;
+    let asked_for = [("PAYSTATE__CORE__LISTEN", "0.0.0.0:0"), ("PAYSTATE__CORE__ALLOW_PLAINTEXT", "true")];
+    let open = Process::role("core", &data.join("paystate.toml"), &asked_for, "core metrics").await;
+    open.kill().await;
 
     // Allow lists that nobody has written, and a header that anybody could send.
     let sources = [

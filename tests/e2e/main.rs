@@ -4,12 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say so at once")]
 
+mod bench;
 mod cluster;
 mod configuration;
 mod demo;
 mod faults;
 mod grpcurl;
 mod kill;
+mod mtls;
 mod proxy;
 mod roles;
 mod servers;

@@ -1,20 +1,9 @@
 //! Core, edge and stand-in platforms as three processes.
 
-use std::net::{SocketAddr, TcpListener};
-
 use paystate_proto::v1::OrderState;
 use serde_json::json;
 
-use crate::support::{Process, home, https, sandbox};
-
-/// A free port outside of the range from which port 0 is served, so that nobody takes it while the core is
-/// away.
-fn quiet_address() -> SocketAddr {
-    (20_000..30_000)
-        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
-        .find(|address| TcpListener::bind(address).is_ok())
-        .unwrap()
-}
+use crate::support::{Process, home, https, quiet_address, sandbox};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_edge_says_try_again_while_the_core_is_away_and_never_anything_else() {

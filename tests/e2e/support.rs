@@ -5,7 +5,10 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
     time::Duration,
 };
 
@@ -150,7 +153,10 @@ pub(crate) struct Shop {
 
 impl Shop {
     async fn connect(core: SocketAddr) -> Self {
-        let channel = Channel::from_shared(format!("http://{core}")).unwrap().connect().await.unwrap();
+        Self::over(Channel::from_shared(format!("http://{core}")).unwrap().connect().await.unwrap())
+    }
+
+    pub(crate) fn over(channel: Channel) -> Self {
         Self { orders: OrderServiceClient::new(channel.clone()), operations: OperationsServiceClient::new(channel) }
     }
 
@@ -306,4 +312,15 @@ pub(crate) async fn home() -> (tempfile::TempDir, PathBuf) {
     let data = dir.path().join("data");
     assert!(Process::dev(&data, &[]).await.terminate().await);
     (dir, data)
+}
+
+/// A free port outside of the range from which port 0 is served, so that nobody takes it while its process is
+/// away. No two tests get the same.
+pub(crate) fn quiet_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed))
+        .take_while(|port| *port < 30_000)
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .find(|address| std::net::TcpListener::bind(address).is_ok())
+        .unwrap()
 }

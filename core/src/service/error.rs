@@ -10,9 +10,7 @@ const DOMAIN: &str = "paystate";
 
 /// An error with a stable reason.
 pub(super) fn status(code: Code, reason: &str, message: &str) -> Status {
-    let mut details = ErrorDetails::new();
-    details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
-    Status::with_error_details(code, message, details)
+    paystate_rpc::status(code, reason, message, std::collections::HashMap::new())
 }
 
 /// Collects every bad field of a request, so that the caller sees them all at once.

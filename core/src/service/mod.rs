@@ -1,8 +1,12 @@
 //! The gRPC rim: protobuf to domain and back, error details, and nothing else.
 //!
-//! The caller owns the listener and the shutdown token. On shutdown the health service turns first, then
-//! streams end, then calls under way finish, then the door closes after its queue is empty.
+//! The caller owns the listener and the shutdown token. On shutdown the health service turns first; after
+//! `drain_delay` the listener closes, streams end, calls under way finish, and the door closes after its queue is
+//! empty.
+//!
+//! The way of a call: handshake -> `access` (who may) -> deadline -> a service.
 
+mod access;
 mod convert;
 mod error;
 mod explain;
@@ -16,8 +20,8 @@ mod watch;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use paystate_proto::v1;
+use paystate_rpc::{AccessLayer, Callers, DeadlineLayer};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -37,7 +41,7 @@ const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 const MAX_CALLS: usize = 1024;
 /// A call that takes longer has lost its caller.
 const MAX_CALL_TIME: Duration = Duration::from_secs(30);
-/// A connection that does not answer a ping for this long is gone.
+/// How often an idle connection is pinged, and how long it may take to answer before it is gone.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// From shutdown to the end of the last connection, and from there to the end of the last commit.
@@ -56,7 +60,8 @@ pub struct Core {
     sealer: Arc<Sealer>,
     /// The platform of each account that is configured.
     accounts: Arc<BTreeMap<AccountName, String>>,
-    shutdown: CancellationToken,
+    /// Cancelled when streams shall end.
+    closing: CancellationToken,
 }
 
 impl std::fmt::Debug for Core {
@@ -77,6 +82,10 @@ pub struct Parts {
     pub accounts: BTreeMap<AccountName, String>,
     /// Sizes.
     pub limits: Limits,
+    /// Who is let in, and what they may do.
+    pub callers: Callers,
+    /// From "not serving" to the end of accepting, so that who asks the health service can turn away first.
+    pub drain_delay: Duration,
 }
 
 /// Serves until `shutdown`, then drains.
@@ -88,7 +97,7 @@ pub async fn serve(
     parts: Parts,
     shutdown: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let tasks = TaskTracker::new();
+    let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
     let feed = Feed::default();
     let door = Door::open(parts.store.clone(), parts.guard, feed.clone(), parts.limits, &tasks);
     let core = Core {
@@ -97,16 +106,19 @@ pub async fn serve(
         feed,
         sealer: Arc::new(parts.sealer),
         accounts: Arc::new(parts.accounts),
-        shutdown: shutdown.clone(),
+        closing: closing.clone(),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
-    tasks.spawn(report_health(health, core.store.clone(), shutdown.clone()));
+    tasks.spawn(report_health(health, core.store.clone(), shutdown.clone(), closing.clone()));
+    tasks.spawn(close(shutdown, parts.drain_delay, closing.clone()));
     let server = Server::builder()
         .load_shed(true)
         .concurrency_limit_per_connection(MAX_CALLS)
-        .timeout(MAX_CALL_TIME)
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(Some(1024))
+        .layer(AccessLayer::new(access::RULES.iter().copied(), &parts.callers))
+        .layer(DeadlineLayer::new(MAX_CALL_TIME))
         .add_service(health_service)
         .add_service(reflection_v1())
         .add_service(reflection_v1alpha())
@@ -116,16 +128,12 @@ pub async fn serve(
         .add_service(
             v1::ingest_service_server::IngestServiceServer::new(core).max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.clone().cancelled_owned());
-    // A stream that its client never ends must not keep the process: what is under way gets a bounded time.
-    let served = tokio::select! {
-        served = server => served,
-        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => {
-            tracing::warn!("connections did not end in time");
-            Ok(())
-        }
-    };
-    shutdown.cancel();
+        .serve_with_incoming_shutdown(
+            paystate_rpc::incoming(listener, &parts.callers),
+            closing.clone().cancelled_owned(),
+        );
+    let served = paystate_rpc::bounded(server, closing.clone(), DRAIN).await;
+    closing.cancel();
     tasks.close();
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
         tracing::warn!("calls did not end in time");
@@ -133,14 +141,27 @@ pub async fn serve(
     served
 }
 
+/// Closes `delay` after shutdown.
+async fn close(shutdown: CancellationToken, delay: Duration, closing: CancellationToken) {
+    tokio::select! {
+        () = async { shutdown.cancelled().await; tokio::time::sleep(delay).await } => closing.cancel(),
+        () = closing.cancelled() => {}
+    }
+}
+
 /// Serving while the database answers, until shutdown.
-async fn report_health(health: HealthReporter, store: Arc<dyn Store>, shutdown: CancellationToken) {
+async fn report_health(
+    health: HealthReporter,
+    store: Arc<dyn Store>,
+    shutdown: CancellationToken,
+    closing: CancellationToken,
+) {
     let set = async |status: ServingStatus| {
         for name in SERVICES {
             health.set_service_status(*name, status).await;
         }
     };
-    while !shutdown.is_cancelled() {
+    while !shutdown.is_cancelled() && !closing.is_cancelled() {
         match tokio::time::timeout(HEALTH_PATIENCE, store.ping()).await {
             Ok(Ok(())) => set(ServingStatus::Serving).await,
             Ok(Err(error)) => {
@@ -155,9 +176,11 @@ async fn report_health(health: HealthReporter, store: Arc<dyn Store>, shutdown: 
         tokio::select! {
             () = tokio::time::sleep(HEALTH_INTERVAL) => {}
             () = shutdown.cancelled() => {}
+            () = closing.cancelled() => {}
         }
     }
     set(ServingStatus::NotServing).await;
+    closing.cancelled().await;
     // Ends the streams of those who watch.
     let mut health = health;
     for name in SERVICES {

@@ -151,7 +151,7 @@ impl OrderService for Core {
         // Listen first, then read: a change in between is not missed.
         let wakeups = self.feed.listen();
         let order = self.order(&id).await?;
-        let stream = watch::stream(self.store.clone(), wakeups, order, request.until_cancelled, self.shutdown.clone());
+        let stream = watch::stream(self.store.clone(), wakeups, order, request.until_cancelled, self.closing.clone());
         Ok(Response::new(stream))
     }
 

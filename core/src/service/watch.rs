@@ -23,7 +23,7 @@ struct Watch {
     store: Arc<dyn Store>,
     wakeups: Wakeups,
     until_cancelled: bool,
-    shutdown: CancellationToken,
+    closing: CancellationToken,
     progress: Progress,
 }
 
@@ -50,9 +50,9 @@ pub(super) fn stream(
     wakeups: Wakeups,
     first: Order,
     until_cancelled: bool,
-    shutdown: CancellationToken,
+    closing: CancellationToken,
 ) -> WatchOrderStream {
-    let watch = Watch { store, wakeups, until_cancelled, shutdown, progress: Progress::First(first) };
+    let watch = Watch { store, wakeups, until_cancelled, closing, progress: Progress::First(first) };
     Box::pin(stream::unfold(watch, |mut watch| async move {
         let item = match std::mem::replace(&mut watch.progress, Progress::Broken) {
             Progress::First(order) => Ok(order),
@@ -76,7 +76,7 @@ impl Watch {
             tokio::select! {
                 () = self.wakeups.changed(&sent.id) => {}
                 () = tokio::time::sleep(FLOOR) => {}
-                () = self.shutdown.cancelled() => return None,
+                () = self.closing.cancelled() => return None,
             }
             match self.store.orders(std::slice::from_ref(&sent.id)).await {
                 Ok(mut found) => match found.remove(&sent.id) {

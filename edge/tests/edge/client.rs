@@ -49,6 +49,10 @@ impl Client {
     ) -> std::io::Result<Self> {
         let mut tcp = TcpStream::connect(address).await?;
         tcp.write_all(before).await?;
+        Self::over(tcp, config).await
+    }
+
+    pub(crate) async fn over(tcp: TcpStream, config: Arc<ClientConfig>) -> std::io::Result<Self> {
         let stream = TlsConnector::from(config).connect("localhost".try_into().unwrap(), tcp).await?;
         Ok(Self { stream, buffer: Vec::new() })
     }

@@ -1,7 +1,10 @@
 //! The gateway is there, healthy, and says that it cannot do anything yet.
 
+use std::time::Duration;
+
 use paystate_edge::gateway::serve_gateway;
 use paystate_proto::v1::{RefundRequest, provider_gateway_service_client::ProviderGatewayServiceClient};
+use paystate_rpc::Callers;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -14,7 +17,7 @@ async fn every_method_says_so() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let channel = channel(&listener.local_addr().unwrap().to_string());
     let shutdown = CancellationToken::new();
-    let served = tokio::spawn(serve_gateway(listener, shutdown.clone()));
+    let served = tokio::spawn(serve_gateway(listener, Callers::Anybody, shutdown.clone(), Duration::ZERO));
     let mut health = HealthClient::new(channel.clone());
     for service in ["", "paystate.v1.ProviderGatewayService"] {
         let answer = health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap();

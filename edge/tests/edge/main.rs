@@ -7,6 +7,8 @@ mod client;
 #[cfg(test)]
 mod core;
 #[cfg(test)]
+mod failover;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod hostile;

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use paystate_edge::{Account, Accounts, Edge, Limits, Sources, serve, tls_config};
+use paystate_edge::{Account, Accounts, Cores, Edge, Limits, Sources, serve, tls_config};
 use paystate_providers::Provider;
 use rustls::ClientConfig;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
@@ -23,7 +23,7 @@ pub(crate) struct Rig {
     pub(crate) shutdown: CancellationToken,
     pub(crate) served: JoinHandle<std::io::Result<()>>,
     asked: watch::Sender<usize>,
-    trust: Arc<ClientConfig>,
+    pub(crate) trust: Arc<ClientConfig>,
 }
 
 impl Rig {
@@ -34,20 +34,31 @@ impl Rig {
 
     pub(crate) async fn with_sources(sources: Sources, limits: Limits) -> Self {
         let (core, channel) = Core::start().await;
-        Self::with_all(sources, limits, core, channel).await
+        Self::with_all(sources, limits, core, [channel]).await
     }
 
     pub(crate) async fn with_core(limits: Limits, core: Core, channel: Channel) -> Self {
-        Self::with_all(Sources::default(), limits, core, channel).await
+        Self::with_cores(limits, core, [channel]).await
     }
 
-    async fn with_all(sources: Sources, limits: Limits, core: Core, channel: Channel) -> Self {
+    /// An edge with several ways; `core` is where one of them leads.
+    pub(crate) async fn with_cores(limits: Limits, core: Core, channels: impl IntoIterator<Item = Channel>) -> Self {
+        Self::with_all(Sources::default(), limits, core, channels).await
+    }
+
+    async fn with_all(
+        sources: Sources,
+        limits: Limits,
+        core: Core,
+        channels: impl IntoIterator<Item = Channel>,
+    ) -> Self {
+        let cores = Cores::new(channels.into_iter().enumerate().map(|(n, c)| (format!("core {n}"), c)));
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let tls = tls_config(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap();
         let asked = watch::Sender::new(0);
         let account = Account { provider: Provider::Alipay, platform: Arc::new(Fake { asked: asked.clone() }) };
         let accounts = Accounts::from([("shop".to_owned(), account)]);
-        let edge = Edge { accounts, sources, limits, core: channel };
+        let edge = Edge { accounts, sources, limits, cores };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();

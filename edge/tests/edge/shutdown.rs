@@ -6,7 +6,7 @@ use paystate_edge::Limits;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    client::{PATIENCE, post},
+    client::{Client, PATIENCE, post},
     core::{Mode, STORE},
     rig::{PATH, Rig},
 };
@@ -23,7 +23,7 @@ async fn not_ready_comes_before_the_end_of_accepting() {
     let mut late = rig.connect().await;
     late.send(READY).await;
     assert_eq!(late.answer().await.unwrap().status, 503);
-    assert_eq!(late.post(PATH, "paid 1").await.status, 200, "callbacks are still taken");
+    assert_eq!(rig.connect().await.post(PATH, "paid 1").await.status, 200, "callbacks are still taken");
 }
 
 #[tokio::test]
@@ -74,4 +74,38 @@ async fn what_is_queued_still_leaves() {
     rig.core.set(STORE);
     timeout(PATIENCE, rig.served).await.expect("serve did not end").unwrap().unwrap();
     assert_eq!(rig.core.look(|seen| seen.messages.len()), 5);
+}
+
+#[tokio::test]
+async fn the_last_answer_says_so_and_a_new_connection_gets_one() {
+    let rig = Rig::start(Limits { unready_grace: Duration::from_millis(300), ..Limits::default() }).await;
+    let (mut kept, mut new) = (rig.connect().await, rig.connect().await);
+    let answer = kept.post(PATH, "paid 1").await;
+    assert_eq!((answer.status, answer.header("connection")), (200, None));
+    rig.shutdown.cancel();
+    let answer = kept.post(PATH, "paid 2").await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    assert_eq!(kept.answer().await, None);
+    // This one has not asked anything yet, and may have sent its request already when accepting ends.
+    let closed = async { while rig.try_connect().await.is_ok() {} };
+    timeout(PATIENCE, closed).await.expect("the listener stayed open");
+    let answer = new.post(PATH, "paid 3").await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    drop(new);
+    timeout(PATIENCE, rig.served).await.expect("serve did not end").unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_in_the_backlog_is_still_answered() {
+    let rig = Rig::start(Limits::default()).await;
+    assert_eq!(rig.connect().await.post(PATH, "paid 1").await.status, 200);
+    // Connects without giving the edge a turn: the kernel has let it in, the edge has not seen it.
+    let early = std::net::TcpStream::connect(rig.address).unwrap();
+    rig.shutdown.cancel();
+    early.set_nonblocking(true).unwrap();
+    let early = tokio::net::TcpStream::from_std(early).unwrap();
+    let mut early = Client::over(early, rig.trust.clone()).await.unwrap();
+    let answer = early.post(PATH, "paid 2").await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    timeout(PATIENCE, rig.served).await.expect("serve did not end").unwrap().unwrap();
 }

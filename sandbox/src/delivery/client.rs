@@ -17,7 +17,10 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-use crate::{SandboxError, platform::Request};
+use crate::{
+    SandboxError,
+    platform::{Request, callback_path},
+};
 
 /// No platform reads more of an answer.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -54,9 +57,9 @@ impl EdgeClient {
         Ok(Self { client, base, timeout })
     }
 
-    /// One send. The account has the platform's name.
+    /// One send.
     pub(crate) async fn send(&self, provider: Provider, request: Request) -> Result<Answer, String> {
-        let mut builder = http::Request::post(format!("{}/callback/{provider}/{provider}", self.base));
+        let mut builder = http::Request::post(format!("{}{}", self.base, callback_path(provider)));
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }

@@ -65,7 +65,8 @@ async fn attempt(inner: &Inner, notice: &Notice, round: usize) -> bool {
 async fn send(inner: &Inner, notice: &Notice, round: usize, duplicate: bool) -> bool {
     // The semaphore is never closed, so there is always a slot in the end.
     let _slot = inner.slots.acquire().await;
-    let request = platform::request(&inner.desk(), notice.provider, notice.signer, notice.body.clone());
+    let request =
+        platform::request(&inner.desk(), notice.provider, notice.signer, notice.body.clone(), Stamp::now().seconds());
     let answer = match request {
         Ok(request) => inner.edge.send(notice.provider, request).await,
         Err(error) => Err(error.to_string()),

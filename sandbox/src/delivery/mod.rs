@@ -4,7 +4,7 @@ mod client;
 mod courier;
 mod ladder;
 
-pub(crate) use self::{client::EdgeClient, courier::deliver};
+pub(crate) use self::{client::EdgeClient, courier::deliver, ladder::wait_after};
 
 /// Sends on the way at once, over all platforms.
 pub(crate) const MAX_IN_FLIGHT: usize = 64;

@@ -112,29 +112,41 @@ pub(crate) fn closed(desk: &Desk<'_>, trade: &Trade) -> Result<Vec<Draft>, Sandb
     }
 }
 
-/// One send of a notice, signed now where the platform signs each send.
+/// Where the edge takes a platform's callbacks. The account has the platform's name.
+pub(crate) fn callback_path(provider: Provider) -> String {
+    format!("/callback/{provider}/{provider}")
+}
+
+/// One send of a notice. Platforms that sign each send sign that it happens at `sent_at`, seconds since the
+/// Unix epoch.
 pub(crate) fn request(
     desk: &Desk<'_>,
     provider: Provider,
     signer: Signer,
     body: String,
+    sent_at: i64,
 ) -> Result<Request, SandboxError> {
     match provider {
         Provider::Alipay => Ok(alipay::request(body)),
-        Provider::WechatPay => wechatpay::request(desk, signer, body),
+        Provider::WechatPay => wechatpay::request(desk, signer, body, sent_at),
         Provider::UnionPay => Ok(unionpay::request(body)),
-        Provider::Stripe => stripe::request(desk, body),
+        Provider::Stripe => stripe::request(desk, body, sent_at),
     }
 }
 
-/// A message that must be refused, claiming that `trade` was paid. `None` where the platform's protocol has
-/// no such weakness.
-pub(crate) fn forge(desk: &Desk<'_>, kind: AttackKind, trade: &Trade) -> Result<Option<Request>, SandboxError> {
+/// A message that must be refused, claiming at `now` (seconds since the Unix epoch) that `trade` was paid.
+/// `None` where the platform's protocol has no such weakness.
+pub(crate) fn forge(
+    desk: &Desk<'_>,
+    kind: AttackKind,
+    trade: &Trade,
+    now: i64,
+) -> Result<Option<Request>, SandboxError> {
     match trade.provider {
         Provider::Alipay => alipay::forge(desk, kind, trade),
-        Provider::WechatPay => wechatpay::forge(desk, kind, trade),
+        Provider::WechatPay => wechatpay::forge(desk, kind, trade, now),
         Provider::UnionPay => unionpay::forge(desk, kind, trade),
-        Provider::Stripe => stripe::forge(desk, kind, trade),
+        Provider::Stripe => stripe::forge(desk, kind, trade, now),
     }
 }
 

@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
 use super::{Desk, Draft, Request, Signer};
-use crate::{AttackKind, Refund, SandboxError, Trade, keyring::random, stamp::Stamp};
+use crate::{AttackKind, Refund, SandboxError, Trade, keyring::random};
 
 pub(super) fn paid(desk: &Desk<'_>, trade: &Trade) -> Result<Vec<Draft>, SandboxError> {
     Ok(vec![
@@ -27,12 +27,16 @@ pub(super) fn closed(desk: &Desk<'_>, trade: &Trade) -> Result<Vec<Draft>, Sandb
     Ok(vec![draft(desk, "payment_intent.canceled", &intent(trade, "canceled"))])
 }
 
-pub(super) fn request(desk: &Desk<'_>, body: String) -> Result<Request, SandboxError> {
-    signed(&desk.keys.stripe_signing_secret, Stamp::now().seconds(), body)
+pub(super) fn request(desk: &Desk<'_>, body: String, sent_at: i64) -> Result<Request, SandboxError> {
+    signed(&desk.keys.stripe_signing_secret, sent_at, body)
 }
 
-pub(super) fn forge(desk: &Desk<'_>, kind: AttackKind, trade: &Trade) -> Result<Option<Request>, SandboxError> {
-    let now = Stamp::now().seconds();
+pub(super) fn forge(
+    desk: &Desk<'_>,
+    kind: AttackKind,
+    trade: &Trade,
+    now: i64,
+) -> Result<Option<Request>, SandboxError> {
     let of = |trade: &Trade, live: bool| event(desk, "payment_intent.succeeded", &intent(trade, "succeeded"), live);
     let genuine = |body: String, time: i64| signed(&desk.keys.stripe_signing_secret, time, body);
     let body = of(trade, false);

@@ -11,7 +11,6 @@ use super::{Desk, Draft, Request, Signer};
 use crate::{
     AttackKind, Refund, SandboxError, Trade,
     keyring::{RsaKey, WECHAT_APPID, WECHAT_MCHID, WECHAT_PUBLIC_KEY_ID, random},
-    stamp::Stamp,
 };
 
 const ALGORITHM: &str = "WECHATPAY2-SHA256-RSA2048";
@@ -42,17 +41,21 @@ pub(super) fn refunded(desk: &Desk<'_>, trade: &Trade, refund: &Refund) -> Resul
     Ok(vec![Draft { kind: "REFUND.SUCCESS".to_owned(), body, signer: next_signer(desk) }])
 }
 
-pub(super) fn request(desk: &Desk<'_>, signer: Signer, body: String) -> Result<Request, SandboxError> {
+pub(super) fn request(desk: &Desk<'_>, signer: Signer, body: String, sent_at: i64) -> Result<Request, SandboxError> {
     let (key, serial) = match signer {
         Signer::Fixed | Signer::WechatPublicKey => (&desk.keys.wechat_public, WECHAT_PUBLIC_KEY_ID),
         Signer::WechatCertificate => (&desk.keys.wechat_certificate, desk.keys.wechat_serial.as_str()),
     };
-    signed(key, serial, Stamp::now().seconds(), body)
+    signed(key, serial, sent_at, body)
 }
 
-pub(super) fn forge(desk: &Desk<'_>, kind: AttackKind, trade: &Trade) -> Result<Option<Request>, SandboxError> {
+pub(super) fn forge(
+    desk: &Desk<'_>,
+    kind: AttackKind,
+    trade: &Trade,
+    now: i64,
+) -> Result<Option<Request>, SandboxError> {
     let keys = desk.keys;
-    let now = Stamp::now().seconds();
     let of = |mchid: &str| envelope(desk, "TRANSACTION.SUCCESS", "transaction", "支付成功", &transaction(trade, mchid));
     let genuine = |body: String, time: i64| signed(&keys.wechat_public, WECHAT_PUBLIC_KEY_ID, time, body);
     let body = of(WECHAT_MCHID)?;

@@ -115,7 +115,7 @@ impl Sandbox {
         check_amount(attack.amount_minor)?;
         let Attack { kind, provider, out_trade_no, amount_minor } = attack;
         let trade = self.new_trade(provider, out_trade_no, amount_minor, Currency::CNY, TradeStatus::Paid);
-        let request = platform::forge(&self.inner.desk(), kind, &trade)?
+        let request = platform::forge(&self.inner.desk(), kind, &trade, Stamp::now().seconds())?
             .ok_or_else(|| SandboxError::invalid("kind", format!("{kind} does not apply to {provider}")))?;
         let answer = self.inner.edge.send(provider, request).await.map_err(SandboxError::Unreachable)?;
         let accepted = platform::acknowledged(provider, answer.status, &answer.body);

@@ -14,6 +14,8 @@ mod keyring;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod press;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod wire;

@@ -1,6 +1,6 @@
 //! The store on PostgreSQL: any number of cores share one database.
 //!
-//! How it keeps the contract of [`Store`](super::Store):
+//! How it keeps the contract of [`Store`]:
 //! - READ COMMITTED. Before a unit reads, it takes advisory locks on every key that its inputs name, whether
 //!   or not a row stands under it, in one order; then the rows of the orders, in key order. So units wait for
 //!   each other and never in a circle.

@@ -1,0 +1,10 @@
+//! The core over real sockets: who is let in, who may call what, and when a call ends.
+
+#[cfg(test)]
+mod callers;
+#[cfg(test)]
+mod pki;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod time;

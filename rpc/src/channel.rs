@@ -1,0 +1,45 @@
+//! The way to a server of ours.
+
+use std::{io, sync::Arc, time::Duration};
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
+
+/// A server that takes longer to let us in, or to answer a ping, is not there. A ping goes out this often, also
+/// while nothing is asked, so that the next call does not find out.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A channel that connects when it is first used, and again whenever the connection is lost. With `tls` the
+/// server must have a certificate for that name.
+#[must_use]
+pub fn channel(endpoint: Endpoint, tls: Option<(Arc<ClientConfig>, ServerName<'static>)>) -> Channel {
+    let endpoint = endpoint
+        .tcp_nodelay(true)
+        .connect_timeout(PATIENCE)
+        .http2_keep_alive_interval(PATIENCE)
+        .keep_alive_timeout(PATIENCE)
+        .keep_alive_while_idle(true);
+    match tls {
+        None => endpoint.connect_lazy(),
+        Some((config, name)) => {
+            let tls = TlsConnector::from(config);
+            endpoint.connect_with_connector_lazy(service_fn(move |uri| shake(uri, tls.clone(), name.clone())))
+        }
+    }
+}
+
+async fn shake(
+    uri: Uri,
+    tls: TlsConnector,
+    name: ServerName<'static>,
+) -> io::Result<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>> {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(443))).await?;
+    stream.set_nodelay(true)?;
+    tls.connect(name, stream).await.map(TokioIo::new)
+}

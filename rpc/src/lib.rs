@@ -1,0 +1,30 @@
+//! What every gRPC listener and channel of ours has in common.
+//!
+//! Contract:
+//! - a listener with TLS ends the handshake of whoever has no certificate of its authority, so behind it every
+//!   call has a [`Peer`] with verified names;
+//! - [`AccessLayer`] is the one place that decides who may call what, from one table of methods; a method
+//!   without a rule is never reached;
+//! - [`DeadlineLayer`] answers every call in time, with DEADLINE_EXCEEDED if need be;
+//! - nothing here knows what the calls are about.
+//!
+//! The way of a call: [`incoming`] (handshake, names) -> [`AccessLayer`] -> [`DeadlineLayer`] -> the service.
+
+mod access;
+mod channel;
+mod deadline;
+mod drain;
+mod incoming;
+mod peer;
+mod pem;
+mod status;
+pub mod tls;
+
+pub use access::{AccessLayer, Allowed, Callers, Role, Roles, Rule};
+pub use channel::channel;
+pub use deadline::DeadlineLayer;
+pub use drain::bounded;
+pub use incoming::{Connection, incoming};
+pub use peer::Peer;
+pub use pem::{TlsError, certificates, private_key};
+pub use status::status;

@@ -1,0 +1,258 @@
+//! The gRPC sides: who is let in at a listener, and which way leads to the cores.
+//!
+//! Without TLS nobody is asked who they are, and whoever reaches a core can report payments. So plaintext is for
+//! loopback, unless it is asked for by name.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use paystate_rpc::{Callers, Role, Roles, tls};
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use serde::Deserialize;
+use tonic::transport::Endpoint;
+
+use super::{
+    CoreWay, Problems,
+    secret::{Source, required},
+};
+
+/// The longest pause between "not ready" and the end of accepting.
+const MAX_DRAIN_DELAY_MS: u64 = 600_000;
+
+/// The identities of each role, with where they stand.
+type Granted = Vec<(Role, &'static str, Vec<String>)>;
+
+/// TLS of a listener.
+#[derive(Debug, Deserialize)]
+pub(super) struct RawServerTls {
+    certificate: Option<Source>,
+    key: Option<Source>,
+    client_ca: Option<Source>,
+}
+
+/// TLS of the way to the cores.
+#[derive(Debug, Deserialize)]
+pub(super) struct RawClientTls {
+    ca: Option<Source>,
+    certificate: Option<Source>,
+    key: Option<Source>,
+    server_name: Option<String>,
+}
+
+/// Identities by role.
+#[derive(Debug, Deserialize)]
+pub(super) struct RawRoles {
+    #[serde(default)]
+    edge: Vec<String>,
+    #[serde(default)]
+    writer: Vec<String>,
+    #[serde(default)]
+    reader: Vec<String>,
+    #[serde(default)]
+    operator: Vec<String>,
+}
+
+/// `edge.core`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "core is a URL or a list of URLs")]
+pub(super) enum RawCores {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl RawRoles {
+    pub(super) fn granted(self) -> Granted {
+        vec![
+            (Role::Edge, "core.roles.edge", self.edge),
+            (Role::Writer, "core.roles.writer", self.writer),
+            (Role::Reader, "core.roles.reader", self.reader),
+            (Role::Operator, "core.roles.operator", self.operator),
+        ]
+    }
+}
+
+/// A gRPC listener as it is written, and where its parts stand.
+pub(super) struct RawListener {
+    pub(super) listen_at: &'static str,
+    pub(super) listen: SocketAddr,
+    pub(super) tls_at: &'static str,
+    pub(super) tls: Option<RawServerTls>,
+    pub(super) roles_at: &'static str,
+    /// `None` where nothing is written.
+    pub(super) roles: Option<Granted>,
+    pub(super) plaintext_at: &'static str,
+    pub(super) allow_plaintext: bool,
+}
+
+impl RawListener {
+    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Callers> {
+        let Self { listen_at, listen, tls_at, tls, roles_at, roles, plaintext_at, allow_plaintext } = self;
+        let Some(tls) = tls else {
+            if roles.is_some() {
+                let what = format!("has no use without [{tls_at}]: callers without certificates have every role");
+                problems.add(roles_at, what);
+            }
+            if !listen.ip().is_loopback() && !allow_plaintext {
+                let what = format!(
+                    "{listen}: without [{tls_at}] whoever reaches it has every role, so it must be on loopback; \
+                     {plaintext_at} = true says that this is meant"
+                );
+                problems.add(listen_at, what);
+            }
+            return Some(Callers::Anybody);
+        };
+        if allow_plaintext {
+            problems.add(plaintext_at, format!("contradicts [{tls_at}]; remove one of the two"));
+        }
+        let roles = match roles {
+            Some(roles) => read_roles(problems, roles_at, roles),
+            None => {
+                problems.add(roles_at, format!("is missing; with [{tls_at}] only those that are named there may call"));
+                Roles::default()
+            }
+        };
+        let ca = tls.client_ca.as_ref();
+        let ca = required(problems, &format!("{tls_at}.client_ca"), ca)
+            .and_then(|source| authorities(problems, format!("{tls_at}.client_ca"), source, base));
+        let pair = pair(problems, tls_at, tls.certificate, tls.key, base);
+        let ((certificate, key), ca) = (pair?, ca?);
+        let at = format!("{tls_at}.certificate and {tls_at}.key");
+        let tls = problems.take(at, tls::server(&certificate, &key, ca))?;
+        Some(Callers::Certified { tls, roles })
+    }
+}
+
+fn read_roles(problems: &mut Problems, roles_at: &str, granted: Granted) -> Roles {
+    if granted.iter().all(|(_, _, identities)| identities.is_empty()) {
+        problems.add(roles_at, "names nobody, so nobody could call anything");
+    }
+    let mut roles = Roles::default();
+    for (role, at, identities) in granted {
+        for identity in identities {
+            if identity.is_empty() || identity.trim() != identity {
+                problems.add(at, format!("{identity:?} is no identity; write the name as the certificate has it"));
+            }
+            roles.grant(identity, role);
+        }
+    }
+    roles
+}
+
+/// The ways to the cores as they are written.
+pub(super) struct RawWays {
+    pub(super) cores: Option<RawCores>,
+    pub(super) tls: Option<RawClientTls>,
+    pub(super) allow_plaintext: bool,
+}
+
+impl RawWays {
+    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Vec<CoreWay>> {
+        let urls = match self.cores {
+            None => vec!["http://127.0.0.1:50051".to_owned()],
+            Some(RawCores::One(url)) => vec![url],
+            Some(RawCores::Several(urls)) => urls,
+        };
+        if urls.is_empty() {
+            problems.add("edge.core", "names no core; write its URL");
+        }
+        if self.allow_plaintext && self.tls.is_some() {
+            problems.add("edge.core_allow_plaintext", "contradicts [edge.core_tls]; remove one of the two");
+        }
+        let secured = self.tls.is_some();
+        // Not short-circuiting: every bad URL is to be named, and what is wrong with the certificates too.
+        let ways: Vec<_> = urls.iter().map(|url| way(problems, url, secured, self.allow_plaintext)).collect();
+        let Some(tls) = self.tls else {
+            return ways.into_iter().map(|endpoint| Some(CoreWay { endpoint: endpoint?, tls: None })).collect();
+        };
+        let (config, name) = tls.check(problems, base)?;
+        let with_tls = |endpoint: Option<Endpoint>| {
+            let endpoint = endpoint?;
+            let name = name.clone().or_else(|| host(&endpoint))?;
+            Some(CoreWay { endpoint, tls: Some((config.clone(), name)) })
+        };
+        ways.into_iter().map(with_tls).collect()
+    }
+}
+
+impl RawClientTls {
+    fn check(self, problems: &mut Problems, base: &Path) -> Option<(Arc<ClientConfig>, Option<ServerName<'static>>)> {
+        let name = self.server_name.map(|name| {
+            let read = ServerName::try_from(name.clone()).map_err(|_| format!("{name:?} is no name of a server"));
+            problems.take("edge.core_tls.server_name", read)
+        });
+        let ca = required(problems, "edge.core_tls.ca", self.ca.as_ref())
+            .and_then(|source| authorities(problems, "edge.core_tls.ca".to_owned(), source, base));
+        let pair = pair(problems, "edge.core_tls", self.certificate, self.key, base);
+        let ((certificate, key), ca) = (pair?, ca?);
+        let at = "edge.core_tls.certificate and edge.core_tls.key";
+        let config = problems.take(at, tls::client(ca, &certificate, &key))?;
+        match name {
+            Some(name) => Some((config, Some(name?))),
+            None => Some((config, None)),
+        }
+    }
+}
+
+/// One URL. With TLS all of them are https, without all are http and, unless that is allowed, on loopback.
+fn way(problems: &mut Problems, url: &str, secured: bool, allow_plaintext: bool) -> Option<Endpoint> {
+    let parsed = Endpoint::from_shared(url.to_owned()).map_err(|e| format!("{url:?} is not a URL: {e}"));
+    let endpoint = problems.take("edge.core", parsed)?;
+    let what = match (endpoint.uri().scheme_str(), secured) {
+        (Some("https"), true) if host(&endpoint).is_none() => format!("{url:?} has no host"),
+        (Some("https"), true) => return Some(endpoint),
+        (Some("https"), false) => format!("{url:?}: https needs [edge.core_tls]"),
+        (Some("http"), true) => format!("{url:?}: with [edge.core_tls] write https://"),
+        (Some("http"), false) if allow_plaintext || is_loopback(&endpoint) => return Some(endpoint),
+        (Some("http"), false) => format!(
+            "{url:?}: plaintext is for loopback; write https:// and [edge.core_tls], or \
+             edge.core_allow_plaintext = true if this is meant"
+        ),
+        (_, _) => format!("{url:?}: write http:// or https://"),
+    };
+    problems.add("edge.core", what);
+    None
+}
+
+fn bare_host(endpoint: &Endpoint) -> &str {
+    endpoint.uri().host().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+fn host(endpoint: &Endpoint) -> Option<ServerName<'static>> {
+    ServerName::try_from(bare_host(endpoint).to_owned()).ok()
+}
+
+/// Whether what is sent there stays on this machine.
+pub(crate) fn is_loopback(endpoint: &Endpoint) -> bool {
+    let host = bare_host(endpoint);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn authorities(problems: &mut Problems, at: String, source: &Source, base: &Path) -> Option<Arc<RootCertStore>> {
+    let pem = problems.take(&at, source.bytes(base))?;
+    problems.take(at, tls::authorities(&pem))
+}
+
+/// Certificate and key, as they are in their files.
+fn pair(
+    problems: &mut Problems,
+    section: &str,
+    certificate: Option<Source>,
+    key: Option<Source>,
+    base: &Path,
+) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut read = |field: &str, source: Option<Source>| {
+        let at = format!("{section}.{field}");
+        let source = required(problems, &at, source)?;
+        problems.take(at, source.bytes(base))
+    };
+    let (certificate, key) = (read("certificate", certificate), read("key", key));
+    certificate.zip(key)
+}
+
+/// `drain_delay_ms` of a section.
+pub(super) fn drain_delay(problems: &mut Problems, section: &str, ms: Option<u64>) -> Duration {
+    let ms = ms.unwrap_or(0);
+    if ms > MAX_DRAIN_DELAY_MS {
+        problems.add(format!("{section}.drain_delay_ms"), format!("must be 0 to {MAX_DRAIN_DELAY_MS}"));
+    }
+    Duration::from_millis(ms)
+}
