@@ -109,8 +109,8 @@ impl Cluster {
         let pay = json!({"account": account, "out_trade_no": number, "amount_minor": amount_minor, "delay_ms": weeks});
         self.pay(&pay).await;
         let journal = fs::read_to_string(self.data.join("sandbox/journal.jsonl")).unwrap();
-        let records = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let traded = records.filter(|r| r["trade"]["out_trade_no"] == number.as_str()).last().unwrap();
+        let mut records = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let traded = records.rfind(|r| r["trade"]["out_trade_no"] == number.as_str()).unwrap();
         let body = traded["notices"][0]["body"].as_str().unwrap().to_owned();
         Unsent { path: format!("/callback/{account}/{account}"), number, body }
     }
