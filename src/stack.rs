@@ -4,7 +4,11 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use paystate_core::{guard::LocalGuard, service, store::Store};
+use paystate_core::{
+    guard::{self, Guard, LocalGuard, RedisGuard},
+    service,
+    store::Store,
+};
 use paystate_edge::{Cores, Edge, gateway};
 use paystate_rpc::Callers;
 use paystate_sandbox::{Sandbox, Settings};
@@ -142,7 +146,7 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
     if let (Some(core), Some(store), Some(listener)) = (config.core, opened.store, listeners.core) {
         let parts = service::Parts {
             store: store.clone(),
-            guard: Arc::new(LocalGuard::default()),
+            guard: guard(core.redis),
             sealer: core.sealer,
             accounts: providers,
             limits: core.commit,
@@ -185,6 +189,14 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
         });
     }
     Ok(Stack { addresses, sandbox: opened.sandbox, outer, inner })
+}
+
+/// The guard: Redis where there is one for all cores, otherwise this core's own memory.
+fn guard(redis: Option<guard::redis::Address>) -> Arc<dyn Guard> {
+    match redis {
+        Some(address) => Arc::new(RedisGuard::start(address, guard::Limits::default())),
+        None => Arc::new(LocalGuard::default()),
+    }
 }
 
 /// The ways to the cores: only the one in this process, if there is one.

@@ -44,6 +44,11 @@ pub(crate) fn health(good: bool) -> Reply {
     }
 }
 
+/// Ready, at reduced speed: the core goes on without its Redis.
+pub(crate) fn degraded() -> Reply {
+    plain(StatusCode::OK, "ok degraded=redis\n")
+}
+
 /// The same answer, after which the connection ends.
 pub(crate) fn closing(reply: Reply) -> Reply {
     with(reply, header::CONNECTION, "close")

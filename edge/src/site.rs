@@ -50,12 +50,19 @@ impl Site {
                 None => reply::not_found(),
             },
             Route::Health => reply::health(true),
-            Route::Ready => reply::health(!self.shutdown.is_cancelled() && self.health.good().await),
+            Route::Ready => self.ready().await,
             Route::WrongMethod { allow } => reply::wrong_method(allow),
             Route::Unknown => reply::not_found(),
         };
         // An edge that stops says so with its last answer, rather than to cut a connection that a platform keeps.
         if chunked || self.shutdown.is_cancelled() { reply::closing(reply) } else { reply }
+    }
+
+    async fn ready(&self) -> Reply {
+        match !self.shutdown.is_cancelled() && self.health.good().await {
+            true if self.health.degraded().await => reply::degraded(),
+            good => reply::health(good),
+        }
     }
 
     async fn callback(&self, door: Arc<Door>, peer: IpAddr, request: Request<Incoming>) -> Reply {

@@ -16,6 +16,7 @@ use super::{
     Core, Database, Edge, Problems, Roles, Sandbox,
     accounts::RawAccount,
     grpc::{self, RawClientTls, RawCores, RawListener, RawRoles, RawServerTls, RawWays},
+    redis::RawRedis,
     secret::{Source, required},
     sources::RawSources,
 };
@@ -130,6 +131,7 @@ pub(super) struct RawCore {
     #[serde(default)]
     allow_plaintext: bool,
     drain_delay_ms: Option<u64>,
+    redis: Option<RawRedis>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -180,6 +182,7 @@ impl RawCore {
         };
         let callers = listener.check(problems, base);
         let drain_delay = grpc::drain_delay(problems, "core", self.drain_delay_ms);
+        let redis = self.redis.map(|r| r.check(problems, base));
         Some(Core {
             listen,
             metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9464)),
@@ -188,6 +191,7 @@ impl RawCore {
             commit,
             callers: callers?,
             drain_delay,
+            redis: redis.flatten(),
         })
     }
 }

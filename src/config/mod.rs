@@ -9,6 +9,7 @@ mod accounts;
 mod database;
 mod file;
 mod grpc;
+mod redis;
 mod secret;
 mod sources;
 
@@ -21,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use paystate_core::{commit, order::AccountName, seal::Sealer};
+use paystate_core::{commit, guard::redis::Address, order::AccountName, seal::Sealer};
 use paystate_edge::Accounts;
 use paystate_providers::Provider;
 use paystate_rpc::Callers;
@@ -94,6 +95,8 @@ pub(crate) struct Core {
     pub(crate) commit: commit::Limits,
     pub(crate) callers: Callers,
     pub(crate) drain_delay: Duration,
+    /// The guard that several cores share; without it each core has its own.
+    pub(crate) redis: Option<Address>,
 }
 
 impl Core {

@@ -19,6 +19,7 @@ async fn refused(data: &Path, bad: Bad<'_>) {
     command.envs(bad.env.iter().map(|(k, v)| (k, v)));
     let (ok, out, err) = run(command).await;
     assert!(!ok && out.is_empty(), "{}: {out}{err}", bad.command);
+    assert!(!err.contains("sesame"), "a secret is shown:\n{err}");
     for says in bad.says {
         assert!(err.contains(says), "{says:?} is missing in:\n{err}");
     }
@@ -79,6 +80,19 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
         .replace("sandbox/merchant/unionpay_root.pem", "sandbox/merchant/nowhere.pem");
     let says = ["edge: core is a URL or a list of URLs", "accounts.unionpay.root_certificate: cannot read"];
     refused(&data, Bad { command: "check", config: &kind, env: &[], says: &says }).await;
+
+    // A password in a URL is a problem, and is not shown.
+    let redis = sound.clone()
+        + "\n[core.redis]\nkind = \"sentinel\"\nurls = [\"redis://:sesame@10.0.0.1\", \"redis://10.0.0.2/1\"]\nprefx = \"x\"\n"
+        + "password = { env = \"NOT_SET\" }\nusername = \"shop\"\n";
+    let says = [
+        "core.redis.prefx: unknown field",
+        "core.redis.sentinel_master: is missing",
+        "core.redis.password: environment variable NOT_SET is not set",
+        "core.redis.urls: a URL holds a user or password",
+        "core.redis.urls: a database number",
+    ];
+    refused(&data, Bad { command: "check", config: &redis, env: &[], says: &says }).await;
 
     // A secret that stands in the file itself, and certificate and key the wrong way round.
     let inline = sound

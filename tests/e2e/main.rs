@@ -7,6 +7,7 @@
 mod bench;
 mod cluster;
 mod configuration;
+mod degraded;
 mod demo;
 mod faults;
 mod grpcurl;

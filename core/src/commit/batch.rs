@@ -5,12 +5,20 @@ mod plan;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep},
+};
+use tokio_util::task::TaskTracker;
 
-use super::work::{DoorError, MessageOutcome, Reply, Work};
+use super::{
+    gate::{Gate, lock_names, notice_key},
+    watched,
+    work::{DoorError, MessageOutcome, Reply, Work},
+};
 use crate::{
     feed::Feed,
-    guard::{Claim, Guard},
+    guard::Token,
     order::{Order, Refusal},
     store::{NoticeKey, Store, StoreError},
 };
@@ -20,13 +28,21 @@ use plan::Plan;
 /// writes the same orders all the time.
 const TRIES: usize = 5;
 
-/// How long a batch waits for the guard before it goes on without.
-const GUARD_PATIENCE: Duration = Duration::from_millis(50);
+/// How long inputs wait for an order that somebody else is at. Then they go on without the lock: the store
+/// is what decides.
+const LOCK_PATIENCE: Duration = Duration::from_millis(50);
+
+/// Batches whose busy part waits aside at once. More than these do not wait for locks at all.
+pub(super) const WAITING: usize = 8;
 
 pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
-    pub(super) guard: Arc<dyn Guard>,
+    pub(super) gate: Gate,
     pub(super) feed: Feed,
+    /// Where busy parts wait.
+    pub(super) tasks: TaskTracker,
+    /// One for each busy part that may wait.
+    pub(super) places: Arc<Semaphore>,
 }
 
 /// How one work ended.
@@ -36,64 +52,81 @@ pub(super) enum Outcome {
 }
 
 impl Committer {
-    /// Carries out a batch and answers every caller.
-    pub(super) async fn commit(&self, works: Vec<Work>) {
-        let keys: Vec<NoticeKey> = works.iter().filter_map(notice_key).cloned().collect();
-        let done = self.confirmed(&keys).await;
-        let (duplicates, works): (Vec<_>, Vec<_>) =
-            works.into_iter().partition(|w| notice_key(w).is_some_and(|k| done.contains(k)));
-        for work in duplicates {
+    /// Carries out a batch and answers every caller. Inputs whose order is busy wait aside and are answered
+    /// later; the others do not wait for them.
+    pub(super) async fn commit(self: &Arc<Self>, works: Vec<Work>) {
+        let token = Token::random();
+        let mut batch = self.gate.admit(&token, works).await;
+        if !batch.busy.is_empty() {
+            match self.places.clone().try_acquire_owned() {
+                Ok(place) => {
+                    let busy = self.clone().wait(token.clone(), std::mem::take(&mut batch.busy), place);
+                    self.tasks.spawn(watched(busy));
+                }
+                Err(_) => batch.free.append(&mut batch.busy),
+            }
+        }
+        self.carry_out(&token, batch.known, batch.free).await;
+    }
+
+    /// Tries busy locks again and again for a bounded time, and carries each input out as soon as nobody else
+    /// is at its order, or when the time is over.
+    async fn wait(self: Arc<Self>, token: Token, mut works: Vec<Work>, _place: OwnedSemaphorePermit) {
+        let end = Instant::now() + LOCK_PATIENCE;
+        count_waits("begun", works.len());
+        while !works.is_empty() && Instant::now() < end {
+            sleep(pause()).await;
+            let batch = self.gate.admit(&token, works).await;
+            works = batch.busy;
+            self.carry_out(&token, batch.known, batch.free).await;
+        }
+        count_waits("given_up", works.len());
+        self.carry_out(&token, Vec::new(), works).await;
+    }
+
+    /// Answers what is known, carries out the rest, and leaves the guard.
+    async fn carry_out(&self, token: &Token, known: Vec<Work>, works: Vec<Work>) {
+        // A lock that a busy input names too is taken again when that is tried again.
+        let locks = lock_names(known.iter().chain(&works));
+        for work in known {
             answer(work, Ok(Outcome::Message(MessageOutcome::Duplicate)));
         }
-        if !works.is_empty() {
-            self.commit_new(works).await;
-        }
-    }
-
-    /// Keys that the guard calls done and the store confirms.
-    async fn confirmed(&self, keys: &[NoticeKey]) -> BTreeSet<NoticeKey> {
-        let Ok(claims) = timeout(GUARD_PATIENCE, self.guard.claim(keys)).await else { return BTreeSet::new() };
-        let hinted: Vec<_> =
-            keys.iter().zip(claims).filter(|(_, c)| *c == Claim::Done).map(|(k, _)| k.clone()).collect();
-        if hinted.is_empty() {
-            return BTreeSet::new();
-        }
-        // When the question fails the long way round answers it.
-        self.store.stored(&hinted).await.unwrap_or_default()
-    }
-
-    async fn settle(&self, done: &[NoticeKey], released: &[NoticeKey]) {
-        // What the guard does not hear in time it learns from the next duplicate.
-        let _ = timeout(GUARD_PATIENCE, self.guard.settle(done, released)).await;
-    }
-
-    async fn commit_new(&self, works: Vec<Work>) {
         let keys: Vec<NoticeKey> = works.iter().filter_map(notice_key).cloned().collect();
+        let stored = if works.is_empty() { BTreeSet::new() } else { self.commit_new(works).await };
+        // Callers have been answered: the guard may be slow, and what is committed is true without it.
+        let (done, released): (Vec<_>, Vec<_>) = keys.iter().partition(|key| stored.contains(key));
+        self.gate.leave(token, &done, &released, &locks.iter().collect::<Vec<_>>()).await;
+    }
+
+    /// Writes, answers every caller, and says which notifications are stored now.
+    async fn commit_new(&self, works: Vec<Work>) -> BTreeSet<NoticeKey> {
         metrics::histogram!("paystate_commit_batch_size")
             .record(f64::from(u32::try_from(works.len()).unwrap_or(u32::MAX)));
         match self.attempt(&works).await {
             Ok((outcomes, changed)) => {
-                // Callers first: the guard may be slow, and what is committed is true without it.
+                let stored = works.iter().filter_map(notice_key).cloned().collect();
                 for (work, outcome) in works.into_iter().zip(outcomes) {
                     answer(work, Ok(outcome));
                 }
                 for order_id in changed {
                     self.feed.wake(order_id);
                 }
-                self.settle(&keys, &[]).await;
+                stored
             }
             // One input that cannot be decided or written must not take the others with it.
             Err(StoreError::Refused(_) | StoreError::Damaged(_)) if works.len() > 1 => {
+                let mut stored = BTreeSet::new();
                 for work in works {
-                    Box::pin(self.commit_new(vec![work])).await;
+                    stored.append(&mut Box::pin(self.commit_new(vec![work])).await);
                 }
+                stored
             }
             Err(error) => {
                 tracing::error!(%error, works = works.len(), "batch not committed");
                 for work in works {
                     answer(work, Err(fault(&error)));
                 }
-                self.settle(&[], &keys).await;
+                BTreeSet::new()
             }
         }
     }
@@ -137,11 +170,17 @@ impl Committer {
     }
 }
 
-fn notice_key(work: &Work) -> Option<&NoticeKey> {
-    match work {
-        Work::Message(message, _) => Some(&message.row.key),
-        Work::Command(..) => None,
-    }
+/// Between two tries at a lock: 2 to 6 ms, at random, so that those who wait do not meet again.
+fn pause() -> Duration {
+    let mut random = [128_u8];
+    // Without randomness they meet, which costs a try.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    Duration::from_micros(2_000 + u64::from(random[0]) * 16)
+}
+
+fn count_waits(event: &'static str, inputs: usize) {
+    metrics::counter!("paystate_lock_waits_total", "event" => event)
+        .increment(u64::try_from(inputs).unwrap_or(u64::MAX));
 }
 
 fn fault(error: &StoreError) -> DoorError {

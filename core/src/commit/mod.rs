@@ -8,16 +8,18 @@
 //! Bounded: what does not fit into the queue is refused at once with [`DoorError::Overloaded`].
 
 mod batch;
+mod gate;
 mod work;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt as _;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::{feed::Feed, guard::Guard, store::Store};
-use batch::Committer;
+use batch::{Committer, WAITING};
+use gate::Gate;
 pub use work::{CommandRequest, DoorError, Fact, Message, MessageOutcome};
 use work::{Reply, Work};
 
@@ -28,7 +30,8 @@ pub struct Limits {
     pub queue: usize,
     /// Inputs in one transaction at most.
     pub batch_max: usize,
-    /// Transactions under way at once. More than one pays only where the store has more than one writer.
+    /// Transactions under way at once, not counting inputs that waited for a busy order. More than one pays
+    /// only where the store has more than one writer.
     pub in_flight: usize,
 }
 
@@ -50,7 +53,9 @@ impl Door {
     pub fn open(store: Arc<dyn Store>, guard: Arc<dyn Guard>, feed: Feed, limits: Limits, tasks: &TaskTracker) -> Self {
         let (sender, receiver) = mpsc::channel(limits.queue);
         let receiver = Arc::new(Mutex::new(receiver));
-        let committer = Arc::new(Committer { store, guard, feed });
+        let gate = Gate { guard, store: store.clone() };
+        let places = Arc::new(Semaphore::new(WAITING));
+        let committer = Arc::new(Committer { store, gate, feed, tasks: tasks.clone(), places });
         for _ in 0..limits.in_flight {
             tasks.spawn(run(receiver.clone(), committer.clone(), limits.batch_max));
         }
@@ -91,11 +96,14 @@ async fn run(queue: Arc<Mutex<mpsc::Receiver<Work>>>, committer: Arc<Committer>,
         if taken == 0 {
             return;
         }
-        let batch = committer.commit(std::mem::take(&mut works));
-        // A panic drops the replies of this batch, which its callers hear as a fault of ours; the door stays open.
-        if AssertUnwindSafe(batch).catch_unwind().await.is_err() {
-            tracing::error!("a batch panicked; its callers were told to try again");
-        }
+        watched(committer.commit(std::mem::take(&mut works))).await;
+    }
+}
+
+/// A panic drops the replies of this batch, which its callers hear as a fault of ours; the door stays open.
+async fn watched(batch: impl Future<Output = ()>) {
+    if AssertUnwindSafe(batch).catch_unwind().await.is_err() {
+        tracing::error!("a batch panicked; its callers were told to try again");
     }
 }
 

@@ -1,5 +1,8 @@
 //! The gRPC rim: protobuf to domain and back, error details, and nothing else.
 //!
+//! Health: the empty name and those of the services are SERVING while the database answers. What the guard
+//! stands on is a name of its own (`redis`), which is NOT_SERVING while the core goes on without it.
+//!
 //! The caller owns the listener and the shutdown token. On shutdown the health service turns first; after
 //! `drain_delay` the listener closes, streams end, calls under way finish, and the door closes after its queue is
 //! empty.
@@ -29,7 +32,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     commit::{Door, Limits},
     feed::Feed,
-    guard::Guard,
+    guard::{Backend, Guard},
     order::{AccountName, Timestamp},
     seal::Sealer,
     store::Store,
@@ -74,7 +77,7 @@ impl std::fmt::Debug for Core {
 pub struct Parts {
     /// The truth.
     pub store: Arc<dyn Store>,
-    /// Hints about duplicates.
+    /// Hints about duplicates and busy orders.
     pub guard: Arc<dyn Guard>,
     /// Keys for data at rest.
     pub sealer: Sealer,
@@ -99,7 +102,7 @@ pub async fn serve(
 ) -> Result<(), tonic::transport::Error> {
     let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
     let feed = Feed::default();
-    let door = Door::open(parts.store.clone(), parts.guard, feed.clone(), parts.limits, &tasks);
+    let door = Door::open(parts.store.clone(), parts.guard.clone(), feed.clone(), parts.limits, &tasks);
     let core = Core {
         store: parts.store,
         door,
@@ -109,7 +112,8 @@ pub async fn serve(
         closing: closing.clone(),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
-    tasks.spawn(report_health(health, core.store.clone(), shutdown.clone(), closing.clone()));
+    let guard = parts.guard.clone();
+    tasks.spawn(report_health(health, core.store.clone(), guard, shutdown.clone(), closing.clone()));
     tasks.spawn(close(shutdown, parts.drain_delay, closing.clone()));
     let server = Server::builder()
         .load_shed(true)
@@ -153,6 +157,7 @@ async fn close(shutdown: CancellationToken, delay: Duration, closing: Cancellati
 async fn report_health(
     health: HealthReporter,
     store: Arc<dyn Store>,
+    guard: Arc<dyn Guard>,
     shutdown: CancellationToken,
     closing: CancellationToken,
 ) {
@@ -162,6 +167,11 @@ async fn report_health(
         }
     };
     while !shutdown.is_cancelled() && !closing.is_cancelled() {
+        if let Some(Backend { name, well }) = guard.backend() {
+            health
+                .set_service_status(name, if well { ServingStatus::Serving } else { ServingStatus::NotServing })
+                .await;
+        }
         match tokio::time::timeout(HEALTH_PATIENCE, store.ping()).await {
             Ok(Ok(())) => set(ServingStatus::Serving).await,
             Ok(Err(error)) => {
@@ -183,7 +193,7 @@ async fn report_health(
     closing.cancelled().await;
     // Ends the streams of those who watch.
     let mut health = health;
-    for name in SERVICES {
+    for name in SERVICES.iter().copied().chain(guard.backend().map(|b| b.name)) {
         health.clear_service_status(name).await;
     }
 }

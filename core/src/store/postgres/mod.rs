@@ -34,8 +34,9 @@ use super::{
 use crate::order::{Order, OrderId, OutTradeNo};
 pub use retention::{Retained, drop_before};
 
-/// Connections for units and for the confirmation of duplicates. A unit that gets none waits for [`PATIENCE`].
-const WRITERS: u32 = 8;
+/// Connections for units (batches under way, and those that waited for a busy order) and for the confirmation of
+/// duplicates. A unit that gets none waits for [`PATIENCE`].
+const WRITERS: u32 = 12;
 /// Connections for everything else.
 const READERS: u32 = 8;
 /// How long a caller waits for a connection. Less than the edge waits for us, so that it hears why.
