@@ -44,8 +44,9 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the schema and starts `size` cores with an edge each. `database` is a URL as in the configuration.
-    pub(crate) async fn start(database: &str, size: usize) -> Self {
+    /// Makes the schema and starts `size` cores with an edge each. `database` is a URL as in the configuration, and so
+    /// are those of each core's Redis, if it is to have one.
+    pub(crate) async fn start(database: &str, redis: &[String], size: usize) -> Self {
         let (home, data) = home().await;
         let config = data.join("paystate.toml");
         let written = fs::read_to_string(&config).unwrap().replace("sqlite:paystate.db", database);
@@ -57,8 +58,11 @@ impl Cluster {
         // What is broken on purpose is complained of a thousand times.
         let quiet = ("PAYSTATE_LOG", "off");
         let (mut cores, mut edges) = (Vec::new(), Vec::new());
-        for _ in 0..size {
-            let core = Process::role("core", &config, &[quiet], "core metrics").await;
+        for n in 0..size {
+            let urls = redis.get(n).map(|url| format!("['{url}']"));
+            let redis = urls.as_ref().map(|urls| ("PAYSTATE__CORE__REDIS__URLS", urls.as_str()));
+            let env: Vec<_> = [quiet].into_iter().chain(redis).collect();
+            let core = Process::role("core", &config, &env, "core metrics").await;
             let url = format!("http://{}", core.address("core"));
             edges.push(Process::role("edge", &config, &[quiet, ("PAYSTATE__EDGE__CORE", &url)], "edge metrics").await);
             cores.push(core);
@@ -158,17 +162,19 @@ impl Cluster {
         counters.as_object().unwrap().values().map(|c| c["failed_attempts"].as_u64().unwrap()).sum()
     }
 
-    /// Waits until the platforms have nothing left to send. None may have given up.
+    /// Waits until the platforms have nothing left to send.
     pub(crate) async fn quiet(&self) {
-        until("quiet", async || {
-            let ledger = self.ledger().await;
-            let mut sent = ledger["notices"].as_array().unwrap().iter().filter(|n| !is_unsent(n));
-            sent.all(|n| {
-                assert_eq!(n["exhausted"], false, "{n}");
-                n["acked"] == true
-            })
+        until("quiet", async || self.is_quiet().await).await;
+    }
+
+    /// Whether the platforms have nothing left to send. None may have given up.
+    pub(crate) async fn is_quiet(&self) -> bool {
+        let ledger = self.ledger().await;
+        let mut sent = ledger["notices"].as_array().unwrap().iter().filter(|n| !is_unsent(n));
+        sent.all(|n| {
+            assert_eq!(n["exhausted"], false, "{n}");
+            n["acked"] == true
         })
-        .await;
     }
 
     /// Ends every process in order.

@@ -12,6 +12,9 @@ mod demo;
 mod faults;
 mod grpcurl;
 mod kill;
+#[path = "../support/liar.rs"]
+#[allow(dead_code, reason = "the core's tests tell more lies")]
+mod liar;
 mod mtls;
 mod proxy;
 mod roles;
