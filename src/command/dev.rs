@@ -7,6 +7,7 @@ use clap::Args;
 use super::{home, problems, role, say};
 use crate::{
     config::{self, Roles},
+    signals::Signals,
     stack,
 };
 
@@ -25,13 +26,14 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     let plaintext = config.core.as_ref().is_some_and(|core| core.is_plaintext());
     let listeners = stack::bind(&config).await.map_err(|found| problems(&name, &found))?;
     let stack = stack::start(config, listeners).await.map_err(|found| problems(&name, &found))?;
+    let signals = Signals::listen()?;
     say(&format!("paystate dev: data in {}\n\n{}\n", options.data.display(), role::addresses(&stack.addresses)));
     match (stack.addresses.core, stack.addresses.sandbox) {
         // The lines are to work as printed.
         (Some(core), Some(sandbox)) if plaintext => say(&tour(&core.to_string(), &sandbox.to_string())),
         (_, _) => say("Ctrl-C stops."),
     }
-    role::until_stopped(stack).await
+    role::until_stopped(stack, signals).await
 }
 
 fn tour(core: &str, sandbox: &str) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{problems, say};
 use crate::{
     config::{self, Roles},
-    signals,
+    signals::Signals,
     stack::{self, Addresses, Stack},
 };
 
@@ -14,8 +14,9 @@ pub(super) async fn run(file: &Path, roles: Roles) -> Result<(), String> {
     let config = config::load(file, Some(roles)).map_err(|found| problems(&name, &found))?;
     let listeners = stack::bind(&config).await.map_err(|found| problems(&name, &found))?;
     let stack = stack::start(config, listeners).await.map_err(|found| problems(&name, &found))?;
+    let signals = Signals::listen()?;
     say(&addresses(&stack.addresses));
-    until_stopped(stack).await
+    until_stopped(stack, signals).await
 }
 
 /// Where the roles are reached, a line each.
@@ -34,16 +35,16 @@ pub(super) fn addresses(a: &Addresses) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Waits for a signal, then drains.
-pub(super) async fn until_stopped(mut stack: Stack) -> Result<(), String> {
+/// Waits for a signal, then drains. Listen before anybody is told that the roles are up: whoever knows may say stop.
+pub(super) async fn until_stopped(mut stack: Stack, mut signals: Signals) -> Result<(), String> {
     let failure = tokio::select! {
-        stopped = signals::stop() => stopped.err().map(|e| format!("cannot wait for signals: {e}")),
+        () = signals.stop() => None,
         why = stack.failed() => Some(why),
     };
     tracing::info!("stopping");
     let stopped = tokio::select! {
         stopped = stack.stop() => stopped,
-        _ = signals::stop() => Err("stopped at once by a second signal".to_owned()),
+        () = signals.stop() => Err("stopped at once by a second signal".to_owned()),
     };
     failure.map_or(stopped, Err)
 }

@@ -5,11 +5,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say so at once")]
 
 mod bench;
+mod cluster;
 mod configuration;
 mod degraded;
 mod demo;
+mod faults;
 mod grpcurl;
 mod kill;
+#[path = "../support/liar.rs"]
+#[allow(dead_code, reason = "the core's tests tell more lies")]
+mod liar;
 mod mtls;
 mod proxy;
 mod roles;

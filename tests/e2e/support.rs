@@ -17,7 +17,7 @@ use paystate_proto::v1::{
 };
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader},
     net::TcpStream,
     process::{Child, Command},
     time::timeout,
@@ -26,6 +26,18 @@ use tonic::transport::Channel;
 
 /// Longest wait for anything that should happen at once.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// Between two looks at something that should happen soon.
+pub(crate) const A_MOMENT: Duration = Duration::from_millis(50);
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(A_MOMENT).await;
+        }
+    };
+    timeout(SOON, waiting).await.unwrap_or_else(|_| panic!("{what} does not come"));
+}
 
 /// The binary with every port 0. What it prints on standard error goes to the test's.
 pub(crate) fn paystate(args: &[&str]) -> Command {
@@ -108,9 +120,23 @@ impl Process {
 
     /// SIGTERM; answers whether it ended well.
     pub(crate) async fn terminate(mut self) -> bool {
-        let pid = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        self.signal("TERM").await;
         timeout(SOON, self.child.wait()).await.expect("it drains").unwrap().success()
+    }
+
+    /// SIGSTOP: connections stay open and nothing moves.
+    pub(crate) async fn pause(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// SIGCONT after [`Self::pause`].
+    pub(crate) async fn resume(&self) {
+        self.signal("CONT").await;
+    }
+
+    async fn signal(&self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().await.unwrap().success());
     }
 
     pub(crate) async fn shop(&self) -> Shop {
@@ -197,17 +223,33 @@ pub(crate) async fn https(address: SocketAddr, data: &Path, head: &str, body: &s
     let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
     let name = ServerName::try_from("localhost").unwrap();
     let socket = TcpStream::connect(address).await?;
-    let mut stream = tokio_rustls::TlsConnector::from(config).connect(name, socket).await?;
+    exchange(tokio_rustls::TlsConnector::from(config).connect(name, socket).await?, head, body).await
+}
+
+/// One HTTP request on a connection of its own; answers with the body.
+pub(crate) async fn http(address: SocketAddr, head: &str) -> String {
+    let (status, body) = exchange(TcpStream::connect(address).await.unwrap(), head, "").await.unwrap();
+    assert_eq!(status, 200, "{body}");
+    body
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    head: &str,
+    body: &str,
+) -> std::io::Result<(u16, String)> {
     let request = format!(
         "{head} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await?;
+    // TLS keeps back what the socket did not take at once.
+    stream.flush().await?;
     let mut answer = Vec::new();
     // A peer that closes without the TLS goodbye has still answered.
-    let _ = stream.read_to_end(&mut answer).await;
+    let end = stream.read_to_end(&mut answer).await;
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let broken = || std::io::Error::other(format!("no answer: {answer:?}"));
+    let broken = || std::io::Error::other(format!("no answer: {answer:?}, {end:?}"));
     let status = answer.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or_else(broken)?;
     let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).ok_or_else(broken)?;
     Ok((status, body))
@@ -231,9 +273,37 @@ pub(crate) async fn sandbox(
 
 /// What the platforms know of trades and notices.
 pub(crate) async fn ledger(process: &Process, data: &Path) -> serde_json::Value {
+    known(process, data).await["ledger"].take()
+}
+
+/// What each platform has done so far.
+pub(crate) async fn counters(process: &Process, data: &Path) -> serde_json::Value {
+    known(process, data).await["counters"].take()
+}
+
+async fn known(process: &Process, data: &Path) -> serde_json::Value {
     let (status, text) = https(process.address("sandbox"), data, "GET /ledger", "").await.unwrap();
     assert_eq!(status, 200, "{text}");
-    serde_json::from_str::<serde_json::Value>(&text).unwrap()["ledger"].take()
+    serde_json::from_str(&text).unwrap()
+}
+
+/// I1: the platforms' own record of what they were told is the measure of what must be there. Answers with how many
+/// notices these are.
+pub(crate) fn assert_stored_once<'a>(
+    acked: impl Iterator<Item = &'a serde_json::Value>,
+    stored: &[v1::Notification],
+) -> usize {
+    let mut copies: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for n in stored {
+        *copies.entry((&n.provider, &n.body_sha256)).or_default() += 1;
+    }
+    let mut count = 0;
+    for notice in acked {
+        let key = (notice["provider"].as_str().unwrap(), notice["body_sha256"].as_str().unwrap());
+        assert_eq!(copies.get(&key), Some(&1), "acknowledged, and not stored exactly once: {notice}");
+        count += 1;
+    }
+    count
 }
 
 /// A data directory with keys and configuration, made by the binary itself.
