@@ -113,8 +113,9 @@ impl Committer {
                 }
                 stored
             }
-            // One input that cannot be decided or written must not take the others with it.
-            Err(StoreError::Refused(_) | StoreError::Damaged(_)) if works.len() > 1 => {
+            // One input that cannot be decided or written, or whose order somebody holds, must not take the others
+            // with it.
+            Err(StoreError::Busy(_) | StoreError::Refused(_) | StoreError::Damaged(_)) if works.len() > 1 => {
                 let mut stored = BTreeSet::new();
                 for work in works {
                     stored.append(&mut Box::pin(self.commit_new(vec![work])).await);
@@ -185,7 +186,7 @@ fn count_waits(event: &'static str, inputs: usize) {
 
 fn fault(error: &StoreError) -> DoorError {
     match error {
-        StoreError::Conflict(_) | StoreError::Unavailable(_) => DoorError::Unavailable(error.to_string()),
+        StoreError::Conflict(_) | StoreError::Busy(_) | StoreError::Unavailable(_) => DoorError::Unavailable(error.to_string()),
         StoreError::Refused(_) | StoreError::Damaged(_) => DoorError::Internal(error.to_string()),
     }
 }

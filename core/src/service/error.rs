@@ -84,7 +84,7 @@ fn refused(refusal: &Refusal) -> Status {
 
 pub(super) fn store(error: StoreError) -> Status {
     match error {
-        StoreError::Unavailable(_) | StoreError::Conflict(_) => {
+        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Conflict(_) => {
             status(Code::Unavailable, "STORE_UNAVAILABLE", &error.to_string())
         }
         StoreError::Refused(_) | StoreError::Damaged(_) => {

@@ -42,6 +42,9 @@ pub enum StoreError {
     /// Somebody else was first (an order's version, a deadlock, a serialisation failure): decide again.
     #[error("somebody else was first: {0}")]
     Conflict(String),
+    /// Somebody held something for too long. Whoever named nothing of it is not concerned.
+    #[error("somebody holds what is needed: {0}")]
+    Busy(String),
     /// The database refused the data: a fault of this program, or two orders claim the same money.
     #[error("the database refused the data: {0}")]
     Refused(String),

@@ -76,7 +76,7 @@ const BY_STATEMENT: &[(&str, &str, &str)] = &[
            WHERE schemaname = current_schema() AND relname = 'notice' AND n_tup_upd > 0 \
          UNION ALL \
          SELECT 'the notice of notification ' || n.notification_id || ' was deleted' FROM notification n \
-           LEFT JOIN notice USING (content_sha256, account, provider) WHERE notice.notification_id IS DISTINCT FROM n.notification_id",
+           LEFT JOIN notice USING (notification_id, account, provider) WHERE notice.content_sha256 IS NULL",
     ),
     (
         "I30",

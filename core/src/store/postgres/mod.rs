@@ -95,8 +95,9 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`] when there is no such database, or its schema is another one.
     pub async fn open(address: &Address) -> Result<Self, StoreError> {
         let session = [
-            // Nobody waits for a lock longer than the edge waits for us.
-            ("lock_timeout", "2s"),
+            // Short enough for a batch to wait once, and then once more for the one input that is held, while the
+            // edge still waits for us.
+            ("lock_timeout", "1s"),
             ("idle_in_transaction_session_timeout", "5s"),
             ("statement_timeout", "5s"),
             // Compiling a plan takes a hundred times longer than any of ours runs.
@@ -169,6 +170,8 @@ fn failed(error: sqlx::Error) -> StoreError {
     match code.get(..2) {
         // Serialisation failure, deadlock.
         Some("40") => StoreError::Conflict(said),
+        // Lock not available in time.
+        Some("55") => StoreError::Busy(said),
         // Data exception, broken constraint.
         Some("22" | "23") => StoreError::Refused(said),
         _ => StoreError::Unavailable(said),
