@@ -120,7 +120,10 @@ impl PostgresStore {
             readers: pool(READERS).connect_with(options).await.map_err(failed)?,
         };
         store.check_schema().await?;
-        retention::prepare(&store.writers).await?;
+        // Nothing is refused for want of a partition, so a user who may not make any does no harm.
+        if let Err(error) = retention::prepare(&store.writers).await {
+            tracing::warn!(%error, "the partitions of the coming months are not prepared; run `paystate migrate`");
+        }
         Ok(store)
     }
 

@@ -70,6 +70,9 @@ pub async fn drop_before(address: &Address, month: &str, dry_run: bool) -> Resul
     .map_err(failed)?;
     let dropped: Vec<String> = old.iter().map(|r| r.get(0)).collect();
     if !dry_run {
+        // Before anything else, in the order in which units write: retention waits for them, not in a circle.
+        let lock = "LOCK TABLE notification, order_event IN ACCESS EXCLUSIVE MODE";
+        sqlx::query(lock).execute(&mut *tx).await.map_err(failed)?;
         for row in &old {
             drop_partition(&mut tx, &row.get::<String, _>(0), row.get(1)).await?;
         }
