@@ -324,13 +324,21 @@ async fn whatever_redis_says_the_database_says_the_same() {
     const DONE: &str = "done:DUPLICATE";
     let postgres = Postgres::start().await;
     let liars = [Liar::start(Lie::EverybodyIsFirst, DONE).await, Liar::start(Lie::EverythingIsDone, DONE).await];
-    let (cluster, _) = start(&postgres.url(), &liars.each_ref().map(|liar| liar.url.clone())).await;
+    let (cluster, known) = start(&postgres.url(), &liars.each_ref().map(|liar| liar.url.clone())).await;
+    let mut lies = [0; SIZE];
     for wave in 0..WAVES {
+        // A core that finds its liar slow leaves it alone for a second. Each wave begins with both being asked.
+        for (n, liar) in liars.iter().enumerate() {
+            let before = liar.lies();
+            until("a lie", async || cluster.send(&known, n).await && liar.lies() > before).await;
+        }
+        let before = liars.each_ref().map(Liar::lies);
         Script::wave(wave, Duration::ZERO).play(&cluster).await;
+        for (n, liar) in liars.iter().enumerate() {
+            lies[n] += liar.lies() - before[n];
+        }
     }
-    for liar in liars {
-        assert!(liar.lies() > 0, "who is not asked proves nothing");
-    }
+    assert!(!lies.contains(&0), "who is not asked proves nothing: {lies:?}");
     cluster.assert_sound().await;
     assert_as_if_undisturbed(&postgres.url()).await;
 }

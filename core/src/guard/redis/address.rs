@@ -6,6 +6,7 @@ use ::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult, TlsCertificates,
     TlsMode,
     cluster::{ClusterClient, ClusterClientBuilder},
+    io::tcp::TcpSettings,
     parse_redis_url,
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
@@ -145,7 +146,7 @@ impl Settings {
         if let Some(password) = &self.password {
             settings = settings.set_password(password);
         }
-        Ok(info.set_redis_settings(settings))
+        Ok(info.set_redis_settings(settings).set_tcp_settings(prompt()))
     }
 
     /// What the fields must be to each other.
@@ -181,6 +182,12 @@ impl Settings {
     }
 }
 
+/// Batches share a connection, and none of them waits until what another one sent is acknowledged: that may take longer
+/// than an answer may.
+fn prompt() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
+}
+
 fn server(nodes: Vec<ConnectionInfo>, certificates: Option<TlsCertificates>) -> RedisResult<Client> {
     let node = nodes.into_iter().next().ok_or((::redis::ErrorKind::InvalidClientConfig, "no server"))?;
     match certificates {
@@ -203,7 +210,8 @@ fn sentinel(
 ) -> RedisResult<SentinelClient> {
     let tls = nodes.iter().any(|n| matches!(n.addr(), ConnectionAddr::TcpTls { .. }));
     let sentinels = nodes.iter().map(|n| n.addr().clone());
-    let mut builder = SentinelClientBuilder::new(sentinels, master, SentinelServerType::Master)?;
+    let mut builder = SentinelClientBuilder::new(sentinels, master, SentinelServerType::Master)?
+        .set_client_to_redis_tcp_settings(prompt());
     if tls {
         builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
     }
@@ -225,7 +233,7 @@ fn sentinel(
 
 fn cluster(nodes: Vec<ConnectionInfo>, certificates: Option<TlsCertificates>) -> RedisResult<ClusterClient> {
     // The link has its own limits, shorter than any of these; a redirect is followed, nothing else is tried again.
-    let builder = ClusterClientBuilder::new(nodes).connection_timeout(CONNECT).retries(1);
+    let builder = ClusterClientBuilder::new(nodes).connection_timeout(CONNECT).retries(1).tcp_settings(prompt());
     certificates.into_iter().fold(builder, ClusterClientBuilder::certs).build()
 }
 
