@@ -186,7 +186,9 @@ fn count_waits(event: &'static str, inputs: usize) {
 
 fn fault(error: &StoreError) -> DoorError {
     match error {
-        StoreError::Conflict(_) | StoreError::Busy(_) | StoreError::Unavailable(_) => DoorError::Unavailable(error.to_string()),
+        StoreError::Conflict(_) | StoreError::Busy(_) | StoreError::Unavailable(_) => {
+            DoorError::Unavailable(error.to_string())
+        }
         StoreError::Refused(_) | StoreError::Damaged(_) => DoorError::Internal(error.to_string()),
     }
 }

@@ -160,3 +160,22 @@ impl RefundStatus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_names_are_those_of_serde() {
+        let same = |value: serde_json::Value, name: &str| assert_eq!(value, name);
+        for source in [Source::Callback, Source::Query, Source::Statement, Source::Operator] {
+            same(serde_json::to_value(source).unwrap(), source.as_str());
+        }
+        for status in [PaymentStatus::Pending, PaymentStatus::Failed, PaymentStatus::Closed, PaymentStatus::Succeeded] {
+            same(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+        for status in [RefundStatus::Pending, RefundStatus::Abnormal, RefundStatus::Succeeded, RefundStatus::Failed] {
+            same(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+    }
+}
