@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,13 @@ use plan::Plan;
 /// Tries at a batch that lost a race for an order. Losing five times in a row means that something else
 /// writes the same orders all the time.
 const TRIES: usize = 5;
+
+/// How long a transaction may take. Longer than any statement of it may; a server that is gone without a word
+/// would otherwise hold a committer for as long as the network hopes.
+const TRANSACTION_PATIENCE: Duration = Duration::from_secs(6);
+
+/// How long the inputs of a batch that failed are carried out one by one. By then the edge has left.
+const SPLIT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long inputs wait for an order that somebody else is at. Then they go on without the lock: the store
 /// is what decides.
@@ -116,9 +123,13 @@ impl Committer {
             // One input that cannot be decided or written, or whose order somebody holds, must not take the others
             // with it.
             Err(StoreError::Busy(_) | StoreError::Refused(_) | StoreError::Damaged(_)) if works.len() > 1 => {
-                let mut stored = BTreeSet::new();
+                let (end, mut stored) = (Instant::now() + SPLIT_PATIENCE, BTreeSet::new());
                 for work in works {
-                    stored.append(&mut Box::pin(self.commit_new(vec![work])).await);
+                    if Instant::now() < end {
+                        stored.append(&mut Box::pin(self.commit_new(vec![work])).await);
+                    } else {
+                        answer(work, Err(DoorError::Unavailable("others of its batch took too long".into())));
+                    }
                 }
                 stored
             }
@@ -136,7 +147,8 @@ impl Committer {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.transaction(works).await {
+            let transaction = timeout(TRANSACTION_PATIENCE, self.transaction(works)).await;
+            match transaction.unwrap_or_else(|_| Err(StoreError::Unavailable("it did not answer in time".into()))) {
                 Err(StoreError::Conflict(why)) if tries < TRIES => {
                     tracing::debug!(why, tries, "lost a race, deciding again");
                 }

@@ -17,6 +17,9 @@ use crate::{
 /// How long a batch waits for the guard before it goes on without.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How long the store may take to confirm what the guard calls done.
+const CONFIRM_PATIENCE: Duration = Duration::from_secs(1);
+
 pub(super) struct Gate {
     pub(super) guard: Arc<dyn Guard>,
     pub(super) store: Arc<dyn Store>,
@@ -63,8 +66,8 @@ impl Gate {
         if hinted.is_empty() {
             return BTreeSet::new();
         }
-        // When the question fails the long way round answers it.
-        self.store.stored(&hinted).await.unwrap_or_default()
+        // When the question fails, or takes too long, the long way round answers it.
+        timeout(CONFIRM_PATIENCE, self.store.stored(&hinted)).await.unwrap_or(Ok(BTreeSet::new())).unwrap_or_default()
     }
 }
 

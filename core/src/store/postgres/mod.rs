@@ -11,6 +11,7 @@
 //! of their own; readers cannot starve them.
 
 mod audit;
+mod lease;
 mod read;
 mod retention;
 #[cfg(test)]
@@ -39,6 +40,8 @@ pub use retention::{Retained, drop_before};
 const WRITERS: u32 = 12;
 /// Connections for everything else.
 const READERS: u32 = 8;
+/// A connection that was idle for longer may be forgotten by what is between us and the server.
+const IDLE: Duration = Duration::from_secs(60);
 /// How long a caller waits for a connection. Less than the edge waits for us, so that it hears why.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Prepared statements kept per connection.
@@ -100,6 +103,8 @@ impl PostgresStore {
             ("lock_timeout", "1s"),
             ("idle_in_transaction_session_timeout", "5s"),
             ("statement_timeout", "5s"),
+            // What a unit reads after its locks must be newer than they are, whatever the server's default is.
+            ("default_transaction_isolation", "read committed"),
             // Compiling a plan takes a hundred times longer than any of ours runs.
             ("jit", "off"),
         ];
@@ -112,7 +117,7 @@ impl PostgresStore {
             ("enable_mergejoin", "off"),
             ("plan_cache_mode", "force_generic_plan"),
         ];
-        let pool = |max| PgPoolOptions::new().max_connections(max).acquire_timeout(PATIENCE);
+        let pool = |max| PgPoolOptions::new().max_connections(max).acquire_timeout(PATIENCE).idle_timeout(IDLE);
         // Testing a connection before each use costs a round trip; `begin` finds out by itself.
         let writers = pool(WRITERS).test_before_acquire(false).connect_with(options.clone().options(by_key));
         let store = Self {
@@ -120,10 +125,7 @@ impl PostgresStore {
             readers: pool(READERS).connect_with(options).await.map_err(failed)?,
         };
         store.check_schema().await?;
-        // Nothing is refused for want of a partition, so a user who may not make any does no harm.
-        if let Err(error) = retention::prepare(&store.writers).await {
-            tracing::warn!(%error, "the partitions of the coming months are not prepared; run `paystate migrate`");
-        }
+        retention::prepare(&store.readers).await?;
         Ok(store)
     }
 
@@ -153,7 +155,9 @@ impl PostgresStore {
 /// [`StoreError::Unavailable`] when there is no such database, or it was changed by somebody else.
 pub async fn migrate(address: &Address) -> Result<(), StoreError> {
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 5);
-    let pool = pool.connect_with(address.0.clone()).await.map_err(failed)?;
+    // Whoever waits for a table in front of callbacks stops them all.
+    let options = address.0.clone().options([("lock_timeout", "1s")]);
+    let pool = pool.connect_with(options).await.map_err(failed)?;
     migrator().run(&pool).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
     retention::prepare(&pool).await?;
     pool.close().await;
@@ -175,9 +179,11 @@ fn failed(error: sqlx::Error) -> StoreError {
         Some("40") => StoreError::Conflict(said),
         // Lock not available in time.
         Some("55") => StoreError::Busy(said),
-        // Data exception, broken constraint.
-        Some("22" | "23") => StoreError::Refused(said),
-        _ => StoreError::Unavailable(said),
+        // The connection, the transaction, resources, an operator, the system: whatever was to be written.
+        Some("08" | "25" | "53" | "57" | "58") | None => StoreError::Unavailable(said),
+        Some("XX") => StoreError::Damaged(said),
+        // Data exception, broken constraint: what was to be written.
+        Some(_) => StoreError::Refused(said),
     }
 }
 
@@ -187,11 +193,15 @@ impl Store for PostgresStore {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.writers.begin().await {
-                Ok(tx) => return Ok(Box::new(unit::PostgresUnit::new(tx))),
+            let connection = match lease::Lease::from(&self.writers).await {
+                Ok(connection) => connection,
                 Err(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
                     return Err(StoreError::Unavailable("no connection to the database is free".into()));
                 }
+                Err(error) => return Err(failed(error)),
+            };
+            match unit::PostgresUnit::begin(connection).await {
+                Ok(unit) => return Ok(Box::new(unit)),
                 Err(error) if tries >= BEGIN_TRIES => return Err(failed(error)),
                 Err(error) => tracing::debug!(%error, tries, "cannot begin, trying another connection"),
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
-use super::{failed, write};
+use super::{failed, lease::Lease, write};
 use crate::{
     order::{CaseKind, Order, OrderId, OutTradeNo, State, TransactionId},
     store::{
@@ -15,6 +15,7 @@ use crate::{
 };
 
 pub(super) async fn stored(db: &PgPool, keys: &[NoticeKey]) -> Result<BTreeSet<NoticeKey>, StoreError> {
+    let mut one = Lease::from(db).await.map_err(failed)?;
     let rows = sqlx::query(
         "SELECT wanted.nth FROM unnest($1::bytea[], $2::text[], $3::text[]) \
            WITH ORDINALITY AS wanted (content_sha256, account, provider, nth) \
@@ -23,9 +24,10 @@ pub(super) async fn stored(db: &PgPool, keys: &[NoticeKey]) -> Result<BTreeSet<N
     .bind(keys.iter().map(|k| write::hash_bytes(&k.content_sha256)).collect::<Result<Vec<_>, _>>()?)
     .bind(keys.iter().map(|k| k.account.as_str()).collect::<Vec<_>>())
     .bind(keys.iter().map(|k| k.provider.as_str()).collect::<Vec<_>>())
-    .fetch_all(db)
+    .fetch_all(&mut *one)
     .await
     .map_err(failed)?;
+    one.end();
     let nth = rows.iter().filter_map(|r| usize::try_from(r.get::<i64, _>(0)).ok());
     Ok(nth.filter_map(|n| keys.get(n.checked_sub(1)?).cloned()).collect())
 }
@@ -90,6 +92,15 @@ pub(super) async fn journal(db: &PgPool, order_id: &OrderId, limit: u32) -> Resu
     rows.iter().map(codec::event).collect()
 }
 
+/// The notifications that say something about numbers or money.
+const ABOUT: &str = "\
+    WITH about AS (SELECT fact_key FROM observation WHERE out_trade_no = ANY($1) \
+      UNION SELECT fact_key FROM payment_txn WHERE transaction_id = ANY($2) \
+      UNION SELECT fact_key FROM parked WHERE transaction_id = ANY($2) \
+      UNION SELECT fact_key FROM observation WHERE transaction_id = ANY($2) AND (out_trade_no IS NULL OR kind = 'REFUND')) \
+    SELECT notification_id FROM observation JOIN about USING (fact_key) \
+    UNION SELECT notification_id FROM notification_fact JOIN about USING (fact_key)";
+
 /// Accepted and refused ones under the same columns, newest first by their ids, which begin with the time.
 /// The numbers of an accepted one come from its facts.
 const NOTIFICATIONS: &str = "\
@@ -106,13 +117,7 @@ const NOTIFICATIONS: &str = "\
       LEFT JOIN payment_txn t ON t.provider = o.provider AND t.account = o.account AND t.kind = 'PAYMENT' \
         AND t.transaction_id = o.transaction_id \
       WHERE ($4::boolean IS NULL OR $4) AND ($3::text IS NULL OR n.account = $3) AND n.notification_id < $1 \
-        AND ($5::text[] = '{}' OR n.notification_id IN (\
-          WITH about AS (SELECT fact_key FROM observation WHERE out_trade_no = ANY($5) \
-            UNION SELECT fact_key FROM payment_txn WHERE transaction_id = ANY($6) \
-            UNION SELECT fact_key FROM parked WHERE transaction_id = ANY($6) \
-            UNION SELECT fact_key FROM observation WHERE transaction_id = ANY($6) AND (out_trade_no IS NULL OR kind = 'REFUND')) \
-          SELECT notification_id FROM observation JOIN about USING (fact_key) \
-          UNION SELECT notification_id FROM notification_fact JOIN about USING (fact_key))) \
+        AND ($5::text[] = '{}' OR n.notification_id = ANY($6)) \
       ORDER BY n.notification_id DESC LIMIT $2) \
     UNION ALL \
     (SELECT notification_id::text, provider, account, 'CALLBACK', reason, detail, claimed_out_trade_no, '', '', '', '', received_at, \
@@ -130,13 +135,21 @@ pub(super) async fn notifications(
     limit: u32,
 ) -> Result<Page<StoredNotification>, StoreError> {
     let before = after.map_or(Ok(Uuid::max()), |c| c.id.parse());
+    // Asked for first: with the ids at hand the listing looks them up, otherwise it would go through everything.
+    let numbers: Vec<_> = filter.out_trade_nos.iter().map(OutTradeNo::as_str).collect();
+    let about = sqlx::query(ABOUT)
+        .bind(&numbers)
+        .bind(filter.transaction_ids.iter().map(TransactionId::as_str).collect::<Vec<_>>())
+        .fetch_all(db)
+        .await
+        .map_err(failed)?;
     let rows = sqlx::query(NOTIFICATIONS)
         .bind(before.map_err(|e| StoreError::Refused(format!("a page begins at an unknown place: {e}")))?)
         .bind(i64::from(limit) + 1)
         .bind(filter.account.as_deref())
         .bind(filter.accepted)
-        .bind(filter.out_trade_nos.iter().map(OutTradeNo::as_str).collect::<Vec<_>>())
-        .bind(filter.transaction_ids.iter().map(TransactionId::as_str).collect::<Vec<_>>())
+        .bind(&numbers)
+        .bind(about.iter().map(|r| r.get::<Uuid, _>(0)).collect::<Vec<_>>())
         .fetch_all(db)
         .await
         .map_err(failed)?;

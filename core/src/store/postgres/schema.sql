@@ -208,6 +208,8 @@ DECLARE
     end_at   timestamptz := date_trunc('month', begin_at + interval '35 days', 'UTC');
     suffix   text := to_char(begin_at AT TIME ZONE 'UTC', 'YYYY_MM');
 BEGIN
+    -- Two cores may start at once.
+    PERFORM pg_advisory_xact_lock(hashtext('paystate prepare_month'));
     IF to_regclass('notification_' || suffix) IS NULL THEN
         EXECUTE format('CREATE TABLE %I PARTITION OF notification FOR VALUES FROM (%L) TO (%L) WITH (toast_tuple_target = 8160)',
             'notification_' || suffix, first_id(begin_at), first_id(end_at));

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use sqlx::{Postgres, Row as _, Transaction};
+use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
-use super::{failed, write};
+use super::{failed, lease::Lease, write};
 use crate::{
     order::{AccountName, Order, OrderId, OutTradeNo, RequestId},
     store::{
@@ -41,12 +41,13 @@ const PARKED: &str = "SELECT encode(fact_key, 'hex') AS fact_key, notification_i
 const ORDERS: &str = "SELECT doc FROM orders WHERE order_id = ANY($1) ORDER BY order_id FOR NO KEY UPDATE";
 
 pub(super) struct PostgresUnit {
-    tx: Transaction<'static, Postgres>,
+    tx: Lease,
 }
 
 impl PostgresUnit {
-    pub(super) fn new(tx: Transaction<'static, Postgres>) -> Self {
-        Self { tx }
+    pub(super) async fn begin(mut tx: Lease) -> Result<Self, sqlx::Error> {
+        tx.execute("BEGIN").await?;
+        Ok(Self { tx })
     }
 
     /// Locks names under which there may be no row yet. Units that named the same key pass here one after
@@ -178,8 +179,10 @@ impl Unit for PostgresUnit {
         write::all(&mut self.tx, writes).await
     }
 
-    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
         // Also a refusal by the database leaves open what happened, for instance when it comes from a proxy.
-        self.tx.commit().await.map_err(|e| StoreError::Unavailable(e.to_string()))
+        self.tx.execute("COMMIT").await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        self.tx.end();
+        Ok(())
     }
 }

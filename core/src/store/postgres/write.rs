@@ -341,7 +341,14 @@ async fn events(tx: &mut PgConnection, writes: &Writes, snapshots: &[String]) ->
     .execute(tx)
     .await
     .map(drop)
-    .map_err(failed)
+    .map_err(|error| match failed(error) {
+        // Everybody needs the head row: that it is held is nobody's input.
+        StoreError::Busy(said) => StoreError::Unavailable(said),
+        other @ (StoreError::Conflict(_)
+        | StoreError::Refused(_)
+        | StoreError::Unavailable(_)
+        | StoreError::Damaged(_)) => other,
+    })
 }
 
 /// Stores refused notifications and forgets the oldest: anybody may send what is refused, so it must not fill
