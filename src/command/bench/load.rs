@@ -296,7 +296,7 @@ fn watched(options: &Options) -> Vec<Group> {
 
 fn ground(options: &Options, config: PathBuf, database: &str, shape: &Shape) -> Ground {
     let mut settings = vec![Setting::new("core.database", database)];
-    settings.extend(options.redis.as_ref().map(|url| Setting::new("core.redis.url", url)));
+    settings.extend(options.redis.as_ref().map(|url| Setting::new("core.redis.urls", format!("[{url:?}]"))));
     // All our connections come from one address.
     let room = shape.connections + 64;
     settings.push(Setting::new("edge.limits.max_connections_per_ip", room));
@@ -360,7 +360,7 @@ mod tests {
         let ground = ground(&options, PathBuf::new(), "sqlite:/x", &options.shape());
         let said: Vec<_> = ground.settings.iter().map(ToString::to_string).collect();
         assert_eq!(said.first().map(String::as_str), Some("core.database=sqlite:/x"));
-        assert!(said.contains(&"core.redis.url=redis://h".to_owned()), "{said:?}");
+        assert!(said.contains(&"core.redis.urls=[\"redis://h\"]".to_owned()), "{said:?}");
         assert!(said.contains(&"core.commit.queue=1000000".to_owned()), "{said:?}");
         assert_eq!(said.last().map(String::as_str), Some("edge.limits.queue=7"));
     }
