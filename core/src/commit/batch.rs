@@ -20,7 +20,7 @@ use crate::{
     feed::Feed,
     guard::Token,
     order::{Order, Refusal},
-    store::{NoticeKey, Store, StoreError},
+    store::{Loaded, NoticeKey, Store, StoreError},
 };
 use plan::Plan;
 
@@ -162,11 +162,10 @@ impl Committer {
         let (mut unit, plan) = loop {
             let mut unit = self.store.begin().await?;
             let mut plan = Plan::of(works);
-            let fresh = unit.claim(&plan.notifications()).await?;
-            plan.keep_fresh(fresh);
             let mut keys = plan.keys();
             Plan::widen(&mut keys, &waiting);
-            let loaded = unit.load(&keys).await?;
+            let fresh = unit.claim(&plan.notifications(), &keys).await?;
+            let loaded = if plan.keep_fresh(fresh) { unit.load(&keys).await? } else { Loaded::default() };
             // Facts that wait lead to more keys. A unit names all of its keys at once, so that no two units
             // can wait for each other: this one is given up and begun again.
             if Plan::widen(&mut keys, &loaded.parked) {

@@ -448,8 +448,8 @@ struct FaultyUnit {
 
 #[async_trait]
 impl Unit for FaultyUnit {
-    async fn claim(&mut self, rows: &[&NotificationRow]) -> Result<BTreeSet<NoticeKey>, StoreError> {
-        self.inner.claim(rows).await
+    async fn claim(&mut self, rows: &[&NotificationRow], names: &Keys) -> Result<BTreeSet<NoticeKey>, StoreError> {
+        self.inner.claim(rows, names).await
     }
     async fn load(&mut self, keys: &Keys) -> Result<Loaded, StoreError> {
         self.inner.load(keys).await

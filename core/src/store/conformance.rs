@@ -117,7 +117,7 @@ pub(crate) async fn commit(store: &dyn Store, writes: &Writes) -> Result<(), Sto
 pub(crate) async fn parked(store: &dyn Store) {
     let mut unit = store.begin().await.unwrap();
     let row = notification(1);
-    unit.claim(&[&row]).await.unwrap();
+    unit.claim(&[&row], &Keys::default()).await.unwrap();
     let mut writes = created("o1", 1);
     writes.observations.push(observation(1, "p1", "t1"));
     writes.parked.push(writes.observations[0].key.clone());
@@ -152,7 +152,7 @@ pub(crate) async fn paid(store: &dyn Store) {
     writes.observations.push(seen);
     let mut unit = store.begin().await.unwrap();
     let row = notification(1);
-    unit.claim(&[&row]).await.unwrap();
+    unit.claim(&[&row], &Keys::default()).await.unwrap();
     unit.write(&writes).await.unwrap();
     unit.commit().await.unwrap();
 }
@@ -160,7 +160,7 @@ pub(crate) async fn paid(store: &dyn Store) {
 async fn claim(store: &dyn Store, n: u32) -> bool {
     let mut unit = store.begin().await.unwrap();
     let row = notification(n);
-    let new = unit.claim(&[&row]).await.unwrap();
+    let new = unit.claim(&[&row], &Keys::default()).await.unwrap();
     unit.commit().await.unwrap();
     !new.is_empty()
 }
@@ -182,7 +182,7 @@ pub(crate) async fn an_order_reads_back_whole(store: Subject) {
 pub(crate) async fn nothing_of_a_dropped_unit_happened(store: Subject) {
     let mut unit = store.begin().await.unwrap();
     let row = notification(1);
-    assert_eq!(unit.claim(&[&row]).await.unwrap().len(), 1);
+    assert_eq!(unit.claim(&[&row], &Keys::default()).await.unwrap().len(), 1);
     unit.write(&created("o1", 1)).await.unwrap();
     assert!(store.orders(&[id("o1")]).await.unwrap().is_empty(), "visible before commit");
     drop(unit);
@@ -198,7 +198,7 @@ pub(crate) async fn a_claim_is_new_once_and_for_ever(store: Subject) {
     assert!(!claim(&*store, 1).await);
     let rows = [notification(1), notification(2)];
     let mut unit = store.begin().await.unwrap();
-    let new = unit.claim(&rows.iter().collect::<Vec<_>>()).await.unwrap();
+    let new = unit.claim(&rows.iter().collect::<Vec<_>>(), &Keys::default()).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(new, BTreeSet::from([rows[1].key.clone()]));
     let stored = store.stored(&[rows[0].key.clone(), notification(3).key]).await.unwrap();
@@ -342,7 +342,7 @@ pub(crate) async fn a_claim_waits_for_the_same_claim(store: Subject) {
     for (n, ends) in [(1, true), (2, false)] {
         let mut unit = store.begin().await.unwrap();
         let row = notification(n);
-        unit.claim(&[&row]).await.unwrap();
+        unit.claim(&[&row], &Keys::default()).await.unwrap();
         let other = store.clone();
         let is_new = one_after_the_other(unit, async move { claim(&*other, n).await }, ends).await;
         assert_eq!(is_new, !ends, "new exactly when the other unit never happened");
@@ -392,7 +392,7 @@ pub(crate) async fn writers_at_once_leave_a_log_without_gaps(store: Subject) {
                     let mut unit = store.begin().await.unwrap();
                     // The same three payments for all, and a notification of one's own.
                     let row = notification(n + 1);
-                    unit.claim(&[&row]).await.unwrap();
+                    unit.claim(&[&row], &Keys::default()).await.unwrap();
                     let payments = (0..3).map(|i| OutTradeNo::parse(format!("shared{}", (n + i) % 3)).unwrap());
                     unit.load(&Keys { payments: payments.collect(), ..Keys::default() }).await.unwrap();
                     unit.write(&created(&format!("o{n}"), i64::from(n))).await.unwrap();
@@ -427,7 +427,7 @@ pub(crate) async fn a_paid_order_can_be_explained(store: Subject) {
     // A second message that says the same.
     let mut unit = store.begin().await.unwrap();
     let row = notification(2);
-    unit.claim(&[&row]).await.unwrap();
+    unit.claim(&[&row], &Keys::default()).await.unwrap();
     let sayings = vec![(notification_id(2), FactKey(hash(1)))];
     unit.write(&Writes { sayings, ..Writes::default() }).await.unwrap();
     unit.commit().await.unwrap();

@@ -131,7 +131,10 @@ pub trait Store: Send + Sync + 'static {
 #[async_trait]
 pub trait Unit: Send {
     /// Inserts notifications; answers which of them are new. Keys in `rows` are distinct. First, and once.
-    async fn claim(&mut self, rows: &[&NotificationRow]) -> Result<BTreeSet<NoticeKey>, StoreError>;
+    ///
+    /// Keeps others from writing what `names` lead to, which is what [`Unit::load`] will be asked for: known
+    /// beforehand, it costs no question of its own.
+    async fn claim(&mut self, rows: &[&NotificationRow], names: &Keys) -> Result<BTreeSet<NoticeKey>, StoreError>;
     /// Reads everything that these keys lead to, and keeps others from writing it. Once per unit, after the
     /// claim: units take what they need in one order.
     async fn load(&mut self, keys: &Keys) -> Result<Loaded, StoreError>;

@@ -74,21 +74,20 @@ impl<'a> Plan<'a> {
             .collect()
     }
 
-    pub(super) fn keep_fresh(&mut self, fresh: BTreeSet<NoticeKey>) {
+    /// Which notifications are new; answers whether anything is left to decide.
+    pub(super) fn keep_fresh(&mut self, fresh: BTreeSet<NoticeKey>) -> bool {
         self.fresh = fresh;
+        !self.fresh.is_empty() || self.works.iter().any(|work| matches!(work, Work::Command(..)))
     }
 
     fn is_fresh(&self, index: usize, message: &Message) -> bool {
         self.fresh.contains(&message.row.key) && self.first.get(&message.row.key) == Some(&index)
     }
 
-    /// Everything that the inputs lead to.
+    /// Everything that the inputs name, whether they are new or not.
     pub(super) fn keys(&self) -> Keys {
         let mut keys = Keys::default();
-        for (i, message) in messages(self.works) {
-            if !self.is_fresh(i, message) {
-                continue;
-            }
+        for (_, message) in messages(self.works) {
             for fact in &message.facts {
                 let provider = &message.row.key.provider;
                 keys.payments.extend(fact.observation.fact.out_trade_no().cloned());

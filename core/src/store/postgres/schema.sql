@@ -122,7 +122,7 @@ CREATE INDEX fact_of_notification ON notification_fact (notification_id);
 
 -- A work list, not a record: facts that wait for their order.
 CREATE TABLE parked (
-    fact_key       bytea PRIMARY KEY REFERENCES observation,
+    fact_key       bytea PRIMARY KEY REFERENCES observation DEFERRABLE INITIALLY DEFERRED,
     provider       text  NOT NULL,
     account        text  NOT NULL,
     out_trade_no   text  COLLATE "C",

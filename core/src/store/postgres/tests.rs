@@ -7,7 +7,7 @@ use super::{
     testing::{Database, empty},
 };
 use crate::store::{
-    Store as _, StoreError,
+    Keys, Store as _, StoreError,
     conformance::{commit, conformance, created, notification, paid, parked},
 };
 
@@ -87,7 +87,7 @@ async fn claims_at_once_break_no_invariant() {
         let claims = (0..4).map(|_| async {
             let mut unit = store.begin().await.unwrap();
             start.wait().await;
-            let new = unit.claim(&[&row]).await.unwrap().len();
+            let new = unit.claim(&[&row], &Keys::default()).await.unwrap().len();
             unit.commit().await.unwrap();
             new
         });
@@ -126,8 +126,7 @@ async fn a_locked_row_is_waited_for_a_bounded_time() {
     commit(&store, &created("o1", 1)).await.unwrap();
     let mut holder = store.readers.begin().await.unwrap();
     holder.execute("SELECT * FROM orders FOR UPDATE").await.unwrap();
-    let keys =
-        crate::store::Keys { orders: [crate::order::OrderId::parse("o1").unwrap()].into(), ..Default::default() };
+    let keys = Keys { orders: [crate::order::OrderId::parse("o1").unwrap()].into(), ..Default::default() };
     let begun = std::time::Instant::now();
     let waited = store.begin().await.unwrap().load(&keys).await;
     assert!(matches!(waited, Err(StoreError::Busy(_))), "{waited:?}");

@@ -6,7 +6,11 @@ use async_trait::async_trait;
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
-use super::{failed, lease::Lease, write};
+use super::{
+    failed,
+    lease::Lease,
+    write::{self, column},
+};
 use crate::{
     order::{AccountName, Order, OrderId, OutTradeNo, RequestId},
     store::{
@@ -15,65 +19,91 @@ use crate::{
     },
 };
 
-const CLAIM: &str = "INSERT INTO notice (content_sha256, account, provider, notification_id) \
-     SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::uuid[]) \
-     ON CONFLICT DO NOTHING RETURNING notification_id";
+/// Claims notifications, stores the new ones, and then locks names: the sub-select of `locked` makes it wait
+/// until all claims are made, so that units take everything in one order.
+const CLAIM: &str = "\
+    WITH claimed AS ( \
+      INSERT INTO notice (content_sha256, account, provider, notification_id) \
+      SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::uuid[]) \
+      ON CONFLICT DO NOTHING RETURNING notification_id), \
+    stored AS ( \
+      INSERT INTO notification (notification_id, provider, account, body_sha256, source, event_type, platform_notice_id, \
+        key_id, received_at, body_size, seal_key_id, sealed) \
+      SELECT * FROM unnest($4::uuid[], $3::text[], $2::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], \
+        $10::bigint[], $11::bigint[], $12::text[], $13::bytea[]) AS n (id) \
+      WHERE id = ANY (ARRAY(SELECT notification_id FROM claimed))), \
+    locked AS MATERIALIZED ( \
+      SELECT count(pg_advisory_xact_lock(key)) FROM unnest($14::bigint[]) AS key \
+      WHERE (SELECT count(*) FROM claimed) >= 0) \
+    SELECT claimed.notification_id FROM locked LEFT JOIN claimed ON true";
 
 const LOCK: &str = "SELECT count(pg_advisory_xact_lock(key)) FROM unnest($1::bigint[]) AS key";
 
-/// What stands under the keys, one kind after the other.
+/// What stands under the keys, one kind after the other, and the orders that all this leads to.
 const LOOK_UP: &str = "\
-    SELECT 'payment' AS what, out_trade_no AS name, order_id, NULL AS provider, NULL AS account, NULL AS kind, NULL AS fingerprint \
-      FROM payment WHERE out_trade_no = ANY($1) \
-    UNION ALL SELECT 'money', transaction_id, order_id, provider, account, kind, NULL \
-      FROM payment_txn WHERE transaction_id = ANY($2) \
-    UNION ALL SELECT 'fact', encode(fact_key, 'hex'), NULL, NULL, NULL, NULL, NULL \
-      FROM observation WHERE fact_key = ANY($3) \
-    UNION ALL SELECT 'request', request_id, order_id, NULL, NULL, NULL, fingerprint \
-      FROM request WHERE request_id = ANY($4) \
-    UNION ALL SELECT 'parked', encode(fact_key, 'hex'), NULL, NULL, NULL, NULL, NULL \
-      FROM parked WHERE out_trade_no = ANY($1) OR transaction_id = ANY($5) OR refund_number = ANY($6)";
+    WITH found AS MATERIALIZED ( \
+      SELECT 'payment' AS what, out_trade_no AS name, order_id, NULL AS provider, NULL AS account, NULL AS kind, NULL AS fingerprint \
+        FROM payment WHERE out_trade_no = ANY($1) \
+      UNION ALL SELECT 'money', transaction_id, order_id, provider, account, kind, NULL \
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS m (transaction_id, account, provider, kind) \
+        JOIN payment_txn USING (transaction_id, account, provider, kind) \
+      UNION ALL SELECT 'fact', encode(fact_key, 'hex'), NULL, NULL, NULL, NULL, NULL \
+        FROM observation WHERE fact_key = ANY($6) \
+      UNION ALL SELECT 'request', request_id, order_id, NULL, NULL, NULL, fingerprint \
+        FROM request WHERE request_id = ANY($7) \
+      UNION ALL SELECT 'parked', encode(fact_key, 'hex'), NULL, NULL, NULL, NULL, NULL \
+        FROM parked WHERE out_trade_no = ANY($1) OR transaction_id = ANY($8) OR refund_number = ANY($9)), \
+    held AS ( \
+      SELECT order_id, doc FROM orders \
+      WHERE order_id = ANY ($10::text[] || ARRAY(SELECT order_id FROM found WHERE order_id IS NOT NULL)) \
+      ORDER BY order_id FOR NO KEY UPDATE) \
+    SELECT what, name, order_id, provider, account, kind, fingerprint FROM found \
+    UNION ALL SELECT 'order', doc, order_id, NULL, NULL, NULL, NULL FROM held";
 
 const PARKED: &str = "SELECT encode(fact_key, 'hex') AS fact_key, notification_id::text AS notification_id, provider, account, kind, \
        out_trade_no, transaction_id, out_refund_no, refund_id, status, amount_minor, currency, cumulative, occurred_at \
      FROM observation o WHERE o.fact_key = ANY($1) ORDER BY recorded_at, o.fact_key";
 
-const ORDERS: &str = "SELECT doc FROM orders WHERE order_id = ANY($1) ORDER BY order_id FOR NO KEY UPDATE";
-
 pub(super) struct PostgresUnit {
     tx: Lease,
+    /// Names that are locked.
+    locked: BTreeSet<i64>,
 }
 
 impl PostgresUnit {
     pub(super) async fn begin(mut tx: Lease) -> Result<Self, sqlx::Error> {
         tx.execute("BEGIN").await?;
-        Ok(Self { tx })
+        Ok(Self { tx, locked: BTreeSet::new() })
     }
 
-    /// Locks names under which there may be no row yet. Units that named the same key pass here one after
-    /// the other, and the next statement sees what the one before committed.
+    /// Locks what was not named in the claim. Units that named the same key pass here one after the other, and
+    /// the next statement sees what the one before committed.
     async fn lock(&mut self, keys: &Keys) -> Result<(), StoreError> {
-        let names = (keys.orders.iter().map(|k| lock_key("order", k.as_str())))
-            .chain(keys.payments.iter().map(|k| lock_key("payment", k.as_str())))
-            .chain(keys.money.iter().map(|k| lock_key("money", &k.number)))
-            .chain(keys.requests.iter().map(|k| lock_key("request", k.as_str())));
-        let names: Vec<i64> = names.collect::<BTreeSet<_>>().into_iter().collect();
+        let names: Vec<i64> = lock_keys(keys).difference(&self.locked).copied().collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.locked.extend(&names);
         sqlx::query(LOCK).bind(names).execute(&mut *self.tx).await.map(drop).map_err(failed)
     }
 
     /// Answers with the facts that wait, by their keys.
     async fn look_up(&mut self, keys: &Keys, loaded: &mut Loaded) -> Result<Vec<Vec<u8>>, StoreError> {
-        let numbers = |wanted: Option<MoneyKind>| -> Vec<&str> {
-            let of = keys.money.iter().filter(|k| wanted.is_none_or(|kind| k.kind == kind));
-            of.map(|k| k.number.as_str()).collect()
+        let money: Vec<&MoneyKey> = keys.money.iter().collect();
+        let numbers = |kind: MoneyKind| -> Vec<&str> {
+            money.iter().filter(|k| k.kind == kind).map(|k| k.number.as_str()).collect()
         };
         let rows = sqlx::query(LOOK_UP)
             .bind(keys.payments.iter().map(OutTradeNo::as_str).collect::<Vec<_>>())
-            .bind(numbers(None))
+            .bind(column(&money, |k| k.number.as_str()))
+            .bind(column(&money, |k| k.account.as_str()))
+            .bind(column(&money, |k| k.provider.as_str()))
+            .bind(column(&money, |k| k.kind.as_str()))
             .bind(keys.facts.iter().map(write::fact_bytes).collect::<Result<Vec<_>, _>>()?)
             .bind(keys.requests.iter().map(RequestId::as_str).collect::<Vec<_>>())
-            .bind(numbers(Some(MoneyKind::Payment)))
-            .bind(numbers(Some(MoneyKind::Refund)))
+            .bind(numbers(MoneyKind::Payment))
+            .bind(numbers(MoneyKind::Refund))
+            .bind(keys.orders.iter().map(OrderId::as_str).collect::<Vec<_>>())
             .fetch_all(&mut *self.tx)
             .await
             .map_err(failed)?;
@@ -94,9 +124,7 @@ impl PostgresUnit {
                         })?,
                         number: name,
                     };
-                    if keys.money.contains(&key) {
-                        loaded.money.insert(key, order_id()?);
-                    }
+                    loaded.money.insert(key, order_id()?);
                 }
                 "fact" => {
                     loaded.facts.insert(FactKey(name));
@@ -106,11 +134,24 @@ impl PostgresUnit {
                     let fingerprint = codec::column(row, "fingerprint")?;
                     loaded.requests.insert(id.clone(), RequestRow { id, fingerprint, order_id: order_id()? });
                 }
+                "order" => {
+                    let order: Order = codec::read_document(&name)?;
+                    loaded.orders.insert(order.id.clone(), order);
+                }
                 _ => parked.push(write::fact_bytes(&FactKey(name))?),
             }
         }
         Ok(parked)
     }
+}
+
+/// Names under which there may be no row yet, in the order in which they are locked.
+fn lock_keys(keys: &Keys) -> BTreeSet<i64> {
+    (keys.orders.iter().map(|k| lock_key("order", k.as_str())))
+        .chain(keys.payments.iter().map(|k| lock_key("payment", k.as_str())))
+        .chain(keys.money.iter().map(|k| lock_key("money", &k.number)))
+        .chain(keys.requests.iter().map(|k| lock_key("request", k.as_str())))
+        .collect()
 }
 
 /// The same on every core, for ever: eight bytes of a hash. Two names that meet only wait for each other.
@@ -125,29 +166,35 @@ fn lock_key(kind: &str, name: &str) -> i64 {
 
 #[async_trait]
 impl Unit for PostgresUnit {
-    async fn claim(&mut self, rows: &[&NotificationRow]) -> Result<BTreeSet<NoticeKey>, StoreError> {
+    async fn claim(&mut self, rows: &[&NotificationRow], names: &Keys) -> Result<BTreeSet<NoticeKey>, StoreError> {
         if rows.is_empty() {
             return Ok(BTreeSet::new());
         }
         // In key order: two units with the same notifications wait for each other, not in a circle.
-        let mut rows: Vec<_> = rows.iter().map(|row| Ok((write::notice_id(row)?, *row))).collect::<Result<_, _>>()?;
-        rows.sort_unstable_by_key(|(_, row)| {
-            (&row.key.content_sha256, row.key.account.as_str(), row.key.provider.as_str())
-        });
-        let hashes =
-            rows.iter().map(|(_, r)| write::hash_bytes(&r.key.content_sha256)).collect::<Result<Vec<_>, _>>()?;
+        let mut rows = rows.to_vec();
+        rows.sort_unstable_by_key(|r| (&r.key.content_sha256, r.key.account.as_str(), r.key.provider.as_str()));
+        self.locked = lock_keys(names);
         let new = sqlx::query(CLAIM)
-            .bind(hashes)
-            .bind(rows.iter().map(|(_, r)| r.key.account.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, r)| r.key.provider.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+            .bind(rows.iter().map(|r| write::hash_bytes(&r.key.content_sha256)).collect::<Result<Vec<_>, _>>()?)
+            .bind(column(&rows, |r| r.key.account.as_str()))
+            .bind(column(&rows, |r| r.key.provider.as_str()))
+            .bind(rows.iter().map(|r| write::id(&r.id)).collect::<Result<Vec<_>, _>>()?)
+            .bind(column(&rows, |r| r.body_sha256.as_str()))
+            .bind(column(&rows, |r| r.source.as_str()))
+            .bind(column(&rows, |r| r.event_type.as_str()))
+            .bind(column(&rows, |r| r.platform_notice_id.as_str()))
+            .bind(column(&rows, |r| r.key_id.as_str()))
+            .bind(column(&rows, |r| r.received_at.0))
+            .bind(column(&rows, |r| r.body_size))
+            .bind(column(&rows, |r| r.sealed.key_id.as_str()))
+            .bind(column(&rows, |r| r.sealed.bytes.as_slice()))
+            .bind(self.locked.iter().copied().collect::<Vec<_>>())
             .fetch_all(&mut *self.tx)
             .await
             .map_err(failed)?;
-        let new: BTreeSet<Uuid> = new.iter().map(|r| r.get(0)).collect();
-        rows.retain(|(id, _)| new.contains(id));
-        write::notifications(&mut self.tx, &rows).await?;
-        Ok(rows.into_iter().map(|(_, row)| row.key.clone()).collect())
+        let new: BTreeSet<Option<Uuid>> = new.iter().map(|r| r.get(0)).collect();
+        let is_new = |row: &&&NotificationRow| write::id(&row.id).is_ok_and(|id| new.contains(&Some(id)));
+        Ok(rows.iter().filter(is_new).map(|row| row.key.clone()).collect())
     }
 
     async fn load(&mut self, keys: &Keys) -> Result<Loaded, StoreError> {
@@ -160,17 +207,6 @@ impl Unit for PostgresUnit {
         if !parked.is_empty() {
             let rows = sqlx::query(PARKED).bind(parked).fetch_all(&mut *self.tx).await.map_err(failed)?;
             loaded.parked = rows.iter().map(codec::parked).collect::<Result<_, _>>()?;
-        }
-        let named = loaded.payments.values().chain(loaded.money.values());
-        let ids: BTreeSet<&OrderId> =
-            keys.orders.iter().chain(named).chain(loaded.requests.values().map(|r| &r.order_id)).collect();
-        if !ids.is_empty() {
-            let ids: Vec<_> = ids.into_iter().map(OrderId::as_str).collect();
-            let rows = sqlx::query(ORDERS).bind(ids).fetch_all(&mut *self.tx).await.map_err(failed)?;
-            for row in &rows {
-                let order: Order = codec::read_document(&codec::column::<String>(row, "doc")?)?;
-                loaded.orders.insert(order.id.clone(), order);
-            }
         }
         Ok(loaded)
     }

@@ -2,20 +2,20 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::failed;
 use crate::{
     order::{CaseState, Order, OrderId, OutTradeNo, State, TransactionId},
     store::{
-        FactKey, KEPT_REJECTIONS, NotificationRow, ObservationRow, RejectionRow, StoreError, Writes,
+        FactKey, KEPT_REJECTIONS, RejectionRow, StoreError, Writes,
         codec::{self, FactColumns},
     },
 };
 
 /// An array of one column.
-fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+pub(super) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
 }
 
@@ -27,90 +27,18 @@ pub(super) fn fact_bytes(key: &FactKey) -> Result<Vec<u8>, StoreError> {
     hash_bytes(&key.0)
 }
 
-fn id(text: &str) -> Result<Uuid, StoreError> {
+pub(super) fn id(text: &str) -> Result<Uuid, StoreError> {
     text.parse().map_err(|e| StoreError::Refused(format!("{text:?} is not an id: {e}")))
-}
-
-pub(super) fn notice_id(row: &NotificationRow) -> Result<Uuid, StoreError> {
-    id(&row.id)
-}
-
-const NOTIFICATIONS: &str = "INSERT INTO notification (notification_id, provider, account, body_sha256, source, \
-       event_type, platform_notice_id, key_id, received_at, body_size, seal_key_id, sealed) \
-     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
-       $8::text[], $9::bigint[], $10::bigint[], $11::text[], $12::bytea[])";
-
-pub(super) async fn notifications(tx: &mut PgConnection, rows: &[(Uuid, &NotificationRow)]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(NOTIFICATIONS)
-        .bind(column(rows, |(id, _)| *id))
-        .bind(column(rows, |(_, r)| r.key.provider.as_str()))
-        .bind(column(rows, |(_, r)| r.key.account.as_str()))
-        .bind(column(rows, |(_, r)| r.body_sha256.as_str()))
-        .bind(column(rows, |(_, r)| r.source.as_str()))
-        .bind(column(rows, |(_, r)| r.event_type.as_str()))
-        .bind(column(rows, |(_, r)| r.platform_notice_id.as_str()))
-        .bind(column(rows, |(_, r)| r.key_id.as_str()))
-        .bind(column(rows, |(_, r)| r.received_at.0))
-        .bind(column(rows, |(_, r)| r.body_size))
-        .bind(column(rows, |(_, r)| r.sealed.key_id.as_str()))
-        .bind(column(rows, |(_, r)| r.sealed.bytes.as_slice()))
-        .execute(tx)
-        .await
-        .map(drop)
-        .map_err(failed)
 }
 
 /// Writes everything of a unit; the revisions last.
 pub(super) async fn all(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
-    let snapshots = writes.events.iter().map(|e| codec::document(&e.event.after)).collect::<Result<Vec<_>, _>>()?;
-    observations(tx, &writes.observations).await?;
+    new_orders(tx, writes).await?;
+    payments_and_requests(tx, writes).await?;
+    cases(tx, writes).await?;
     sayings(tx, writes).await?;
     parked(tx, writes).await?;
-    new_orders(tx, writes).await?;
-    changed_orders(tx, writes, &snapshots).await?;
-    payments_and_requests(tx, writes).await?;
-    money(tx, writes).await?;
-    cases(tx, writes).await?;
-    events(tx, writes, &snapshots).await
-}
-
-const OBSERVATIONS: &str = "INSERT INTO observation (fact_key, notification_id, provider, account, kind, out_trade_no, transaction_id, \
-       out_refund_no, refund_id, status, amount_minor, currency, cumulative, occurred_at, recorded_at, masked_payer, \
-       seal_key_id, sealed_payer) \
-     SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], \
-       $10::text[], $11::bigint[], $12::text[], $13::boolean[], $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::bytea[])";
-
-async fn observations(tx: &mut PgConnection, rows: &[ObservationRow]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let facts: Vec<FactColumns<'_>> = column(rows, |r| codec::columns(&r.observation.fact));
-    sqlx::query(OBSERVATIONS)
-        .bind(rows.iter().map(|r| fact_bytes(&r.key)).collect::<Result<Vec<_>, _>>()?)
-        .bind(rows.iter().map(|r| id(&r.notification_id)).collect::<Result<Vec<_>, _>>()?)
-        .bind(column(rows, |r| r.provider.as_str()))
-        .bind(column(rows, |r| r.observation.account.as_str()))
-        .bind(column(&facts, |f| f.kind))
-        .bind(column(&facts, |f| f.out_trade_no))
-        .bind(column(&facts, |f| f.transaction_id))
-        .bind(column(&facts, |f| f.out_refund_no))
-        .bind(column(&facts, |f| f.refund_id))
-        .bind(column(&facts, |f| f.status))
-        .bind(column(&facts, |f| f.amount.minor()))
-        .bind(column(&facts, |f| String::from(f.amount.currency())))
-        .bind(column(&facts, |f| f.cumulative))
-        .bind(column(&facts, |f| f.occurred_at))
-        .bind(column(rows, |r| r.recorded_at.0))
-        .bind(column(rows, |r| r.masked_payer.as_deref()))
-        .bind(column(rows, |r| r.sealed_payer.as_ref().map(|s| s.key_id.as_str())))
-        .bind(column(rows, |r| r.sealed_payer.as_ref().map(|s| s.bytes.as_slice())))
-        .execute(tx)
-        .await
-        .map(drop)
-        .map_err(failed)
+    journal(tx, writes).await
 }
 
 /// Notifications that repeat a fact. The one that said it first stands in the fact itself.
@@ -195,38 +123,6 @@ async fn new_orders(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreE
     won(written.rows_affected(), rows.len())
 }
 
-/// Writes each order where its version is still the one that was loaded.
-async fn changed_orders(tx: &mut PgConnection, writes: &Writes, snapshots: &[String]) -> Result<(), StoreError> {
-    let rows: Vec<_> = writes.orders.iter().filter(|(_, loaded)| *loaded > 0).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    // What an order is now is what its last event says.
-    let last: HashMap<&str, &str> =
-        writes.events.iter().zip(snapshots).map(|(e, snapshot)| (e.order_id.as_str(), snapshot.as_str())).collect();
-    let document = |(order, _): &&(Order, i64)| match last.get(order.id.as_str()) {
-        Some(snapshot) => Ok(Cow::Borrowed(*snapshot)),
-        None => codec::document(order).map(Cow::Owned),
-    };
-    let written = sqlx::query(
-        "UPDATE orders SET version = new.version, state = new.state, paid_minor = new.paid, refunded_minor = new.refunded, \
-           doc = new.doc FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[]) \
-           AS new (order_id, loaded, version, state, paid, refunded, doc) \
-         WHERE orders.order_id = new.order_id AND orders.version = new.loaded",
-    )
-    .bind(column(&rows, |(o, _)| o.id.as_str()))
-    .bind(column(&rows, |(_, loaded)| *loaded))
-    .bind(column(&rows, |(o, _)| o.version))
-    .bind(column(&rows, |(o, _)| o.state().as_str()))
-    .bind(column(&rows, |(o, _)| o.paid().minor()))
-    .bind(column(&rows, |(o, _)| o.refunded().minor()))
-    .bind(rows.iter().map(document).collect::<Result<Vec<Cow<'_, str>>, _>>()?)
-    .execute(tx)
-    .await
-    .map_err(failed)?;
-    won(written.rows_affected(), rows.len())
-}
-
 async fn payments_and_requests(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
     if !writes.payments.is_empty() {
         sqlx::query("INSERT INTO payment (out_trade_no, order_id) SELECT * FROM unnest($1::text[], $2::text[])")
@@ -248,29 +144,6 @@ async fn payments_and_requests(tx: &mut PgConnection, writes: &Writes) -> Result
         .map_err(failed)?;
     }
     Ok(())
-}
-
-async fn money(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
-    let rows = &writes.money;
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO payment_txn (transaction_id, account, provider, kind, order_id, amount_minor, currency, fact_key) \
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bytea[])",
-    )
-    .bind(column(rows, |r| r.key.number.as_str()))
-    .bind(column(rows, |r| r.key.account.as_str()))
-    .bind(column(rows, |r| r.key.provider.as_str()))
-    .bind(column(rows, |r| r.key.kind.as_str()))
-    .bind(column(rows, |r| r.order_id.as_str()))
-    .bind(column(rows, |r| r.amount.minor()))
-    .bind(column(rows, |r| String::from(r.amount.currency())))
-    .bind(rows.iter().map(|r| fact_bytes(&r.fact)).collect::<Result<Vec<_>, _>>()?)
-    .execute(tx)
-    .await
-    .map(drop)
-    .map_err(failed)
 }
 
 async fn cases(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
@@ -316,39 +189,121 @@ async fn cases(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError>
     .map_err(failed)
 }
 
-/// Gives out revisions. Last of all: from here to the end of the commit every other writer waits.
-async fn events(tx: &mut PgConnection, writes: &Writes, snapshots: &[String]) -> Result<(), StoreError> {
-    let rows = &writes.events;
-    if rows.is_empty() {
+/// What every callback that is news writes, in one statement: facts, changed orders, money, events. Each order is
+/// written where its version is still the one that was loaded.
+///
+/// The head row comes last: from there to the end of the commit every other writer waits. Its sub-selects make
+/// it wait until the rest is written, and leave the log alone when an order was not.
+const JOURNAL: &str = "\
+    WITH observed AS ( \
+      INSERT INTO observation (fact_key, notification_id, provider, account, kind, out_trade_no, transaction_id, out_refund_no, \
+        refund_id, status, amount_minor, currency, cumulative, occurred_at, recorded_at, masked_payer, seal_key_id, sealed_payer) \
+      SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], \
+        $9::text[], $10::text[], $11::bigint[], $12::text[], $13::boolean[], $14::bigint[], $15::bigint[], $16::text[], \
+        $17::text[], $18::bytea[]) \
+      RETURNING 1), \
+    changed AS ( \
+      UPDATE orders SET version = new.version, state = new.state, paid_minor = new.paid, refunded_minor = new.refunded, \
+        doc = new.doc \
+      FROM unnest($19::text[], $20::bigint[], $21::bigint[], $22::text[], $23::bigint[], $24::bigint[], $25::text[]) \
+        AS new (order_id, loaded, version, state, paid, refunded, doc) \
+      WHERE orders.order_id = new.order_id AND orders.version = new.loaded \
+      RETURNING 1), \
+    booked AS ( \
+      INSERT INTO payment_txn (transaction_id, account, provider, kind, order_id, amount_minor, currency, fact_key) \
+      SELECT * FROM unnest($26::text[], $27::text[], $28::text[], $29::text[], $30::text[], $31::bigint[], $32::text[], \
+        $33::bytea[]) \
+      RETURNING 1), \
+    log AS ( \
+      UPDATE log SET head = head + $34 WHERE id = 1 AND $34 > 0 \
+        AND (SELECT count(*) FROM changed) = $43 \
+        AND (SELECT count(*) FROM observed) + (SELECT count(*) FROM booked) >= 0 \
+      RETURNING head - $34 AS head), \
+    appended AS ( \
+      INSERT INTO order_event (revision, order_id, seq, kind, from_state, to_state, at, opened_cases, snapshot) \
+      SELECT log.head + e.nth, e.order_id, e.seq, e.kind, e.from_state, e.to_state, e.at, e.opened_cases, e.snapshot \
+      FROM log, unnest($35::text[], $36::bigint[], $37::text[], $38::text[], $39::text[], $40::bigint[], $41::text[], \
+        $42::text[]) WITH ORDINALITY AS e (order_id, seq, kind, from_state, to_state, at, opened_cases, snapshot, nth)) \
+    SELECT count(*) FROM changed";
+
+async fn journal(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let Writes { observations, money, events, .. } = writes;
+    let orders: Vec<_> = writes.orders.iter().filter(|(_, loaded)| *loaded > 0).collect();
+    if observations.is_empty() && orders.is_empty() && money.is_empty() && events.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "WITH log AS (UPDATE log SET head = head + $1 WHERE id = 1 RETURNING head - $1 AS head) \
-         INSERT INTO order_event (revision, order_id, seq, kind, from_state, to_state, at, opened_cases, snapshot) \
-         SELECT log.head + e.nth, e.order_id, e.seq, e.kind, e.from_state, e.to_state, e.at, e.opened_cases, e.snapshot \
-         FROM log, unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[]) \
-           WITH ORDINALITY AS e (order_id, seq, kind, from_state, to_state, at, opened_cases, snapshot, nth)",
-    )
-    .bind(i64::try_from(rows.len()).unwrap_or(i64::MAX))
-    .bind(column(rows, |e| e.order_id.as_str()))
-    .bind(column(rows, |e| e.event.after.version))
-    .bind(column(rows, |e| e.event.kind.as_str()))
-    .bind(column(rows, |e| e.event.from.map(State::as_str)))
-    .bind(column(rows, |e| e.event.after.state().as_str()))
-    .bind(column(rows, |e| e.event.at.0))
-    .bind(rows.iter().map(|e| codec::document(&e.event.opened_cases)).collect::<Result<Vec<_>, _>>()?)
-    .bind(snapshots)
-    .execute(tx)
-    .await
-    .map(drop)
-    .map_err(|error| match failed(error) {
-        // Everybody needs the head row: that it is held is nobody's input.
-        StoreError::Busy(said) => StoreError::Unavailable(said),
-        other @ (StoreError::Conflict(_)
-        | StoreError::Refused(_)
-        | StoreError::Unavailable(_)
-        | StoreError::Damaged(_)) => other,
-    })
+    let facts: Vec<FactColumns<'_>> = column(observations, |r| codec::columns(&r.observation.fact));
+    let snapshots = events.iter().map(|e| codec::document(&e.event.after)).collect::<Result<Vec<_>, _>>()?;
+    let changed = sqlx::query(JOURNAL)
+        .bind(observations.iter().map(|r| fact_bytes(&r.key)).collect::<Result<Vec<_>, _>>()?)
+        .bind(observations.iter().map(|r| id(&r.notification_id)).collect::<Result<Vec<_>, _>>()?)
+        .bind(column(observations, |r| r.provider.as_str()))
+        .bind(column(observations, |r| r.observation.account.as_str()))
+        .bind(column(&facts, |f| f.kind))
+        .bind(column(&facts, |f| f.out_trade_no))
+        .bind(column(&facts, |f| f.transaction_id))
+        .bind(column(&facts, |f| f.out_refund_no))
+        .bind(column(&facts, |f| f.refund_id))
+        .bind(column(&facts, |f| f.status))
+        .bind(column(&facts, |f| f.amount.minor()))
+        .bind(column(&facts, |f| String::from(f.amount.currency())))
+        .bind(column(&facts, |f| f.cumulative))
+        .bind(column(&facts, |f| f.occurred_at))
+        .bind(column(observations, |r| r.recorded_at.0))
+        .bind(column(observations, |r| r.masked_payer.as_deref()))
+        .bind(column(observations, |r| r.sealed_payer.as_ref().map(|s| s.key_id.as_str())))
+        .bind(column(observations, |r| r.sealed_payer.as_ref().map(|s| s.bytes.as_slice())))
+        .bind(column(&orders, |(o, _)| o.id.as_str()))
+        .bind(column(&orders, |(_, loaded)| *loaded))
+        .bind(column(&orders, |(o, _)| o.version))
+        .bind(column(&orders, |(o, _)| o.state().as_str()))
+        .bind(column(&orders, |(o, _)| o.paid().minor()))
+        .bind(column(&orders, |(o, _)| o.refunded().minor()))
+        .bind(documents(&orders, writes, &snapshots)?)
+        .bind(column(money, |r| r.key.number.as_str()))
+        .bind(column(money, |r| r.key.account.as_str()))
+        .bind(column(money, |r| r.key.provider.as_str()))
+        .bind(column(money, |r| r.key.kind.as_str()))
+        .bind(column(money, |r| r.order_id.as_str()))
+        .bind(column(money, |r| r.amount.minor()))
+        .bind(column(money, |r| String::from(r.amount.currency())))
+        .bind(money.iter().map(|r| fact_bytes(&r.fact)).collect::<Result<Vec<_>, _>>()?)
+        .bind(i64::try_from(events.len()).unwrap_or(i64::MAX))
+        .bind(column(events, |e| e.order_id.as_str()))
+        .bind(column(events, |e| e.event.after.version))
+        .bind(column(events, |e| e.event.kind.as_str()))
+        .bind(column(events, |e| e.event.from.map(State::as_str)))
+        .bind(column(events, |e| e.event.after.state().as_str()))
+        .bind(column(events, |e| e.event.at.0))
+        .bind(events.iter().map(|e| codec::document(&e.event.opened_cases)).collect::<Result<Vec<_>, _>>()?)
+        .bind(column(&snapshots, String::as_str))
+        .bind(i64::try_from(orders.len()).unwrap_or(i64::MAX))
+        .fetch_one(tx)
+        .await
+        .map_err(|error| match failed(error) {
+            // The orders are locked already. Everybody needs the head row: that it is held is nobody's input.
+            StoreError::Busy(said) => StoreError::Unavailable(said),
+            other @ (StoreError::Conflict(_)
+            | StoreError::Refused(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Damaged(_)) => other,
+        })?;
+    won(u64::try_from(changed.get::<i64, _>(0)).unwrap_or(0), orders.len())
+}
+
+/// What the orders are now, which is what their last events say.
+fn documents<'a>(
+    orders: &[&(Order, i64)],
+    writes: &Writes,
+    snapshots: &'a [String],
+) -> Result<Vec<Cow<'a, str>>, StoreError> {
+    let last: HashMap<&str, &'a str> =
+        writes.events.iter().zip(snapshots).map(|(e, snapshot)| (e.order_id.as_str(), snapshot.as_str())).collect();
+    let document = |(order, _): &&(Order, i64)| match last.get(order.id.as_str()) {
+        Some(snapshot) => Ok(Cow::Borrowed(*snapshot)),
+        None => codec::document(order).map(Cow::Owned),
+    };
+    orders.iter().map(document).collect()
 }
 
 /// Stores refused notifications and forgets the oldest: anybody may send what is refused, so it must not fill

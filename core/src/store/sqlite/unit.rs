@@ -30,7 +30,8 @@ impl SqliteUnit {
 
 #[async_trait]
 impl Unit for SqliteUnit {
-    async fn claim(&mut self, rows: &[&NotificationRow]) -> Result<BTreeSet<NoticeKey>, StoreError> {
+    // There is one writer at a time: names need no locks.
+    async fn claim(&mut self, rows: &[&NotificationRow], _: &Keys) -> Result<BTreeSet<NoticeKey>, StoreError> {
         if rows.is_empty() {
             return Ok(BTreeSet::new());
         }
