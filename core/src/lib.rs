@@ -6,6 +6,7 @@
 //! - [`commit`]: the one door through which every change goes;
 //! - [`guard`]: cheap hints about duplicates, never believed without the store;
 //! - [`store`]: the database, which is the truth;
+//! - [`sha256`]: hashes as values;
 //! - [`seal`]: personal and secret data at rest;
 //! - [`order`]: the pure domain.
 
@@ -15,4 +16,5 @@ pub mod guard;
 pub mod order;
 pub mod seal;
 pub mod service;
+pub mod sha256;
 pub mod store;

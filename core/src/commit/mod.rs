@@ -68,7 +68,7 @@ impl Door {
     /// [`DoorError`]; nothing was stored, or it is unknown whether it was, and the platform must try again.
     pub async fn observe(&self, message: Message) -> Result<MessageOutcome, DoorError> {
         let (reply, answer) = oneshot::channel();
-        self.admit(Work::Message(message, reply), answer).await
+        self.admit(Work::Message(Box::new(message), reply), answer).await
     }
 
     /// Carries out a command; answers with the order after it.

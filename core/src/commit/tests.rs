@@ -21,6 +21,7 @@ use crate::{
         RefundFact, RefundStatus, Refusal, RequestId, Source, State, Timestamp, TransactionId,
     },
     seal::Sealed,
+    sha256::Sha256,
     store::{
         AuditResult, CaseFilter, CaseRow, Cursor, EventRow, Keys, Loaded, NoticeKey, NotificationFilter,
         NotificationRow, OrderFilter, Page, RejectionRow, StoreError, StoredNotification, Unit, Writes,
@@ -68,7 +69,11 @@ fn message(n: usize, observations: Vec<Observation>) -> Message {
     Message {
         row: NotificationRow {
             id: format!("n{n:06}-{}", uuid::Uuid::now_v7()),
-            key: NoticeKey { provider: "alipay".into(), account: account(), content_sha256: format!("hash{n}") },
+            key: NoticeKey {
+                provider: "alipay".into(),
+                account: account(),
+                content_sha256: Sha256::of(&n.to_be_bytes()),
+            },
             source: Source::Callback,
             event_type: "x".into(),
             platform_notice_id: String::new(),

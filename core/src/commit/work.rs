@@ -1,11 +1,13 @@
 //! What is brought to the door, and what is answered.
 
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::{
     order::{self, Command, Observation, Order, Refusal, RequestId, Timestamp},
     seal::Sealed,
+    sha256::Sha256,
     store::{FactKey, NotificationRow},
 };
 
@@ -50,38 +52,38 @@ impl Fact {
 /// Stored for ever, so it is written out by hand and does not change with the types.
 fn fact_key(provider: &str, observation: &Observation) -> FactKey {
     let account = &observation.account;
-    let said = match &observation.fact {
+    FactKey(match &observation.fact {
         // The time is left out: platforms report one fact with and without it.
-        order::Fact::Payment(p) => json!([
+        order::Fact::Payment(p) => said(&(
             provider,
             account,
             "PAYMENT",
-            p.out_trade_no,
-            p.transaction_id,
+            &p.out_trade_no,
+            &p.transaction_id,
             p.status,
             p.amount.minor(),
             p.amount.currency(),
-        ]),
-        order::Fact::Refund(r) => json!([
+        )),
+        order::Fact::Refund(r) => said(&(
             provider,
             account,
             "REFUND",
-            r.out_trade_no,
-            r.transaction_id,
-            r.out_refund_no,
-            r.refund_id,
+            &r.out_trade_no,
+            &r.transaction_id,
+            &r.out_refund_no,
+            &r.refund_id,
             r.status,
             r.amount.minor(),
             r.amount.currency(),
             r.cumulative,
-        ]),
-    };
-    FactKey(sha256(&said.to_string()))
+        )),
+    })
 }
 
-/// Lower-case hex of the hash of a text.
-fn sha256(text: &str) -> String {
-    hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()))
+/// The hash of these values as a JSON array.
+#[expect(clippy::expect_used, reason = "texts, numbers and truth values always have a JSON form")]
+fn said(values: &impl Serialize) -> Sha256 {
+    Sha256::of(&serde_json::to_vec(values).expect("a JSON form"))
 }
 
 /// What became of a message.
@@ -117,7 +119,7 @@ impl CommandRequest {
             }
             Command::Close { order_id, payments_closed } => json!(["CLOSE", order_id, payments_closed]),
         };
-        sha256(&said.to_string())
+        Sha256::of(said.to_string().as_bytes()).to_string()
     }
 }
 
@@ -142,6 +144,27 @@ pub(super) type Reply<T> = Result<T, DoorError>;
 
 #[derive(Debug)]
 pub(super) enum Work {
-    Message(Message, oneshot::Sender<Reply<MessageOutcome>>),
+    Message(Box<Message>, oneshot::Sender<Reply<MessageOutcome>>),
     Command(CommandRequest, oneshot::Sender<Reply<Order>>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{AccountName, Currency, Money, OutTradeNo, PaymentFact, PaymentStatus};
+
+    /// Stored keys must be found again by every later version.
+    #[test]
+    fn the_identity_of_a_fact_does_not_change() {
+        let fact = order::Fact::Payment(PaymentFact {
+            out_trade_no: Some(OutTradeNo::parse("n1").unwrap()),
+            transaction_id: None,
+            status: PaymentStatus::Succeeded,
+            amount: Money::new(500, Currency::parse("CNY").unwrap()).unwrap(),
+            occurred_at: Some(Timestamp(7)),
+        });
+        let observation = Observation { account: AccountName::parse("a").unwrap(), fact };
+        let written_out = br#"["alipay","a","PAYMENT","n1",null,"SUCCEEDED",500,"CNY"]"#;
+        assert_eq!(fact_key("alipay", &observation), FactKey(Sha256::of(written_out)));
+    }
 }

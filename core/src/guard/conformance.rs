@@ -24,7 +24,7 @@ pub(crate) const SHORT: Limits =
 
 pub(crate) fn notice(n: usize) -> NoticeKey {
     let account = AccountName::parse("a").unwrap();
-    NoticeKey { provider: "alipay".into(), account, content_sha256: format!("{n:064x}") }
+    NoticeKey { provider: "alipay".into(), account, content_sha256: crate::sha256::Sha256::of(&n.to_be_bytes()) }
 }
 
 pub(crate) fn lock(name: &str) -> LockName {

@@ -1,6 +1,7 @@
 //! The order with every fact that is known about its money, and the state that follows from them.
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::{AccountName, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp, TransactionId};
 
@@ -51,7 +52,7 @@ pub struct Payment {
     /// Through which account.
     pub account: AccountName,
     /// On which platform.
-    pub provider: String,
+    pub provider: SmolStr,
     /// The strongest news of it.
     pub status: PaymentStatus,
     /// When it was begun.

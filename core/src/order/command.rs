@@ -1,5 +1,7 @@
 //! Commands: what a service wants, and why it may not have it.
 
+use smol_str::SmolStr;
+
 use super::{
     AccountName, Decision, Ending, EventKind, Money, Order, OrderId, OutTradeNo, Payment, PaymentStatus, RequestId,
     State, Timestamp, journal::Journal,
@@ -31,7 +33,7 @@ pub enum Command {
         /// Through which account.
         account: AccountName,
         /// On which platform.
-        provider: String,
+        provider: SmolStr,
     },
     /// End it unpaid.
     Close {

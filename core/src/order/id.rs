@@ -1,8 +1,10 @@
-//! Names of things, each its own type, checked once at the rim.
+//! Names of things, each its own type, checked once at the rim. Copying one is cheap: short ones are held in place,
+//! longer ones shared.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// A text that cannot be this kind of id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,15 +19,15 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Checks and wraps a text.
             ///
             /// # Errors
             /// [`BadId`] saying what it must look like.
-            pub fn parse(text: impl Into<String>) -> Result<Self, BadId> {
-                let text: String = text.into();
+            pub fn parse(text: impl Into<SmolStr>) -> Result<Self, BadId> {
+                let text: SmolStr = text.into();
                 let ok: fn(&str) -> bool = $ok;
                 if ok(&text) { Ok(Self(text)) } else { Err(BadId { rule: $rule }) }
             }

@@ -105,7 +105,7 @@ pub(super) fn payment(order: &Order, payment: &Payment) -> v1::Payment {
     v1::Payment {
         out_trade_no: payment.out_trade_no.to_string(),
         account: payment.account.to_string(),
-        provider: payment.provider.clone(),
+        provider: payment.provider.to_string(),
         state: payment_state(payment.status).into(),
         start_time: Some(time(payment.started_at)),
         transactions: payment.transactions.iter().map(|t| transaction(order, t)).collect(),

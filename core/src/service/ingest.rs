@@ -11,6 +11,7 @@ use crate::{
     commit::{Fact, Message, MessageOutcome},
     order::{AccountName, Source},
     seal::{self, Sealed},
+    sha256::Sha256,
     store::{NoticeKey, NotificationRow, RejectionRow},
 };
 
@@ -24,15 +25,14 @@ fn sealed_form(headers: Vec<v1::Header>, body: Vec<u8>) -> Vec<u8> {
     v1::VerifiedMessage { headers, body, ..Default::default() }.encode_to_vec()
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes))
-}
-
 fn size(bytes: &[u8]) -> i64 {
     i64::try_from(bytes.len()).unwrap_or(i64::MAX)
 }
 
-fn clip(text: &str) -> String {
+fn clip(text: String) -> String {
+    if text.len() <= MAX_TEXT && !text.bytes().any(|b| b.is_ascii_control()) && text.is_ascii() {
+        return text;
+    }
     text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect()
 }
 
@@ -72,23 +72,20 @@ impl Core {
         if convert::read_source(message.source)? != Source::Callback {
             return Err("this version records callbacks only".into());
         }
-        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if message.content_sha256.len() != 64 || !message.content_sha256.bytes().all(hex) {
-            return Err("content_sha256 is not 64 characters of lower-case hex".into());
-        }
+        let content_sha256 = Sha256::parse(&message.content_sha256).map_err(|why| format!("content_sha256 {why}"))?;
         let received = message.receive_time.as_ref().map(convert::read_time);
         let received_at = received.ok_or("receive_time is missing")?.map_err(|e| format!("receive_time {e}"))?;
-        let body_sha256 = sha256(&message.body);
+        let body_sha256 = Sha256::of(&message.body).to_string();
         let body_size = size(&message.body);
         let sealed = self.seal(&format!("notification/{id}"), &sealed_form(message.headers, message.body))?;
         let row = NotificationRow {
             id,
-            key: NoticeKey { provider: message.provider, account, content_sha256: message.content_sha256 },
+            key: NoticeKey { provider: message.provider.into(), account, content_sha256 },
             body_sha256,
             source: Source::Callback,
-            event_type: clip(&message.event_type),
-            platform_notice_id: clip(&message.platform_notice_id),
-            key_id: clip(&message.key_id),
+            event_type: clip(message.event_type),
+            platform_notice_id: clip(message.platform_notice_id),
+            key_id: clip(message.key_id),
             received_at,
             body_size,
             sealed,
@@ -141,19 +138,19 @@ impl Core {
         let account = AccountName::parse(r.account).map_err(|e| e.to_string())?;
         let received_at = r.receive_time.as_ref().and_then(|t| convert::read_time(t).ok()).unwrap_or_else(now);
         let id = Uuid::now_v7().to_string();
-        let body_sha256 = sha256(&r.body);
+        let body_sha256 = Sha256::of(&r.body).to_string();
         let sealed = self.seal(&format!("rejection/{id}"), &sealed_form(r.headers, r.body))?;
         Ok(RejectionRow {
             id,
-            provider: clip(&r.provider),
+            provider: clip(r.provider),
             account,
-            reason: if r.reason.is_empty() { "UNKNOWN".to_owned() } else { clip(&r.reason) },
-            detail: clip(&r.detail),
-            claimed_out_trade_no: clip(&r.claimed_out_trade_no),
+            reason: if r.reason.is_empty() { "UNKNOWN".to_owned() } else { clip(r.reason) },
+            detail: clip(r.detail),
+            claimed_out_trade_no: clip(r.claimed_out_trade_no),
             received_at,
             body_size: r.body_size,
             body_sha256,
-            remote_address: clip(&r.remote_address),
+            remote_address: clip(r.remote_address),
             sealed,
         })
     }

@@ -78,7 +78,7 @@ impl Core {
                 "Start the payment at the platform with your own code and register it with PAYMENT_METHOD_EXTERNAL.";
             return Err(not_yet(request.method().as_str_name(), instead));
         }
-        Ok((Command::StartPayment { order_id, out_trade_no, account, provider }, key))
+        Ok((Command::StartPayment { order_id, out_trade_no, account, provider: provider.into() }, key))
     }
 }
 

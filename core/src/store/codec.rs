@@ -2,6 +2,7 @@
 //! [`StoreError::Damaged`], never repaired.
 
 use serde::{Serialize, de::DeserializeOwned};
+use smol_str::SmolStr;
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
         AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
         PaymentFact, PaymentStatus, RefundFact, RefundStatus, Resolution, Source, State, Timestamp, TransactionId,
     },
+    sha256::Sha256,
     store::{CaseRow, EventRow, FactKey, ParkedRow, StoreError, StoredNotification},
 };
 
@@ -64,6 +66,12 @@ impl Value for Option<i64> {
 impl Value for String {
     fn of(row: &impl Columns, name: &str) -> Result<Self, StoreError> {
         column::<Option<Self>>(row, name)?.ok_or_else(|| damaged(format!("{name} is missing")))
+    }
+}
+
+impl Value for SmolStr {
+    fn of(row: &impl Columns, name: &str) -> Result<Self, StoreError> {
+        column::<String>(row, name).map(Self::from)
     }
 }
 
@@ -156,6 +164,11 @@ pub(super) fn columns(fact: &Fact) -> FactColumns<'_> {
     }
 }
 
+/// A fact's key from the hex in which databases name it.
+pub(super) fn fact_key(hex: &str) -> Result<FactKey, StoreError> {
+    Sha256::parse(hex).map(FactKey).map_err(|why| damaged(format!("fact key {hex:?} {why}")))
+}
+
 pub(super) fn parked(row: &impl Columns) -> Result<ParkedRow, StoreError> {
     let id = |column_name| -> Result<Option<TransactionId>, StoreError> {
         column::<Option<String>>(row, column_name)?.map(TransactionId::parse).transpose().map_err(damaged)
@@ -190,7 +203,7 @@ pub(super) fn parked(row: &impl Columns) -> Result<ParkedRow, StoreError> {
     };
     let account = AccountName::parse(column::<String>(row, "account")?).map_err(damaged)?;
     Ok(ParkedRow {
-        key: FactKey(column(row, "fact_key")?),
+        key: fact_key(&column::<String>(row, "fact_key")?)?,
         notification_id: column(row, "notification_id")?,
         provider: column(row, "provider")?,
         observation: Observation { account, fact },

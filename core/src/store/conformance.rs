@@ -10,6 +10,7 @@ use crate::{
         Source, State, Timestamp, TransactionId, decide, observe,
     },
     seal::Sealed,
+    sha256::Sha256,
 };
 
 pub(crate) type Subject = Arc<dyn Store>;
@@ -27,9 +28,9 @@ pub(crate) fn notification_id(n: u32) -> String {
     uuid::Uuid::from_u128(n.into()).to_string()
 }
 
-/// A hash of 32 bytes, in hex.
-fn hash(n: u32) -> String {
-    format!("{n:064x}")
+/// A hash of its own for each number.
+fn hash(n: u32) -> Sha256 {
+    Sha256::of(&n.to_be_bytes())
 }
 
 pub(crate) fn notification(n: u32) -> NotificationRow {
@@ -209,7 +210,7 @@ pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
     let genuine = notification(1);
     let refused = RejectionRow {
         id: notification_id(1),
-        provider: genuine.key.provider.clone(),
+        provider: genuine.key.provider.to_string(),
         account: account(),
         reason: "SIGNATURE_INVALID".into(),
         detail: "d".into(),

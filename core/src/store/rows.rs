@@ -2,29 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smol_str::SmolStr;
+
 use crate::{
     order::{
         AccountName, Case, CaseKind, CaseState, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId,
         Source, State, Timestamp, TransactionId,
     },
     seal::Sealed,
+    sha256::Sha256,
 };
 
 /// Identity of a notification: the same signed content on the same account is the same notification.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NoticeKey {
     /// Platform.
-    pub provider: String,
+    pub provider: SmolStr,
     /// Account.
     pub account: AccountName,
-    /// SHA-256 of what the signature covers, lower-case hex. A platform's own id is not used: two messages
-    /// may carry one id.
-    pub content_sha256: String,
+    /// Of what the signature covers. A platform's own id is not used: two messages may carry one id.
+    pub content_sha256: Sha256,
 }
 
 /// Identity of a fact: the same news from any source, in any wrapping, has the same key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FactKey(pub String);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FactKey(pub Sha256);
 
 /// Whether money came or went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,13 +58,13 @@ impl MoneyKind {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MoneyKey {
     /// Platform.
-    pub provider: String,
+    pub provider: SmolStr,
     /// Account.
     pub account: AccountName,
     /// Came or went.
     pub kind: MoneyKind,
     /// Number; for a running total of refunds, made from transaction and total.
-    pub number: String,
+    pub number: SmolStr,
 }
 
 /// A verified message, sealed.
@@ -98,7 +100,7 @@ pub struct ObservationRow {
     /// Where it stands.
     pub notification_id: String,
     /// Platform.
-    pub provider: String,
+    pub provider: SmolStr,
     /// The fact.
     pub observation: Observation,
     /// When it was decided upon.
@@ -117,7 +119,7 @@ pub struct ParkedRow {
     /// Where it stands.
     pub notification_id: String,
     /// Platform.
-    pub provider: String,
+    pub provider: SmolStr,
     /// The fact.
     pub observation: Observation,
 }

@@ -1,5 +1,7 @@
 //! Which money a fact is about, and what of it is booked.
 
+use smol_str::SmolStr;
+
 use crate::{
     order::{
         AccountName, Case, CaseKind, CaseState, Fact, Money, Observation, Order, OrderId, PaymentStatus, RefundFact,
@@ -8,14 +10,14 @@ use crate::{
     store::{MoneyKey, MoneyKind, ParkedRow},
 };
 
-fn key(provider: &str, account: &AccountName, kind: MoneyKind, number: impl ToString) -> MoneyKey {
-    MoneyKey { provider: provider.to_owned(), account: account.clone(), kind, number: number.to_string() }
+fn key(provider: &str, account: &AccountName, kind: MoneyKind, number: impl Into<SmolStr>) -> MoneyKey {
+    MoneyKey { provider: provider.into(), account: account.clone(), kind, number: number.into() }
 }
 
 /// Money that a fact names: the payment's, and for a refund the refund's own.
 pub(super) fn keys(provider: &str, observation: &Observation) -> Vec<MoneyKey> {
     let account = &observation.account;
-    let payment = observation.fact.transaction_id().map(|id| key(provider, account, MoneyKind::Payment, id));
+    let payment = observation.fact.transaction_id().map(|id| key(provider, account, MoneyKind::Payment, id.as_str()));
     let refund = match &observation.fact {
         Fact::Refund(refund) => refund_key(provider, account, refund),
         Fact::Payment(_) => None,
@@ -49,7 +51,7 @@ pub(super) fn booked(
             let id = payment.transaction_id.as_ref()?;
             let has = |order: &Order| order.transactions().any(|t| t.id == *id && t.account == *account);
             let new = has(after) && !has(before);
-            new.then(|| (key(provider, account, MoneyKind::Payment, id), payment.amount))
+            new.then(|| (key(provider, account, MoneyKind::Payment, id.as_str()), payment.amount))
         }
         Fact::Refund(refund) if refund.status == RefundStatus::Succeeded => {
             let (old, new) = (before.running_total(account, refund), after.running_total(account, refund));

@@ -92,7 +92,7 @@ impl<'a> Plan<'a> {
                 let provider = &message.row.key.provider;
                 keys.payments.extend(fact.observation.fact.out_trade_no().cloned());
                 keys.money.extend(booking::keys(provider, &fact.observation));
-                keys.facts.insert(fact.key.clone());
+                keys.facts.insert(fact.key);
             }
         }
         for work in self.works {
@@ -148,7 +148,7 @@ impl<'a> Plan<'a> {
 
     fn message(&mut self, message: &Message) -> Result<Outcome, StoreError> {
         for fact in &message.facts {
-            let key = fact.key.clone();
+            let key = fact.key;
             self.writes.sayings.push((message.row.id.clone(), key.clone()));
             if !self.loaded.facts.insert(key.clone()) {
                 continue;
@@ -213,7 +213,7 @@ impl<'a> Plan<'a> {
         let Some((key, amount)) = booked else { return Ok(()) };
         // Two reports may be two refunds to the order and one number to the platform: it is booked once.
         if self.loaded.money.insert(key.clone(), order_id.clone()).is_none() {
-            let row = MoneyRow { key: key.clone(), order_id: order_id.clone(), amount, fact: fact.key.clone() };
+            let row = MoneyRow { key: key.clone(), order_id: order_id.clone(), amount, fact: fact.key };
             self.writes.money.push(row);
         }
         // Facts under another name for this money waited as money of nobody; now it is somebody's.
@@ -247,7 +247,7 @@ impl<'a> Plan<'a> {
     }
 
     fn park(&mut self, fact: ParkedRow, at: Timestamp) {
-        self.writes.parked.push(fact.key.clone());
+        self.writes.parked.push(fact.key);
         match self.bind(&fact) {
             Binding::BookedOn(order_id) => self.hold(&fact, Some(&order_id), at),
             Binding::Order(_) | Binding::Unknown => self.hold(&fact, None, at),
@@ -276,7 +276,7 @@ impl<'a> Plan<'a> {
         if let Some(here) = self.writes.parked.iter().position(|k| *k == fact.key) {
             self.writes.parked.remove(here);
         } else {
-            self.writes.unparked.push(fact.key.clone());
+            self.writes.unparked.push(fact.key);
         }
         self.settle(fact, order_id, at);
     }
@@ -346,7 +346,7 @@ impl<'a> Plan<'a> {
 
 fn messages(works: &[Work]) -> impl Iterator<Item = (usize, &Message)> {
     works.iter().enumerate().filter_map(|(i, work)| match work {
-        Work::Message(message, _) => Some((i, message)),
+        Work::Message(message, _) => Some((i, &**message)),
         Work::Command(..) => None,
     })
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
-use super::{failed, lease::Lease, write};
+use super::{failed, lease::Lease};
 use crate::{
     order::{CaseKind, Order, OrderId, OutTradeNo, State, TransactionId},
     store::{
@@ -21,7 +21,7 @@ pub(super) async fn stored(db: &PgPool, keys: &[NoticeKey]) -> Result<BTreeSet<N
            WITH ORDINALITY AS wanted (content_sha256, account, provider, nth) \
          JOIN notice USING (content_sha256, account, provider)",
     )
-    .bind(keys.iter().map(|k| write::hash_bytes(&k.content_sha256)).collect::<Result<Vec<_>, _>>()?)
+    .bind(keys.iter().map(|k| k.content_sha256.as_bytes()).collect::<Vec<_>>())
     .bind(keys.iter().map(|k| k.account.as_str()).collect::<Vec<_>>())
     .bind(keys.iter().map(|k| k.provider.as_str()).collect::<Vec<_>>())
     .fetch_all(&mut *one)

@@ -14,8 +14,7 @@ use super::{
 use crate::{
     order::{AccountName, Order, OrderId, OutTradeNo, RequestId},
     store::{
-        FactKey, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, RequestRow, StoreError, Unit, Writes,
-        codec,
+        Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, RequestRow, StoreError, Unit, Writes, codec,
     },
 };
 
@@ -99,7 +98,7 @@ impl PostgresUnit {
             .bind(column(&money, |k| k.account.as_str()))
             .bind(column(&money, |k| k.provider.as_str()))
             .bind(column(&money, |k| k.kind.as_str()))
-            .bind(keys.facts.iter().map(write::fact_bytes).collect::<Result<Vec<_>, _>>()?)
+            .bind(keys.facts.iter().map(|k| k.0.as_bytes()).collect::<Vec<_>>())
             .bind(keys.requests.iter().map(RequestId::as_str).collect::<Vec<_>>())
             .bind(numbers(MoneyKind::Payment))
             .bind(numbers(MoneyKind::Refund))
@@ -122,12 +121,12 @@ impl PostgresUnit {
                         kind: codec::parse(codec::column(row, "kind")?, |kind: String| {
                             MoneyKind::parse(&kind).ok_or("not a kind of money")
                         })?,
-                        number: name,
+                        number: name.into(),
                     };
                     loaded.money.insert(key, order_id()?);
                 }
                 "fact" => {
-                    loaded.facts.insert(FactKey(name));
+                    loaded.facts.insert(codec::fact_key(&name)?);
                 }
                 "request" => {
                     let id = codec::parse(name, RequestId::parse)?;
@@ -138,7 +137,7 @@ impl PostgresUnit {
                     let order: Order = codec::read_document(&name)?;
                     loaded.orders.insert(order.id.clone(), order);
                 }
-                _ => parked.push(write::fact_bytes(&FactKey(name))?),
+                _ => parked.push(codec::fact_key(&name)?.0.as_bytes().to_vec()),
             }
         }
         Ok(parked)
@@ -175,7 +174,7 @@ impl Unit for PostgresUnit {
         rows.sort_unstable_by_key(|r| (&r.key.content_sha256, r.key.account.as_str(), r.key.provider.as_str()));
         self.locked = lock_keys(names);
         let new = sqlx::query(CLAIM)
-            .bind(rows.iter().map(|r| write::hash_bytes(&r.key.content_sha256)).collect::<Result<Vec<_>, _>>()?)
+            .bind(column(&rows, |r| r.key.content_sha256.as_bytes()))
             .bind(column(&rows, |r| r.key.account.as_str()))
             .bind(column(&rows, |r| r.key.provider.as_str()))
             .bind(rows.iter().map(|r| write::id(&r.id)).collect::<Result<Vec<_>, _>>()?)

@@ -19,14 +19,6 @@ pub(super) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T>
     rows.iter().map(of).collect()
 }
 
-pub(super) fn hash_bytes(hex: &str) -> Result<Vec<u8>, StoreError> {
-    hex::decode(hex).map_err(|e| StoreError::Refused(format!("{hex:?} is not a hash: {e}")))
-}
-
-pub(super) fn fact_bytes(key: &FactKey) -> Result<Vec<u8>, StoreError> {
-    hash_bytes(&key.0)
-}
-
 pub(super) fn id(text: &str) -> Result<Uuid, StoreError> {
     text.parse().map_err(|e| StoreError::Refused(format!("{text:?} is not an id: {e}")))
 }
@@ -54,7 +46,7 @@ async fn sayings(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreErro
         "INSERT INTO notification_fact (fact_key, notification_id) SELECT * FROM unnest($1::bytea[], $2::uuid[]) \
          ON CONFLICT DO NOTHING",
     )
-    .bind(repeats.iter().map(|(_, fact)| fact_bytes(fact)).collect::<Result<Vec<_>, _>>()?)
+    .bind(column(&repeats, |(_, fact)| fact.0.as_bytes()))
     .bind(repeats.iter().map(|(notification, _)| id(notification)).collect::<Result<Vec<_>, _>>()?)
     .execute(tx)
     .await
@@ -70,7 +62,7 @@ async fn parked(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError
             "INSERT INTO parked (fact_key, provider, account, out_trade_no, transaction_id, refund_number) \
              SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])",
         )
-        .bind(rows.iter().map(|r| fact_bytes(&r.key)).collect::<Result<Vec<_>, _>>()?)
+        .bind(column(&rows, |r| r.key.0.as_bytes()))
         .bind(column(&rows, |r| r.provider.as_str()))
         .bind(column(&rows, |r| r.observation.account.as_str()))
         .bind(column(&facts, |f| f.out_trade_no))
@@ -82,7 +74,7 @@ async fn parked(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError
     }
     if !writes.unparked.is_empty() {
         sqlx::query("DELETE FROM parked WHERE fact_key = ANY($1)")
-            .bind(writes.unparked.iter().map(fact_bytes).collect::<Result<Vec<_>, _>>()?)
+            .bind(column(&writes.unparked, |fact| fact.0.as_bytes()))
             .execute(tx)
             .await
             .map_err(failed)?;
@@ -235,7 +227,7 @@ async fn journal(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreErro
     let facts: Vec<FactColumns<'_>> = column(observations, |r| codec::columns(&r.observation.fact));
     let snapshots = events.iter().map(|e| codec::document(&e.event.after)).collect::<Result<Vec<_>, _>>()?;
     let changed = sqlx::query(JOURNAL)
-        .bind(observations.iter().map(|r| fact_bytes(&r.key)).collect::<Result<Vec<_>, _>>()?)
+        .bind(column(observations, |r| r.key.0.as_bytes()))
         .bind(observations.iter().map(|r| id(&r.notification_id)).collect::<Result<Vec<_>, _>>()?)
         .bind(column(observations, |r| r.provider.as_str()))
         .bind(column(observations, |r| r.observation.account.as_str()))
@@ -267,7 +259,7 @@ async fn journal(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreErro
         .bind(column(money, |r| r.order_id.as_str()))
         .bind(column(money, |r| r.amount.minor()))
         .bind(column(money, |r| String::from(r.amount.currency())))
-        .bind(money.iter().map(|r| fact_bytes(&r.fact)).collect::<Result<Vec<_>, _>>()?)
+        .bind(column(money, |r| r.fact.0.as_bytes()))
         .bind(i64::try_from(events.len()).unwrap_or(i64::MAX))
         .bind(column(events, |e| e.order_id.as_str()))
         .bind(column(events, |e| e.event.after.version))

@@ -115,7 +115,7 @@ impl Store for SqliteStore {
     }
 
     async fn stored(&self, keys: &[NoticeKey]) -> Result<BTreeSet<NoticeKey>, StoreError> {
-        let hashes = json(keys.iter().map(|k| k.content_sha256.as_str()));
+        let hashes = serde_json::Value::from_iter(keys.iter().map(|k| k.content_sha256.to_string())).to_string();
         let accounts = json(keys.iter().map(|k| k.account.as_str()));
         let providers = json(keys.iter().map(|k| k.provider.as_str()));
         let rows = sqlx::query(read::STORED)
@@ -126,8 +126,9 @@ impl Store for SqliteStore {
             .await
             .map_err(failed)?;
         let found: BTreeSet<(String, String, String)> = rows.iter().map(|r| (r.get(0), r.get(1), r.get(2))).collect();
-        let is_found =
-            |k: &&NoticeKey| found.contains(&(k.provider.clone(), k.account.to_string(), k.content_sha256.clone()));
+        let is_found = |k: &&NoticeKey| {
+            found.contains(&(k.provider.to_string(), k.account.to_string(), k.content_sha256.to_string()))
+        };
         Ok(keys.iter().filter(is_found).cloned().collect())
     }
 

@@ -28,6 +28,11 @@ impl SqliteUnit {
     }
 }
 
+/// Keys as `json_each` takes them.
+fn json_of<'a>(keys: impl IntoIterator<Item = &'a FactKey>) -> String {
+    serde_json::Value::from_iter(keys.into_iter().map(|k| k.0.to_string())).to_string()
+}
+
 #[async_trait]
 impl Unit for SqliteUnit {
     // There is one writer at a time: names need no locks.
@@ -41,9 +46,9 @@ impl Unit for SqliteUnit {
         );
         sql.push_values(rows, |mut b, r| {
             b.push_bind(&r.id)
-                .push_bind(&r.key.provider)
+                .push_bind(r.key.provider.as_str())
                 .push_bind(r.key.account.as_str())
-                .push_bind(&r.key.content_sha256)
+                .push_bind(r.key.content_sha256.to_string())
                 .push_bind(&r.body_sha256)
                 .push_bind(r.source.as_str())
                 .push_bind(&r.event_type)
@@ -73,12 +78,12 @@ impl Unit for SqliteUnit {
         if !keys.money.is_empty() {
             for row in self.texts(read::MONEY, json(keys.money.iter().map(|k| k.number.as_str()))).await? {
                 let key = MoneyKey {
-                    provider: row.get(0),
+                    provider: row.get::<String, _>(0).into(),
                     account: codec::parse(row.get(1), AccountName::parse)?,
                     kind: codec::parse(row.get(2), |kind: String| {
                         MoneyKind::parse(&kind).ok_or("not a kind of money")
                     })?,
-                    number: row.get(3),
+                    number: row.get::<String, _>(3).into(),
                 };
                 if keys.money.contains(&key) {
                     let order_id = codec::parse(row.get(4), OrderId::parse)?;
@@ -96,8 +101,8 @@ impl Unit for SqliteUnit {
             }
         }
         if !keys.facts.is_empty() {
-            let known = self.texts(read::FACTS, json(keys.facts.iter().map(|k| k.0.as_str()))).await?;
-            loaded.facts = known.iter().map(|r| FactKey(r.get(0))).collect();
+            let known = self.texts(read::FACTS, json_of(&keys.facts)).await?;
+            loaded.facts = known.iter().map(|r| codec::fact_key(r.get(0))).collect::<Result<_, _>>()?;
         }
         loaded.parked = self.parked(keys).await?;
         loaded.orders = read::orders(&mut *self.tx, &ids.into_iter().collect::<Vec<_>>()).await?;
@@ -110,7 +115,7 @@ impl Unit for SqliteUnit {
         insert_sayings(tx, writes).await?;
         insert_parked(tx, writes).await?;
         if !writes.unparked.is_empty() {
-            let keys = json(writes.unparked.iter().map(|k| k.0.as_str()));
+            let keys = json_of(&writes.unparked);
             sqlx::query("DELETE FROM parked WHERE fact_key IN (SELECT value FROM json_each(?1))")
                 .bind(keys)
                 .execute(&mut *tx)
@@ -156,9 +161,9 @@ async fn insert_observations(tx: &mut SqliteConnection, rows: &[ObservationRow])
     );
     sql.push_values(rows, |mut b, r| {
         let c = codec::columns(&r.observation.fact);
-        b.push_bind(&r.key.0)
+        b.push_bind(r.key.0.to_string())
             .push_bind(&r.notification_id)
-            .push_bind(&r.provider)
+            .push_bind(r.provider.as_str())
             .push_bind(r.observation.account.as_str())
             .push_bind(c.kind)
             .push_bind(c.out_trade_no)
@@ -184,7 +189,7 @@ async fn insert_sayings(tx: &mut SqliteConnection, writes: &Writes) -> Result<()
     }
     let mut sql = QueryBuilder::new("INSERT INTO notification_fact (notification_id, fact_key) ");
     sql.push_values(&writes.sayings, |mut b, (notification_id, fact)| {
-        b.push_bind(notification_id).push_bind(&fact.0);
+        b.push_bind(notification_id).push_bind(fact.0.to_string());
     });
     // One message may say a thing twice.
     sql.push(" ON CONFLICT DO NOTHING");
@@ -201,8 +206,8 @@ async fn insert_parked(tx: &mut SqliteConnection, writes: &Writes) -> Result<(),
     );
     sql.push_values(rows, |mut b, r| {
         let c = codec::columns(&r.observation.fact);
-        b.push_bind(&r.key.0)
-            .push_bind(&r.provider)
+        b.push_bind(r.key.0.to_string())
+            .push_bind(r.provider.as_str())
             .push_bind(r.observation.account.as_str())
             .push_bind(c.out_trade_no)
             .push_bind(c.transaction_id)
@@ -286,14 +291,14 @@ async fn insert_keys(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), S
             "INSERT INTO payment_txn (provider, account, kind, transaction_id, order_id, amount_minor, currency, fact_key) ",
         );
         sql.push_values(&writes.money, |mut b, r| {
-            b.push_bind(&r.key.provider)
+            b.push_bind(r.key.provider.as_str())
                 .push_bind(r.key.account.as_str())
                 .push_bind(r.key.kind.as_str())
-                .push_bind(&r.key.number)
+                .push_bind(r.key.number.as_str())
                 .push_bind(r.order_id.as_str())
                 .push_bind(r.amount.minor())
                 .push_bind(String::from(r.amount.currency()))
-                .push_bind(&r.fact.0);
+                .push_bind(r.fact.0.to_string());
         });
         execute(tx, sql).await?;
     }
@@ -389,7 +394,7 @@ pub(super) async fn insert_rejections(tx: &mut SqliteConnection, rows: &[Rejecti
     );
     sql.push_values(rows, |mut b, r| {
         b.push_bind(&r.id)
-            .push_bind(&r.provider)
+            .push_bind(r.provider.as_str())
             .push_bind(r.account.as_str())
             .push_bind(&r.reason)
             .push_bind(&r.detail)
