@@ -121,7 +121,7 @@ pub(crate) async fn parked(store: &dyn Store) {
     unit.claim(&[&row], &Keys::default()).await.unwrap();
     let mut writes = created("o1", 1);
     writes.observations.push(observation(1, "p1", "t1"));
-    writes.parked.push(writes.observations[0].key.clone());
+    writes.parked.push(writes.observations[0].key);
     unit.write(&writes).await.unwrap();
     unit.commit().await.unwrap();
 }
@@ -147,9 +147,9 @@ pub(crate) async fn paid(store: &dyn Store) {
         key: MoneyKey { provider: "alipay".into(), account: account(), kind: MoneyKind::Payment, number: "t1".into() },
         order_id: id("o1"),
         amount: writes.orders[0].0.amount,
-        fact: seen.key.clone(),
+        fact: seen.key,
     });
-    writes.sayings.push((seen.notification_id.clone(), seen.key.clone()));
+    writes.sayings.push((seen.notification_id.clone(), seen.key));
     writes.observations.push(seen);
     let mut unit = store.begin().await.unwrap();
     let row = notification(1);
@@ -252,7 +252,7 @@ pub(crate) async fn a_unit_finds_orders_by_every_key(store: Subject) {
         key: MoneyKey { provider: "alipay".into(), account: account(), kind: MoneyKind::Payment, number: "t1".into() },
         order_id: id("o1"),
         amount: cny(500),
-        fact: seen.key.clone(),
+        fact: seen.key,
     };
     claim(&*store, 1).await;
     let writes = Writes {
@@ -273,7 +273,7 @@ pub(crate) async fn a_unit_finds_orders_by_every_key(store: Subject) {
     assert!(find(Keys { money: [elsewhere].into(), ..Keys::default() }).await.orders.is_empty());
     let by_request = find(Keys { requests: [request.id.clone()].into(), ..Keys::default() }).await;
     assert_eq!((by_request.requests.get(&request.id), by_request.orders.len()), (Some(&request), 1));
-    let facts = find(Keys { facts: [seen.key.clone(), FactKey(hash(99))].into(), ..Keys::default() }).await;
+    let facts = find(Keys { facts: [seen.key, FactKey(hash(99))].into(), ..Keys::default() }).await;
     assert_eq!(facts.facts, [seen.key].into());
     assert_eq!(store.order_of(&number).await.unwrap(), Some(id("o1")));
     // The same money is not booked a second time, on whatever order.
@@ -285,7 +285,7 @@ pub(crate) async fn a_unit_finds_orders_by_every_key(store: Subject) {
 pub(crate) async fn parked_facts_wait_under_both_numbers(store: Subject) {
     let seen = observation(1, "p1", "t1");
     claim(&*store, 1).await;
-    let parked = vec![seen.key.clone()];
+    let parked = vec![seen.key];
     let writes = Writes { observations: vec![seen.clone()], parked: parked.clone(), ..Writes::default() };
     commit(&*store, &writes).await.unwrap();
     let by_number = Keys { payments: [OutTradeNo::parse("p1").unwrap()].into(), ..Keys::default() };

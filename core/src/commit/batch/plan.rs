@@ -149,12 +149,12 @@ impl<'a> Plan<'a> {
     fn message(&mut self, message: &Message) -> Result<Outcome, StoreError> {
         for fact in &message.facts {
             let key = fact.key;
-            self.writes.sayings.push((message.row.id.clone(), key.clone()));
-            if !self.loaded.facts.insert(key.clone()) {
+            self.writes.sayings.push((message.row.id.clone(), key));
+            if !self.loaded.facts.insert(key) {
                 continue;
             }
             self.writes.observations.push(ObservationRow {
-                key: key.clone(),
+                key,
                 notification_id: message.row.id.clone(),
                 provider: message.row.key.provider.clone(),
                 observation: fact.observation.clone(),
