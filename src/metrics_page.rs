@@ -1,6 +1,10 @@
-//! `GET /metrics` in the Prometheus text format.
+//! `GET /metrics` in the Prometheus text format, and `GET /readyz` for a role that has no other page.
 
-use std::{convert::Infallible, sync::OnceLock, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use http_body_util::Full;
 use hyper::{Request, Response, StatusCode, body::Bytes, header, server::conn::http1, service::service_fn};
@@ -14,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Histograms are folded this often, so that they do not grow without readers.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// Answers whether a role does its work, or why it does not.
+pub(crate) type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
 /// The recorder of this process; the roles that share a process share it.
 fn recorder() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -21,7 +28,7 @@ fn recorder() -> Option<&'static PrometheusHandle> {
 }
 
 /// Serves until `shutdown`.
-pub(crate) async fn serve(listener: TcpListener, shutdown: CancellationToken) {
+pub(crate) async fn serve(listener: TcpListener, ready: Option<Ready>, shutdown: CancellationToken) {
     let Some(handle) = recorder() else { return };
     let mut upkeep = tokio::time::interval(UPKEEP);
     loop {
@@ -33,16 +40,22 @@ pub(crate) async fn serve(listener: TcpListener, shutdown: CancellationToken) {
                 Err(error) => { tracing::warn!(%error, "metrics page"); tokio::time::sleep(PATIENCE).await; continue }
             },
         };
-        let page = service_fn(move |request: Request<hyper::body::Incoming>| async move {
-            let (status, body) = match request.uri().path() {
-                "/metrics" => (StatusCode::OK, handle.render()),
+        let ready = ready.clone();
+        let page = service_fn(move |request: Request<hyper::body::Incoming>| {
+            let (status, body) = match (request.uri().path(), ready.as_deref()) {
+                ("/metrics", _) => (StatusCode::OK, handle.render()),
+                ("/readyz", Some(ready)) => match ready() {
+                    Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+                    Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+                },
                 _ => (StatusCode::NOT_FOUND, "try /metrics\n".to_owned()),
             };
-            Response::builder()
+            let response = Response::builder()
                 .status(status)
                 .header(header::CONTENT_TYPE, "text/plain; version=0.0.4")
                 .body(Full::new(Bytes::from(body)))
-                .or_else(|_| Ok::<_, Infallible>(Response::new(Full::new(Bytes::new()))))
+                .or_else(|_| Ok::<_, Infallible>(Response::new(Full::new(Bytes::new()))));
+            std::future::ready(response)
         });
         tokio::spawn(async move {
             let connection = http1::Builder::new()

@@ -10,15 +10,16 @@ use paystate_core::{
     store::Store,
 };
 use paystate_edge::{Cores, Edge, gateway};
+use paystate_relay::{Health, Relay};
 use paystate_rpc::Callers;
 use paystate_sandbox::{Sandbox, Settings};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     config::{self, Config, CoreWay, Problem, Problems},
-    metrics_page,
+    metrics_page::{self, Ready},
 };
 
 /// Where the roles are reached. Absent for roles that do not run here.
@@ -29,6 +30,7 @@ pub(crate) struct Addresses {
     pub(crate) edge: Option<SocketAddr>,
     pub(crate) gateway: Option<SocketAddr>,
     pub(crate) edge_metrics: Option<SocketAddr>,
+    pub(crate) relay_metrics: Option<SocketAddr>,
     pub(crate) sandbox: Option<SocketAddr>,
 }
 
@@ -39,6 +41,7 @@ pub(crate) struct Listeners {
     edge: Option<TcpListener>,
     gateway: Option<TcpListener>,
     edge_metrics: Option<TcpListener>,
+    relay_metrics: Option<TcpListener>,
     sandbox: Option<TcpListener>,
 }
 
@@ -60,6 +63,7 @@ pub(crate) async fn bind(config: &Config) -> Result<Listeners, Vec<Problem>> {
         edge: listen(p, "edge.listen", edge.map(|e| e.listen)).await,
         gateway: listen(p, "edge.gateway_listen", edge.map(|e| e.gateway_listen)).await,
         edge_metrics: listen(p, "edge.metrics_listen", edge.map(|e| e.metrics_listen)).await,
+        relay_metrics: listen(p, "relay.metrics_listen", config.relay.as_ref().map(|r| r.metrics_listen)).await,
         sandbox: listen(p, "sandbox.listen", config.sandbox.as_ref().map(|s| s.listen)).await,
     };
     problems.none(Some(listeners))
@@ -74,6 +78,7 @@ impl Listeners {
             edge: at(&self.edge),
             gateway: at(&self.gateway),
             edge_metrics: at(&self.edge_metrics),
+            relay_metrics: at(&self.relay_metrics),
             sandbox: at(&self.sandbox),
         }
     }
@@ -160,7 +165,7 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
             store.close().await;
             served.map_err(|e| format!("core: {e}"))
         });
-        page(&mut inner, listeners.core_metrics);
+        page(&mut inner, listeners.core_metrics, None);
     }
     if let (Some(edge), Some(listener)) = (config.edge, listeners.edge) {
         let (cores, delay) = (cores(edge.cores, addresses.core), edge.limits.unready_grace);
@@ -179,7 +184,14 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
             };
             outer.roles.spawn(run);
         }
-        page(&mut outer, listeners.edge_metrics);
+        page(&mut outer, listeners.edge_metrics, None);
+    }
+    if let Some(section) = config.relay {
+        let health = Health::default();
+        let (relay, stop) = (relay(section, health.clone()), outer.stop.clone());
+        outer.roles.spawn(async move { relay.run(stop).await.map_err(|e| format!("relay: {e}")) });
+        let ready: Ready = Arc::new(move || health.ready().map_err(|why| why.to_string()));
+        page(&mut outer, listeners.relay_metrics, Some(ready));
     }
     if let (Some(section), Some(platforms), Some(listener)) = (config.sandbox, &opened.sandbox, listeners.sandbox) {
         let (platforms, stop) = (platforms.clone(), outer.stop.clone());
@@ -210,12 +222,26 @@ fn cores(mut ways: Vec<CoreWay>, here: Option<SocketAddr>) -> Cores {
             }
         }
     }
-    Cores::new(ways.into_iter().map(|CoreWay { endpoint, tls }| {
-        if tls.is_none() && !config::is_loopback(&endpoint) {
-            tracing::warn!(core = %endpoint.uri(), "edge.core: what platforms said goes there in plaintext");
-        }
-        (endpoint.uri().to_string(), paystate_rpc::channel(endpoint, tls))
-    }))
+    Cores::new(ways.into_iter().map(|way| (way.endpoint.uri().to_string(), open_way(way, "edge.core"))))
+}
+
+/// The channel of a way that is written in `at`.
+fn open_way(CoreWay { endpoint, tls }: CoreWay, at: &str) -> Channel {
+    if tls.is_none() && !config::is_loopback(&endpoint) {
+        tracing::warn!(core = %endpoint.uri(), "{at}: what platforms said goes this way in plaintext");
+    }
+    paystate_rpc::channel(endpoint, tls)
+}
+
+fn relay(section: config::Relay, health: Health) -> Relay {
+    let ways = section.cores.into_iter().map(|way| open_way(way, "relay.core"));
+    Relay {
+        core: paystate_client::Channel::of(ways.collect()),
+        subscription: section.subscription,
+        address: section.rabbitmq,
+        format: section.format,
+        health,
+    }
 }
 
 /// Said at each start, because nothing else shows it.
@@ -229,11 +255,11 @@ fn warn_of_plaintext(at: &str, address: SocketAddr, callers: &Callers) {
     }
 }
 
-fn page(ring: &mut Ring, listener: Option<TcpListener>) {
+fn page(ring: &mut Ring, listener: Option<TcpListener>, ready: Option<Ready>) {
     if let Some(listener) = listener {
         let stop = ring.stop.clone();
         ring.roles.spawn(async move {
-            metrics_page::serve(listener, stop).await;
+            metrics_page::serve(listener, ready, stop).await;
             Ok(())
         });
     }

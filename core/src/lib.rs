@@ -2,12 +2,13 @@
 //!
 //! Rooms, top to bottom; a room uses only rooms below it:
 //! - [`service`]: the gRPC rim; protobuf to domain and back, error details, nothing else;
-//! - [`feed`]: who waits for a change learns of it;
+//! - [`feed`]: who reads the log of events learns of each, in order and soon;
 //! - [`commit`]: the one door through which every change goes;
 //! - [`guard`]: cheap hints about duplicates, never believed without the store;
 //! - [`store`]: the database, which is the truth;
 //! - [`sha256`]: hashes as values;
 //! - [`seal`]: personal and secret data at rest;
+//! - [`subscription`]: where a durable reader of the log stands; pure;
 //! - [`order`]: the pure domain.
 
 pub mod commit;
@@ -18,3 +19,4 @@ pub mod seal;
 pub mod service;
 pub mod sha256;
 pub mod store;
+pub mod subscription;

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use http::Uri;
+use http::{Uri, uri::Scheme};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// server must have a certificate for that name.
 #[must_use]
 pub fn channel(endpoint: Endpoint, tls: Option<(Arc<ClientConfig>, ServerName<'static>)>) -> Channel {
+    let endpoint = if tls.is_some() { beneath_tls(&endpoint) } else { endpoint };
     let endpoint = endpoint
         .tcp_nodelay(true)
         .connect_timeout(PATIENCE)
@@ -31,6 +32,15 @@ pub fn channel(endpoint: Endpoint, tls: Option<(Arc<ClientConfig>, ServerName<'s
             endpoint.connect_with_connector_lazy(service_fn(move |uri| shake(uri, tls.clone(), name.clone())))
         }
     }
+}
+
+/// The same server for a connector that does TLS itself. The library would do it once more for https, or refuse to,
+/// wherever another crate of the build has switched its TLS on. Requests still say https.
+fn beneath_tls(endpoint: &Endpoint) -> Endpoint {
+    let uri = endpoint.uri();
+    let mut parts = uri.clone().into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    Uri::from_parts(parts).map_or_else(|_| endpoint.clone(), |plain| Endpoint::from(plain).origin(uri.clone()))
 }
 
 async fn shake(

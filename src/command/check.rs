@@ -8,8 +8,12 @@ use crate::config;
 pub(super) fn run(file: &Path) -> Result<(), String> {
     let name = file.display().to_string();
     let config = config::load(file, None).map_err(|found| problems(&name, &found))?;
-    let sections =
-        [("core", config.core.is_some()), ("edge", config.edge.is_some()), ("sandbox", config.sandbox.is_some())];
+    let sections = [
+        ("core", config.core.is_some()),
+        ("edge", config.edge.is_some()),
+        ("relay", config.relay.is_some()),
+        ("sandbox", config.sandbox.is_some()),
+    ];
     let there: Vec<_> = sections.iter().filter(|(_, is)| *is).map(|(n, _)| *n).collect();
     let accounts: Vec<_> = config.providers.iter().map(|(name, p)| format!("{name} ({p})")).collect();
     say(&format!("{name}: sound. Sections: {}. Accounts: {}.", there.join(", "), accounts.join(", ")));

@@ -4,10 +4,14 @@ mod bench;
 mod check;
 mod demo;
 mod dev;
+mod events;
 mod home;
 mod migrate;
+mod remote;
 mod retain;
 mod role;
+mod selection;
+mod subscription;
 mod verify;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -39,16 +43,22 @@ enum Command {
     Core(ConfigFile),
     /// The edge alone.
     Edge(ConfigFile),
+    /// Hands events on to RabbitMQ.
+    Relay(ConfigFile),
     /// The stand-in platforms alone.
     Sandbox(ConfigFile),
     /// Checks a configuration and names every problem at once.
     Check(ConfigFile),
     /// Brings the schema of the core's database up to date.
-    Migrate(ConfigFile),
+    Migrate(migrate::Options),
     /// Drops messages and journal entries of old months (PostgreSQL).
     Retain(retain::Options),
     /// Checks the invariants that a database can show.
     Verify(ConfigFile),
+    /// What happens to orders, as a running core tells it.
+    Events(events::Options),
+    /// Durable subscriptions of a running core: what waits for them, and what they could not handle.
+    Subscription(Box<subscription::Options>),
 }
 
 impl Cli {
@@ -60,7 +70,17 @@ impl Cli {
             Command::Dev(_) | Command::Core(_) | Command::Edge(_) | Command::Sandbox(_) => {
                 "warn,paystate=info,paystate_core=info,paystate_edge=info,paystate_sandbox=info"
             }
-            Command::Check(_) | Command::Migrate(_) | Command::Retain(_) | Command::Verify(_) => "warn",
+            // That a stream was lost is for who waits for the next line.
+            Command::Events(_) => "warn,paystate_client=info",
+            Command::Check(_)
+            | Command::Migrate(_)
+            | Command::Retain(_)
+            | Command::Verify(_)
+            | Command::Subscription(_) => "warn",
+            // The library warns of each message that no queue wants, and shows what is in it.
+            Command::Relay(_) => {
+                "warn,paystate=info,paystate_relay=info,paystate_client=info,lapin::returned_messages=off"
+            }
         }
     }
 }
@@ -80,11 +100,14 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Demo(options) => demo::run(options).await,
         Command::Core(file) => role::run(&file.config, Roles::CORE).await,
         Command::Edge(file) => role::run(&file.config, Roles::EDGE).await,
+        Command::Relay(file) => role::run(&file.config, Roles::RELAY).await,
         Command::Sandbox(file) => role::run(&file.config, Roles::SANDBOX).await,
         Command::Check(file) => check::run(&file.config),
-        Command::Migrate(file) => migrate::run(&file.config).await,
+        Command::Migrate(options) => migrate::run(options).await,
         Command::Retain(options) => retain::run(options).await,
         Command::Verify(file) => verify::run(&file.config).await,
+        Command::Events(options) => events::run(options).await,
+        Command::Subscription(options) => subscription::run(*options).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

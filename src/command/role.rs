@@ -1,4 +1,4 @@
-//! `paystate core | edge | sandbox`: the roles that a configuration file describes, until told to stop.
+//! `paystate core | edge | relay | sandbox`: the roles that a configuration file describes, until told to stop.
 
 use std::path::Path;
 
@@ -28,10 +28,11 @@ pub(super) fn addresses(a: &Addresses) -> String {
         ("sandbox", "https", a.sandbox, "   GET / explains how to pay"),
         ("core metrics", "http", a.core_metrics, "   GET /metrics"),
         ("edge metrics", "http", a.edge_metrics, "   GET /metrics"),
+        ("relay metrics", "http", a.relay_metrics, "   GET /metrics, /readyz"),
     ];
     let lines = lines
         .iter()
-        .filter_map(|(name, scheme, address, note)| Some(format!("  {name:<13}{scheme:<7}{}{note}", (*address)?)));
+        .filter_map(|(name, scheme, address, note)| Some(format!("  {name:<14}{scheme:<7}{}{note}", (*address)?)));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -60,14 +60,18 @@ impl Database {
         })
     }
 
-    /// Brings the schema up to date.
-    pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
+    /// Brings the schema up to date. With `new_log` the log gets a new id.
+    pub(crate) async fn migrate(&self, new_log: bool) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(file) => {
-                SqliteStore::open(file).await?.close().await;
+                let store = SqliteStore::open(file).await?;
+                if new_log {
+                    store.renew_log().await?;
+                }
+                store.close().await;
                 Ok(())
             }
-            Self::Postgres(address) => postgres::migrate(address).await,
+            Self::Postgres(address) => postgres::migrate(address, new_log).await,
         }
     }
 

@@ -17,6 +17,7 @@ use super::{
     accounts::RawAccount,
     grpc::{self, RawClientTls, RawCores, RawListener, RawRoles, RawServerTls, RawWays},
     redis::RawRedis,
+    relay::RawRelay,
     secret::{Source, required},
     sources::RawSources,
 };
@@ -29,6 +30,7 @@ pub(super) struct Raw {
     pub(super) there: Roles,
     pub(super) core: Option<RawCore>,
     pub(super) edge: Option<RawEdge>,
+    pub(super) relay: Option<RawRelay>,
     pub(super) sandbox: Option<RawSandbox>,
     /// Whether there is any account, readable or not.
     pub(super) has_accounts: bool,
@@ -48,9 +50,10 @@ pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item
         }
     }
     let has = |name| table.contains_key(name);
-    let there = Roles { core: has("core"), edge: has("edge"), sandbox: has("sandbox") };
+    let there = Roles { core: has("core"), edge: has("edge"), relay: has("relay"), sandbox: has("sandbox") };
     let core = section(problems, "core", table.remove("core"));
     let edge = section(problems, "edge", table.remove("edge"));
+    let relay = section(problems, "relay", table.remove("relay"));
     let sandbox = section(problems, "sandbox", table.remove("sandbox"));
     let accounts = table.remove("accounts");
     let has_accounts = accounts.is_some();
@@ -69,9 +72,9 @@ pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item
         None => BTreeMap::new(),
     };
     for name in table.keys() {
-        problems.add(name, "unknown section; there are core, edge, sandbox and accounts");
+        problems.add(name, "unknown section; there are core, edge, relay, sandbox and accounts");
     }
-    Some(Raw { there, core, edge, sandbox, has_accounts, accounts })
+    Some(Raw { there, core, edge, relay, sandbox, has_accounts, accounts })
 }
 
 /// Puts an overriding value at its place. It is TOML where it reads as TOML, otherwise text.
@@ -113,7 +116,7 @@ pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, 
     problems.take(name, read.map_err(|e: toml::de::Error| e.message().to_owned()))
 }
 
-fn localhost(port: u16) -> SocketAddr {
+pub(super) fn localhost(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
@@ -269,7 +272,12 @@ impl RawEdge {
     /// `configured` are the platforms that have an account.
     pub(super) fn check(self, problems: &mut Problems, base: &Path, configured: &BTreeSet<Provider>) -> Option<Edge> {
         let tls = tls(problems, "edge", self.tls_certificate, self.tls_key, base);
-        let ways = RawWays { cores: self.core, tls: self.core_tls, allow_plaintext: self.core_allow_plaintext };
+        let ways = RawWays {
+            section: "edge",
+            cores: self.core,
+            tls: self.core_tls,
+            allow_plaintext: self.core_allow_plaintext,
+        };
         let cores = ways.check(problems, base);
         let gateway_listen = self.gateway_listen.unwrap_or_else(|| localhost(50052));
         let listener = RawListener {

@@ -137,8 +137,9 @@ fn read_roles(problems: &mut Problems, roles_at: &str, granted: Granted) -> Role
     roles
 }
 
-/// The ways to the cores as they are written.
+/// The ways to the cores as they are written in a section.
 pub(super) struct RawWays {
+    pub(super) section: &'static str,
     pub(super) cores: Option<RawCores>,
     pub(super) tls: Option<RawClientTls>,
     pub(super) allow_plaintext: bool,
@@ -151,19 +152,21 @@ impl RawWays {
             Some(RawCores::One(url)) => vec![url],
             Some(RawCores::Several(urls)) => urls,
         };
+        let section = self.section;
         if urls.is_empty() {
-            problems.add("edge.core", "names no core; write its URL");
+            problems.add(format!("{section}.core"), "names no core; write its URL");
         }
         if self.allow_plaintext && self.tls.is_some() {
-            problems.add("edge.core_allow_plaintext", "contradicts [edge.core_tls]; remove one of the two");
+            let what = format!("contradicts [{section}.core_tls]; remove one of the two");
+            problems.add(format!("{section}.core_allow_plaintext"), what);
         }
         let secured = self.tls.is_some();
         // Not short-circuiting: every bad URL is to be named, and what is wrong with the certificates too.
-        let ways: Vec<_> = urls.iter().map(|url| way(problems, url, secured, self.allow_plaintext)).collect();
+        let ways: Vec<_> = urls.iter().map(|url| way(problems, section, url, secured, self.allow_plaintext)).collect();
         let Some(tls) = self.tls else {
             return ways.into_iter().map(|endpoint| Some(CoreWay { endpoint: endpoint?, tls: None })).collect();
         };
-        let (config, name) = tls.check(problems, base)?;
+        let (config, name) = tls.check(problems, &format!("{section}.core_tls"), base)?;
         let with_tls = |endpoint: Option<Endpoint>| {
             let endpoint = endpoint?;
             let name = name.clone().or_else(|| host(&endpoint))?;
@@ -174,16 +177,21 @@ impl RawWays {
 }
 
 impl RawClientTls {
-    fn check(self, problems: &mut Problems, base: &Path) -> Option<(Arc<ClientConfig>, Option<ServerName<'static>>)> {
+    fn check(
+        self,
+        problems: &mut Problems,
+        at: &str,
+        base: &Path,
+    ) -> Option<(Arc<ClientConfig>, Option<ServerName<'static>>)> {
         let name = self.server_name.map(|name| {
             let read = ServerName::try_from(name.clone()).map_err(|_| format!("{name:?} is no name of a server"));
-            problems.take("edge.core_tls.server_name", read)
+            problems.take(format!("{at}.server_name"), read)
         });
-        let ca = required(problems, "edge.core_tls.ca", self.ca.as_ref())
-            .and_then(|source| authorities(problems, "edge.core_tls.ca".to_owned(), source, base));
-        let pair = pair(problems, "edge.core_tls", self.certificate, self.key, base);
+        let ca = required(problems, &format!("{at}.ca"), self.ca.as_ref())
+            .and_then(|source| authorities(problems, format!("{at}.ca"), source, base));
+        let pair = pair(problems, at, self.certificate, self.key, base);
         let ((certificate, key), ca) = (pair?, ca?);
-        let at = "edge.core_tls.certificate and edge.core_tls.key";
+        let at = format!("{at}.certificate and {at}.key");
         let config = problems.take(at, tls::client(ca, &certificate, &key))?;
         match name {
             Some(name) => Some((config, Some(name?))),
@@ -193,22 +201,22 @@ impl RawClientTls {
 }
 
 /// One URL. With TLS all of them are https, without all are http and, unless that is allowed, on loopback.
-fn way(problems: &mut Problems, url: &str, secured: bool, allow_plaintext: bool) -> Option<Endpoint> {
+fn way(problems: &mut Problems, section: &str, url: &str, secured: bool, allow_plaintext: bool) -> Option<Endpoint> {
     let parsed = Endpoint::from_shared(url.to_owned()).map_err(|e| format!("{url:?} is not a URL: {e}"));
-    let endpoint = problems.take("edge.core", parsed)?;
+    let endpoint = problems.take(format!("{section}.core"), parsed)?;
     let what = match (endpoint.uri().scheme_str(), secured) {
         (Some("https"), true) if host(&endpoint).is_none() => format!("{url:?} has no host"),
         (Some("https"), true) => return Some(endpoint),
-        (Some("https"), false) => format!("{url:?}: https needs [edge.core_tls]"),
-        (Some("http"), true) => format!("{url:?}: with [edge.core_tls] write https://"),
+        (Some("https"), false) => format!("{url:?}: https needs [{section}.core_tls]"),
+        (Some("http"), true) => format!("{url:?}: with [{section}.core_tls] write https://"),
         (Some("http"), false) if allow_plaintext || is_loopback(&endpoint) => return Some(endpoint),
         (Some("http"), false) => format!(
-            "{url:?}: plaintext is for loopback; write https:// and [edge.core_tls], or \
-             edge.core_allow_plaintext = true if this is meant"
+            "{url:?}: plaintext is for loopback; write https:// and [{section}.core_tls], or \
+             {section}.core_allow_plaintext = true if this is meant"
         ),
         (_, _) => format!("{url:?}: write http:// or https://"),
     };
-    problems.add("edge.core", what);
+    problems.add(format!("{section}.core"), what);
     None
 }
 
@@ -226,7 +234,12 @@ pub(crate) fn is_loopback(endpoint: &Endpoint) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-fn authorities(problems: &mut Problems, at: String, source: &Source, base: &Path) -> Option<Arc<RootCertStore>> {
+pub(super) fn authorities(
+    problems: &mut Problems,
+    at: String,
+    source: &Source,
+    base: &Path,
+) -> Option<Arc<RootCertStore>> {
     let pem = problems.take(&at, source.bytes(base))?;
     problems.take(at, tls::authorities(&pem))
 }

@@ -10,6 +10,7 @@ mod database;
 mod file;
 mod grpc;
 mod redis;
+mod relay;
 mod secret;
 mod sources;
 
@@ -78,6 +79,7 @@ impl Problems {
 pub(crate) struct Config {
     pub(crate) core: Option<Core>,
     pub(crate) edge: Option<Edge>,
+    pub(crate) relay: Option<Relay>,
     pub(crate) sandbox: Option<Sandbox>,
     /// Ready to verify; empty unless the edge was asked for.
     pub(crate) accounts: Accounts,
@@ -131,6 +133,17 @@ pub(crate) struct CoreWay {
     pub(crate) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
+/// `[relay]`
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) metrics_listen: SocketAddr,
+    /// One or more.
+    pub(crate) cores: Vec<CoreWay>,
+    pub(crate) subscription: String,
+    pub(crate) rabbitmq: paystate_relay::Address,
+    pub(crate) format: paystate_relay::Format,
+}
+
 /// `[sandbox]`
 #[derive(Debug)]
 pub(crate) struct Sandbox {
@@ -147,14 +160,18 @@ pub(crate) struct Sandbox {
 pub(crate) struct Roles {
     pub(crate) core: bool,
     pub(crate) edge: bool,
+    pub(crate) relay: bool,
     pub(crate) sandbox: bool,
 }
 
 impl Roles {
-    pub(crate) const CORE: Self = Self { core: true, edge: false, sandbox: false };
-    pub(crate) const EDGE: Self = Self { core: false, edge: true, sandbox: false };
-    pub(crate) const SANDBOX: Self = Self { core: false, edge: false, sandbox: true };
-    pub(crate) const ALL: Self = Self { core: true, edge: true, sandbox: true };
+    const NONE: Self = Self { core: false, edge: false, relay: false, sandbox: false };
+    pub(crate) const CORE: Self = Self { core: true, ..Self::NONE };
+    pub(crate) const EDGE: Self = Self { edge: true, ..Self::NONE };
+    pub(crate) const RELAY: Self = Self { relay: true, ..Self::NONE };
+    pub(crate) const SANDBOX: Self = Self { sandbox: true, ..Self::NONE };
+    /// What `dev` runs: all that needs nothing from outside.
+    pub(crate) const ALL: Self = Self { core: true, edge: true, sandbox: true, ..Self::NONE };
 }
 
 /// Reads, overrides and checks. `roles` of `None` checks every section that is there.
@@ -165,8 +182,8 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     let base = path.parent().unwrap_or(Path::new("."));
     let one_process = roles.is_some();
     let roles = roles.unwrap_or(raw.there);
-    if roles == (Roles { core: false, edge: false, sandbox: false }) {
-        problems.add("(file)", "has none of [core], [edge] and [sandbox]; write at least one");
+    if roles == Roles::NONE {
+        problems.add("(file)", "has none of [core], [edge], [relay] and [sandbox]; write at least one");
     }
     let section = |problems: &mut Problems, wanted: bool, there: bool, name: &str| {
         if wanted && !there {
@@ -175,6 +192,7 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     };
     section(&mut problems, roles.core, raw.there.core, "core");
     section(&mut problems, roles.edge, raw.there.edge, "edge");
+    section(&mut problems, roles.relay, raw.there.relay, "relay");
     section(&mut problems, roles.sandbox, raw.there.sandbox, "sandbox");
 
     let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base));
@@ -183,13 +201,14 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     if one_process && let (Some(core), Some(edge)) = (&core, &edge) {
         meet(&mut problems, core, edge);
     }
+    let relay = raw.relay.filter(|_| roles.relay).and_then(|r| r.check(&mut problems, base));
     let sandbox = raw.sandbox.filter(|_| roles.sandbox).and_then(|s| s.check(&mut problems, base));
     let has_accounts = raw.has_accounts;
     let (providers, accounts) = accounts::check(&mut problems, raw.accounts, base, roles.edge);
     if (roles.core || roles.edge) && !has_accounts {
         problems.add("accounts", "there is no account; add a section [accounts.NAME] for each one");
     }
-    problems.none(Some(Config { core, edge, sandbox, accounts, providers }))
+    problems.none(Some(Config { core, edge, relay, sandbox, accounts, providers }))
 }
 
 /// Core and edge of one process are joined to each other, so both or neither must speak TLS.

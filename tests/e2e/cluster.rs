@@ -105,6 +105,11 @@ impl Cluster {
         sandbox(&self.platforms, &self.data, "pay", request).await.unwrap();
     }
 
+    /// Has a platform give money back.
+    pub(crate) async fn refund(&self, request: &Value) {
+        sandbox(&self.platforms, &self.data, "refund", request).await.unwrap();
+    }
+
     /// The body of a notice that no platform has sent or ever will, for a payment that is made under `name`. The
     /// platform is one that signs in the body: Alipay, UnionPay.
     pub(crate) async fn unsent(&self, account: &str, name: &str, amount_minor: i64) -> Unsent {

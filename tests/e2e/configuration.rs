@@ -76,6 +76,30 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     ];
     refused(&data, Bad { command: "check", config: &shape, env: &[], says: &says }).await;
 
+    // The relay: plaintext elsewhere, names that cannot be, a password in a URL, an authority that is missing.
+    let relay = sound.clone()
+        + r#"
+        [relay]
+        core = "http://10.0.0.1:50051"
+        subscription = "A B"
+        exchange = "events"
+        [relay.rabbitmq]
+        url = "amqps://relay:sesame@rabbitmq"
+        exchange = "a b"
+        tls_ca = { file = "nowhere.pem" }
+    "#;
+    let says = [
+        "relay.exchange: unknown field",
+        "relay.core: ",
+        "relay.subscription: ",
+        "relay.rabbitmq.url: holds a password",
+        "relay.rabbitmq.exchange: ",
+        "relay.rabbitmq.tls_ca: cannot read",
+    ];
+    for command in ["relay", "check"] {
+        refused(&data, Bad { command, config: &relay, env: &[], says: &says }).await;
+    }
+
     // A section that cannot be read hides nothing of the others.
     let kind = sound
         .replace("core = \"http://127.0.0.1:50051\"", "core = 7")
@@ -197,6 +221,8 @@ async fn the_examples_of_deploy_are_sound() {
         ("edge.crt", "ca.crt"),
         ("edge.crt", "core.crt"),
         ("edge.key", "core.key"),
+        ("edge.crt", "relay.crt"),
+        ("edge.key", "relay.key"),
         ("edge.crt", "pay.example.com.crt"),
         ("edge.key", "pay.example.com.key"),
         ("sandbox/merchant/alipay_public_key.pem", "alipay_public_key.pem"),
@@ -205,10 +231,10 @@ async fn the_examples_of_deploy_are_sound() {
     for (from, to) in copies {
         fs::copy(data.join(from), data.join(to)).unwrap();
     }
-    for password in ["database_password.txt", "redis_password.txt"] {
+    for password in ["database_password.txt", "redis_password.txt", "rabbitmq_password.txt"] {
         fs::write(data.join(password), "sesame").unwrap();
     }
-    for role in ["core", "edge"] {
+    for role in ["core", "edge", "relay"] {
         let file = data.join(format!("{role}.toml"));
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(format!("{role}.toml")), &file).unwrap();
         // As it is, without the ports that the other tests set.

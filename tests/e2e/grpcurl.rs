@@ -1,6 +1,6 @@
-//! What an SRE types: the lines that `dev` prints work as printed.
+//! What an SRE types: the lines that `dev` prints, and those of docs/grpcurl.md, work as printed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -16,7 +16,7 @@ fn grpcurl() -> Option<PathBuf> {
     named.or_else(|| std::env::split_paths(&paths).map(|p| p.join("grpcurl")).find(|p| p.is_file()))
 }
 
-async fn shell(line: &str, grpcurl: &std::path::Path) -> (bool, String, String) {
+async fn shell(line: &str, grpcurl: &Path) -> (bool, String, String) {
     let mut command = Command::new("sh");
     let path = format!("{}:{}", grpcurl.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
     command.args(["-c", line]).env("PATH", path).kill_on_drop(true);
@@ -74,5 +74,65 @@ async fn the_printed_lines_work_as_printed() {
     let mut watch = watch.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
     let mut first = BufReader::new(watch.stdout.take().unwrap()).lines();
     assert!(first.next_line().await.unwrap().is_some());
+    assert!(dev.terminate().await);
+}
+
+/// A block of docs/grpcurl.md, and what its answer contains, line by line.
+#[derive(Default)]
+struct Block {
+    line: usize,
+    typed: String,
+    answer: Vec<String>,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let (mut blocks, mut fence) = (Vec::<Block>::new(), None);
+    for (line, text) in (1..).zip(page.lines()) {
+        match (fence, text.strip_prefix("```")) {
+            (None, Some("sh")) => {
+                blocks.push(Block { line, ..Block::default() });
+                fence = Some("sh");
+            }
+            (None, Some("json")) => fence = Some("json"),
+            (None, Some(other)) => panic!("line {line}: a block of {other:?}"),
+            (Some(_), Some(_)) => fence = None,
+            (Some("sh"), None) => blocks.last_mut().unwrap().typed += &format!("{text}\n"),
+            (Some(_), None) => blocks.last_mut().unwrap().answer.push(text.to_owned()),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::print_stderr, reason = "says plainly that it was skipped")]
+async fn the_page_about_the_log_works_as_printed() {
+    const CORE: &str = "CORE=127.0.0.1:50051\n";
+    const NEXT: &str = "----- next block";
+    let Some(grpcurl) = grpcurl() else {
+        eprintln!("skipped: no grpcurl; tests/run installs it, or set PAYSTATE_GRPCURL");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let dev = Process::dev(&dir.path().join("data"), &[]).await;
+    let blocks = blocks(include_str!("../../docs/grpcurl.md"));
+    assert!(blocks.len() > 10 && blocks[0].typed.starts_with(CORE), "the page has changed its form");
+    // One shell, as on the page; only the port is another one.
+    let typed: Vec<_> = blocks.iter().map(|block| block.typed.clone()).collect();
+    let script = typed.join(&format!("echo '{NEXT}'\n")).replace(CORE, &format!("CORE={}\n", dev.address("core")));
+    let script = format!("set -eu\ncd '{}'\n{script}", dir.path().display());
+    let (ok, out, err) = shell(&script, &grpcurl).await;
+    assert!(ok, "{out}{err}");
+    for (block, answer) in blocks.iter().zip(out.split(NEXT)) {
+        let mut lines = answer.lines();
+        for expected in &block.answer {
+            let found = lines.any(|line| line.starts_with(expected.as_str()));
+            assert!(
+                found,
+                "docs/grpcurl.md:{}: {expected:?} is missing, or not in this order, in {answer}",
+                block.line
+            );
+        }
+    }
     assert!(dev.terminate().await);
 }

@@ -5,11 +5,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say so at once")]
 
 mod bench;
+mod clients;
 mod cluster;
+mod commands;
 mod configuration;
 mod degraded;
 mod demo;
 mod faults;
+mod feed;
+mod follower;
 mod grpcurl;
 mod kill;
 #[path = "../support/liar.rs"]
@@ -17,6 +21,8 @@ mod kill;
 mod liar;
 mod mtls;
 mod proxy;
+mod relay;
 mod roles;
 mod servers;
+mod subscriptions;
 mod support;

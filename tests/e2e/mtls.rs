@@ -14,7 +14,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::support::{Process, Shop, home, https, quiet_address, sandbox};
+use crate::support::{Process, Shop, home, https, paystate, quiet_address, run, sandbox};
 
 /// What is added to the configuration that `dev` makes.
 const TLS: &str = r#"
@@ -137,5 +137,23 @@ async fn everything_in_one_process_speaks_tls_too() {
     let pay = json!({"account": "stripe", "out_trade_no": "MTLS000001", "amount_minor": 500});
     sandbox(&dev, &data, "pay", &pay).await.unwrap();
     shop.until("o1", OrderState::Paid).await;
+
+    // The operator's commands show a certificate too, and hear what it does not allow.
+    let tail = async |name: &str, further: &[&str]| {
+        let (core, file) = (format!("https://{}", dev.address("core")), |end: &str| data.join(format!("{name}.{end}")));
+        let mut command = paystate(&["events", "tail", "--from", "earliest", "--until-head", "--core", &core]);
+        command.arg("--certificate").arg(file("crt")).arg("--key").arg(file("key")).args(further);
+        run(command).await
+    };
+    let ca = data.join("ca.crt").display().to_string();
+    let trusted = ["--ca", &ca, "--server-name", "core.pay.internal"];
+    let (ok, out, err) = tail("orders.pay.internal", &trusted).await;
+    assert!(ok && out.contains("PENDING -> PAID"), "{out}{err}");
+    let (ok, out, err) = tail("edge.pay.internal", &trusted).await;
+    assert!(!ok && err.contains("[core.roles]"), "{out}{err}");
+    let (ok, out, err) = tail("orders.pay.internal", &["--ca", &ca]).await;
+    assert!(!ok && err.contains("cannot reach") && err.contains("certificate"), "{out}{err}");
+    let (ok, out, err) = tail("orders.pay.internal", &[]).await;
+    assert!(!ok && err.contains("(ca)"), "{out}{err}");
     assert!(dev.terminate().await);
 }

@@ -1,7 +1,7 @@
-//! A PostgreSQL and a Redis of one test's own, to be killed, held up and restarted as it likes.
+//! A PostgreSQL, a Redis and a RabbitMQ of one test's own, to be killed, held up and restarted as it likes.
 //!
-//! Contract: unix sockets in a temporary directory, no port (a [`Proxy`](crate::proxy::Proxy) gives them one). The
-//! servers come from Debian's packages; PostgreSQL runs as the user `postgres` where the test is root, because it
+//! Contract: unix sockets in a temporary directory, no port (a [`Proxy`](crate::proxy::Proxy) gives them one); RabbitMQ,
+//! which knows ports only, has quiet ones. The servers come from Debian's packages; PostgreSQL runs as the user `postgres` where the test is root, because it
 //! refuses root. Nothing is left of them when they are dropped.
 
 mod daemon;
@@ -10,15 +10,17 @@ mod tests;
 
 use std::{
     fs,
+    net::SocketAddr,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{net::TcpStream, process::Command};
 
 use self::daemon::Daemon;
+use crate::support::quiet_address;
 
 /// A PostgreSQL with one superuser, `postgres`. It syncs like a real one.
 pub(crate) struct Postgres {
@@ -107,9 +109,25 @@ impl Postgres {
         psql(&self.url(), &[statement]).await.unwrap()
     }
 
+    /// Restores a dump of the database `postgres` into a new one; answers with the URL of that.
+    pub(crate) async fn restored(&self, name: &str) -> String {
+        let dump = self.home.path().join("dump.sql");
+        let url = self.url();
+        run(Command::new(program("pg_dump")).arg("--dbname").arg(&url).arg("--file").arg(&dump)).await.unwrap();
+        self.sql(&format!("CREATE DATABASE {name}")).await;
+        let restored = self.url_of(name);
+        let psql = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", &restored, "--file"];
+        run(Command::new(program("psql")).args(psql).arg(&dump)).await.unwrap();
+        restored
+    }
+
     /// The URL of the database `postgres`.
     pub(crate) fn url(&self) -> String {
-        format!("postgres:///postgres?host={}&user=postgres", self.home.path().display())
+        self.url_of("postgres")
+    }
+
+    fn url_of(&self, database: &str) -> String {
+        format!("postgres:///{database}?host={}&user=postgres", self.home.path().display())
     }
 
     /// The socket that it listens on.
@@ -207,6 +225,61 @@ impl Redis {
     /// The socket that it listens on.
     pub(crate) fn socket(&self) -> PathBuf {
         self.home.path().join("redis.sock")
+    }
+}
+
+/// A RabbitMQ with one user, `guest`. What is durable and was confirmed outlasts every end.
+pub(crate) struct RabbitMq {
+    daemon: Option<Daemon>,
+    home: TempDir,
+    /// AMQP, and two that Erlang needs.
+    ports: [SocketAddr; 3],
+}
+
+impl RabbitMq {
+    /// One that does not run yet.
+    pub(crate) fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("data")).unwrap();
+        Self { daemon: None, home, ports: std::array::from_fn(|_| quiet_address()) }
+    }
+
+    /// Where it keeps everything, and where `more.conf` is read.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
+    /// Starts it on the data that it has.
+    pub(crate) async fn start(&mut self) {
+        assert!(self.daemon.is_none(), "it is running");
+        let data = self.data();
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rabbitmq");
+        let mut command = daemon::command(&program, &data, None, "KILL");
+        command.arg(&data).args(self.ports.map(|port| port.port().to_string()));
+        let mut daemon = Daemon::start(command, self.home.path(), "KILL");
+        daemon.ready(async || TcpStream::connect(self.address()).await.is_ok()).await;
+        self.daemon = Some(daemon);
+    }
+
+    /// Shuts down in order.
+    pub(crate) async fn stop(&mut self) {
+        self.end("TERM").await;
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill(&mut self) {
+        self.end("KILL").await;
+    }
+
+    async fn end(&mut self, signal: &str) {
+        let daemon = self.daemon.take().expect("it is running");
+        daemon.signal(signal);
+        daemon.ended().await;
+    }
+
+    /// Where it listens for AMQP.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.ports[0]
     }
 }
 

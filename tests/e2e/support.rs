@@ -124,6 +124,13 @@ impl Process {
         timeout(SOON, self.child.wait()).await.expect("it drains").unwrap().success()
     }
 
+    /// Memory that it holds.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// SIGSTOP: connections stay open and nothing moves.
     pub(crate) async fn pause(&self) {
         self.signal("STOP").await;
@@ -172,6 +179,11 @@ impl Shop {
         let request_id = format!("create-{order_id}");
         let create = v1::CreateOrderRequest { order_id: order_id.into(), amount, request_id, ..Default::default() };
         self.orders.create_order(create).await?;
+        self.start(order_id, account, number).await
+    }
+
+    /// Registers a payment of an order; a repetition changes nothing.
+    pub(crate) async fn start(&mut self, order_id: &str, account: &str, number: &str) -> Result<(), tonic::Status> {
         let start = v1::StartPaymentRequest {
             order_id: order_id.into(),
             account: account.into(),
@@ -228,9 +240,14 @@ pub(crate) async fn https(address: SocketAddr, data: &Path, head: &str, body: &s
 
 /// One HTTP request on a connection of its own; answers with the body.
 pub(crate) async fn http(address: SocketAddr, head: &str) -> String {
-    let (status, body) = exchange(TcpStream::connect(address).await.unwrap(), head, "").await.unwrap();
+    let (status, body) = http_status(address, head).await;
     assert_eq!(status, 200, "{body}");
     body
+}
+
+/// The same with any answer; answers with status and body.
+pub(crate) async fn http_status(address: SocketAddr, head: &str) -> (u16, String) {
+    exchange(TcpStream::connect(address).await.unwrap(), head, "").await.unwrap()
 }
 
 async fn exchange(

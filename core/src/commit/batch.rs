@@ -17,7 +17,7 @@ use super::{
     work::{DoorError, MessageOutcome, Reply, Work},
 };
 use crate::{
-    feed::Feed,
+    feed::Bell,
     guard::Token,
     order::{Order, Refusal},
     store::{Loaded, NoticeKey, Store, StoreError},
@@ -45,7 +45,7 @@ pub(super) const WAITING: usize = 8;
 pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
     pub(super) gate: Gate,
-    pub(super) feed: Feed,
+    pub(super) bell: Bell,
     /// Where busy parts wait.
     pub(super) tasks: TaskTracker,
     /// One for each busy part that may wait.
@@ -115,8 +115,8 @@ impl Committer {
                 for (work, outcome) in works.into_iter().zip(outcomes) {
                     answer(work, Ok(outcome));
                 }
-                for order_id in changed {
-                    self.feed.wake(order_id);
+                if !changed.is_empty() {
+                    self.bell.ring();
                 }
                 stored
             }

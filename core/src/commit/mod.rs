@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::{feed::Feed, guard::Guard, store::Store};
+use crate::{feed::Bell, guard::Guard, store::Store};
 use batch::{Committer, WAITING};
 use gate::Gate;
 pub use work::{CommandRequest, DoorError, Fact, Message, MessageOutcome};
@@ -50,12 +50,12 @@ pub struct Door {
 impl Door {
     /// Opens the door: starts the committers on `tasks`. They end when every `Door` is dropped and the
     /// queue is empty.
-    pub fn open(store: Arc<dyn Store>, guard: Arc<dyn Guard>, feed: Feed, limits: Limits, tasks: &TaskTracker) -> Self {
+    pub fn open(store: Arc<dyn Store>, guard: Arc<dyn Guard>, bell: Bell, limits: Limits, tasks: &TaskTracker) -> Self {
         let (sender, receiver) = mpsc::channel(limits.queue);
         let receiver = Arc::new(Mutex::new(receiver));
         let gate = Gate { guard, store: store.clone() };
         let places = Arc::new(Semaphore::new(WAITING));
-        let committer = Arc::new(Committer { store, gate, feed, tasks: tasks.clone(), places });
+        let committer = Arc::new(Committer { store, gate, bell, tasks: tasks.clone(), places });
         for _ in 0..limits.in_flight {
             tasks.spawn(run(receiver.clone(), committer.clone(), limits.batch_max));
         }

@@ -23,7 +23,7 @@ use crate::{
     seal::Sealed,
     sha256::Sha256,
     store::{
-        AuditResult, CaseFilter, CaseRow, Cursor, EventRow, Keys, Loaded, NoticeKey, NotificationFilter,
+        AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, Keys, Loaded, NoticeKey, NotificationFilter,
         NotificationRow, OrderFilter, Page, RejectionRow, StoreError, StoredNotification, Unit, Writes,
         sqlite::SqliteStore,
     },
@@ -48,7 +48,7 @@ async fn rig() -> Rig {
 async fn rig_with(guard: Arc<dyn Guard>, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>, limits: Limits) -> Rig {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteStore::open(&dir.path().join("t.db")).await.unwrap());
-    let door = Door::open(wrap(store.clone()), guard, Feed::default(), limits, &TaskTracker::new());
+    let door = Door::open(wrap(store.clone()), guard, Bell::default(), limits, &TaskTracker::new());
     Rig { door, store, _dir: dir }
 }
 
@@ -495,6 +495,9 @@ impl Store for Faulty {
     async fn journal(&self, id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
         self.inner.journal(id, limit).await
     }
+    fn subscriptions(&self) -> Arc<dyn crate::store::Subscriptions> {
+        self.inner.subscriptions()
+    }
     async fn notifications(
         &self,
         f: &NotificationFilter,
@@ -511,6 +514,9 @@ impl Store for Faulty {
     }
     async fn audit(&self) -> Result<Vec<AuditResult>, StoreError> {
         self.inner.audit().await
+    }
+    fn log(&self) -> Arc<dyn EventLog> {
+        self.inner.log()
     }
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await

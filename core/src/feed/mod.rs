@@ -1,59 +1,230 @@
-//! Wake-ups: who waits for a change of an order learns that there was one, then reads it from the store.
+//! The feed: who reads the log on learns of every event, in order, as soon as it is committed.
 //!
-//! Contract: a wake-up carries no data and may be lost by a slow listener ([`Wakeups::changed`] says so), so
-//! listeners register first, then read, and read again now and then without being woken. The writer
-//! never waits for a listener.
+//! Contract:
+//! - A writer rings the [`Bell`] after its commit and waits for nobody.
+//! - One task, the tail, reads what is new, once for all readers, and keeps the newest stretch in a bounded ring in
+//!   memory. It reads while somebody listens, when the bell rings here, when another core announces, and now and then
+//!   without being told: that is the floor, when announcements get lost.
+//! - A [`Reader`] takes from the ring. What is further back it reads from the store by itself, a few readers at a time,
+//!   until it has caught up. Who falls out of the ring does so again. So nobody who is slow changes anything for others.
+//! - Nothing is skipped: a gap in what was read is an error, never passed over.
+//! - A log that became another one (restored, or set back) ends all its readers with [`FeedError::LogChanged`].
+//!
+//! [`Follow`] makes of a reader what is sent to a client: batches that chain, and signs of life between them.
+//! [`Durable`] does so for readers whose place is kept here.
 
-use tokio::sync::broadcast;
+mod bell;
+mod durable;
+mod follow;
+mod reader;
+mod ring;
+mod tail;
+mod token;
 
-use crate::order::OrderId;
+use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 
-/// Wake-ups kept for a slow listener.
-const BACKLOG: usize = 1024;
+use tokio::{
+    sync::{Notify, Semaphore, watch},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The writers' end.
-#[derive(Debug, Clone)]
-pub struct Feed {
-    sender: broadcast::Sender<OrderId>,
+pub use bell::Bell;
+pub use durable::{Deliveries, Durable, DurableError, Lag, Wanted};
+pub use follow::{Follow, Step};
+pub use reader::{Reader, STRETCH_BYTES, STRETCH_EVENTS, Stretch};
+pub use token::Token;
+
+use crate::{
+    order::{EventFilter, Timestamp},
+    store::{EventLog, EventRow, LogEntry, LogId, LogPage, LogState, StoreError},
+};
+use ring::Ring;
+
+/// Readers of the store at once, the tail not counted. The rest wait for their turn.
+const AT_THE_STORE: usize = 3;
+/// Events that are read at once.
+const PAGE: u32 = 256;
+/// A store that takes longer does not answer: a server that is gone without a word would hold us for as long as the
+/// network hopes.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// Why a reader does not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    /// What comes next was dropped by retention.
+    #[error("events up to revision {} were dropped; the oldest that is left is {oldest}", oldest - 1)]
+    Compacted {
+        /// The first revision that is left.
+        oldest: i64,
+    },
+    /// There is no such revision yet.
+    #[error("the log ends at revision {head}")]
+    BeyondHead {
+        /// The last revision.
+        head: i64,
+    },
+    /// The log is another one than it was: a revision of before says nothing here.
+    #[error("the log was restored or replaced; it is {now} now, and what was read of another says nothing about it")]
+    LogChanged {
+        /// The log that there is.
+        now: LogId,
+    },
+    /// A token was given out under another filter.
+    #[error("the resume token belongs to another filter")]
+    FilterChanged,
+    /// A token that nobody gave out.
+    #[error("is not a resume token of an earlier stream")]
+    TokenMalformed,
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
-impl Default for Feed {
-    fn default() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG) }
+/// Where to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// Before the oldest event that is kept.
+    Earliest,
+    /// After the newest.
+    Latest,
+    /// After this revision.
+    After(i64),
+    /// Before the first event at or after this time.
+    Time(Timestamp),
+    /// Where an earlier reader was.
+    Token(Token),
+}
+
+/// A place in the log, found to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Which log.
+    pub log_id: LogId,
+    /// Reading begins after this revision.
+    pub after: i64,
+    /// The last revision when it was looked up.
+    pub head: i64,
+}
+
+/// Gives out readers.
+#[derive(Clone)]
+pub struct Feed {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    log: Arc<dyn EventLog>,
+    ring: watch::Sender<Ring>,
+    /// Somebody listens now.
+    wanted: Notify,
+    /// The log may have grown by somebody else's doing.
+    announced: Notify,
+    at_the_store: Semaphore,
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feed").finish_non_exhaustive()
     }
 }
 
 impl Feed {
-    /// Says that an order changed. Call after its commit.
-    pub fn wake(&self, order_id: OrderId) {
-        // No listener is no error.
-        let _ = self.sender.send(order_id);
-    }
-
-    /// Listens from now on.
+    /// Starts to follow a log, on `tasks` and until `stop`.
     #[must_use]
-    pub fn listen(&self) -> Wakeups {
-        Wakeups { receiver: self.sender.subscribe() }
+    pub fn start(log: Arc<dyn EventLog>, bell: &Bell, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+        let shared = Arc::new(Shared {
+            log,
+            ring: watch::Sender::new(Ring::default()),
+            wanted: Notify::new(),
+            announced: Notify::new(),
+            at_the_store: Semaphore::new(AT_THE_STORE),
+        });
+        tasks.spawn(stop.clone().run_until_cancelled_owned(tail::run(shared.clone(), bell.listen())));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(tail::announce(shared.log.clone(), bell.listen())));
+        Self { shared }
     }
-}
 
-/// A listener's end.
-#[derive(Debug)]
-pub struct Wakeups {
-    receiver: broadcast::Receiver<OrderId>,
-}
-
-impl Wakeups {
-    /// Returns when this order changed, or may have.
-    pub async fn changed(&mut self, order_id: &OrderId) {
-        loop {
-            match self.receiver.recv().await {
-                Ok(id) if id == *order_id => return,
-                Ok(_) => {}
-                Err(broadcast::error::RecvError::Lagged(_)) => return,
-                // The writers are gone; nothing will ever change.
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-            }
+    /// Looks a position up. `filter` is what a token must have been given out for.
+    ///
+    /// # Errors
+    /// [`FeedError`]: the log has no such place, or not any more.
+    pub async fn locate(&self, position: Position, filter: &EventFilter) -> Result<Place, FeedError> {
+        let _turn = self.turn().await;
+        let log = &self.shared.log;
+        let state = answered(log.state()).await?;
+        let after = match position {
+            Position::Earliest => state.oldest - 1,
+            Position::Latest => state.head,
+            Position::After(revision) => revision,
+            Position::Time(time) => answered(log.first_at(time)).await? - 1,
+            Position::Token(token) => token.revision_in(&state, filter)?,
+        };
+        // Of a time, what was dropped may have been as late.
+        let dropped = state.oldest > 1 && position.is_time() && after + 1 == state.oldest;
+        if dropped || after < state.oldest - 1 {
+            return Err(FeedError::Compacted { oldest: state.oldest });
         }
+        if after > state.head && !position.is_time() {
+            return Err(FeedError::BeyondHead { head: state.head });
+        }
+        Ok(Place { log_id: state.id, after, head: state.head })
+    }
+
+    /// Reads on from a place; the reader is given the events that `wants` approves of.
+    pub fn reader(&self, place: &Place, wants: impl Fn(&EventRow) -> bool + Send + Sync + 'static) -> Reader {
+        // Listens first: what is committed from now on is not missed.
+        let ring = self.shared.ring.subscribe();
+        self.shared.wanted.notify_one();
+        Reader::new(self.clone(), ring, place, Box::new(wants))
+    }
+
+    /// What follows a revision, from the store.
+    async fn page(&self, log_id: LogId, after: i64) -> Result<VecDeque<Arc<LogEntry>>, FeedError> {
+        let _turn = self.turn().await;
+        let page = answered(self.shared.log.after(after, PAGE)).await?;
+        judge(&page, log_id, after)?;
+        Ok(page.entries.into())
+    }
+
+    async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        // It is never closed.
+        self.shared.at_the_store.acquire().await.ok()
     }
 }
+
+/// What a store answers, in time.
+async fn answered<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let answered = timeout(PATIENCE, answer).await;
+    answered.unwrap_or_else(|_| Err(StoreError::Unavailable("the log did not answer in time".into())))
+}
+
+impl Position {
+    fn is_time(self) -> bool {
+        matches!(self, Self::Time(_))
+    }
+}
+
+/// Whether a page is what follows a revision of a log, without a gap.
+fn judge(page: &LogPage, log_id: LogId, after: i64) -> Result<(), FeedError> {
+    let LogState { id, head, oldest } = page.state;
+    if id != log_id {
+        return Err(FeedError::LogChanged { now: id });
+    }
+    if head < after {
+        return Err(FeedError::BeyondHead { head });
+    }
+    if oldest > after + 1 {
+        return Err(FeedError::Compacted { oldest });
+    }
+    let follows = (after + 1..=head).zip(&page.entries).all(|(revision, entry)| entry.row.revision == revision);
+    let whole = !page.entries.is_empty() || head == after;
+    if follows && whole {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged(format!("I17: the log has a gap after revision {after}")).into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

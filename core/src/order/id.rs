@@ -75,3 +75,8 @@ id!(
     /// A caller's idempotency key.
     RequestId, "1 to 64 visible ASCII characters", |t| visible(t, 64)
 );
+id!(
+    /// The name of a durable subscription.
+    SubscriptionName, "1 to 64 characters of a-z 0-9 -",
+    |t| (1..=64).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+);

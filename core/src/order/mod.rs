@@ -12,6 +12,7 @@
 mod aggregate;
 mod case;
 mod command;
+mod filter;
 mod id;
 mod journal;
 mod money;
@@ -25,7 +26,8 @@ mod tests;
 pub use aggregate::{Ending, Fit, Order, Payment, Refund, Transaction};
 pub use case::{Case, CaseKind, CaseState, Resolution};
 pub use command::{Command, MAX_PAYMENTS, Refusal, decide};
-pub use id::{AccountName, BadId, OrderId, OutTradeNo, RequestId, TransactionId};
+pub use filter::EventFilter;
+pub use id::{AccountName, BadId, OrderId, OutTradeNo, RequestId, SubscriptionName, TransactionId};
 pub use journal::{Decision, Event};
 pub use money::{Currency, Money, MoneyError};
 pub use moves::{EventKind, State};

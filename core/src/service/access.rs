@@ -3,6 +3,8 @@
 //! - Only an edge may say that money arrived.
 //! - Whoever reads orders may read cases and reconciliations: they name orders, numbers and amounts. What was
 //!   received (payers, addresses, headers) is for operators, and so is what scans the whole database.
+//! - Whoever reads may subscribe, confirm, park and redrive. What may make a subscription pass over events (another
+//!   filter, another position, its end) is for operators: the subscription may be somebody else's.
 
 use paystate_rpc::{
     Allowed,
@@ -47,9 +49,9 @@ pub(super) const RULES: &[Rule] = &[
     rule("/paystate.v1.SubscriptionService/CreateSubscription", READ),
     rule("/paystate.v1.SubscriptionService/GetSubscription", READ),
     rule("/paystate.v1.SubscriptionService/ListSubscriptions", READ),
-    rule("/paystate.v1.SubscriptionService/UpdateSubscription", READ),
-    rule("/paystate.v1.SubscriptionService/DeleteSubscription", READ),
-    rule("/paystate.v1.SubscriptionService/SeekSubscription", READ),
+    rule("/paystate.v1.SubscriptionService/UpdateSubscription", OPERATE),
+    rule("/paystate.v1.SubscriptionService/DeleteSubscription", OPERATE),
+    rule("/paystate.v1.SubscriptionService/SeekSubscription", OPERATE),
     rule("/paystate.v1.SubscriptionService/StreamEvents", READ),
     rule("/paystate.v1.SubscriptionService/Acknowledge", READ),
     rule("/paystate.v1.SubscriptionService/Park", READ),

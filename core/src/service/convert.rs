@@ -6,9 +6,9 @@ use prost_types::Timestamp as ProtoTime;
 use super::error::Violations;
 use crate::{
     order::{
-        AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, MoneyError, Observation,
-        Order, OutTradeNo, Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus, Resolution, Source,
-        State, Timestamp, Transaction, TransactionId,
+        AccountName, Case, CaseKind, CaseState, Currency, Event, EventFilter, EventKind, Fact, Money, MoneyError,
+        Observation, Order, OutTradeNo, Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus,
+        Resolution, Source, State, Timestamp, Transaction, TransactionId,
     },
     store::{CaseRow, EventRow, StoredNotification},
 };
@@ -30,6 +30,12 @@ pub(super) fn read_time(time: &ProtoTime) -> Result<Timestamp, &'static str> {
         .and_then(|s| s.checked_add(nanos / 1_000))
         .map(Timestamp)
         .ok_or("is out of range")
+}
+
+/// From one moment to a later one; none when it is not later.
+pub(super) fn duration(from: Timestamp, to: Timestamp) -> prost_types::Duration {
+    let span = time(Timestamp(to.0.saturating_sub(from.0).max(0)));
+    prost_types::Duration { seconds: span.seconds, nanos: span.nanos }
 }
 
 pub(super) fn money(money: Money) -> v1::Money {
@@ -155,6 +161,23 @@ fn event_kind(kind: EventKind) -> v1::EventKind {
         EventKind::CloseRequested => v1::EventKind::CloseRequested,
         EventKind::OrderClosed => v1::EventKind::OrderClosed,
     }
+}
+
+pub(super) fn read_event_kind(number: i32) -> Result<EventKind, &'static str> {
+    EventKind::ALL.into_iter().find(|k| i32::from(event_kind(*k)) == number).ok_or("is not a kind of event")
+}
+
+pub(super) fn filter(filter: &EventFilter) -> v1::EventFilter {
+    v1::EventFilter {
+        kinds: filter.kinds.iter().map(|k| event_kind(*k).into()).collect(),
+        to_states: filter.to_states.iter().map(|s| state(*s).into()).collect(),
+        order_id: filter.order_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+/// An event with the order after it.
+pub(super) fn whole_event(row: &EventRow) -> v1::Event {
+    v1::Event { order: Some(order(&row.event.after)), ..event(row) }
 }
 
 /// An event without its snapshot of the order.

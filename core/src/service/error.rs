@@ -1,10 +1,12 @@
 //! Errors on the wire: a gRPC code, `google.rpc.ErrorInfo` with a stable reason, and for bad input
 //! `google.rpc.BadRequest` with every bad field.
 
+use std::collections::HashMap;
+
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::{commit::DoorError, order::Refusal, store::StoreError};
+use crate::{commit::DoorError, feed::FeedError, order::Refusal, store::StoreError};
 
 const DOMAIN: &str = "paystate";
 
@@ -92,4 +94,24 @@ pub(super) fn store(error: StoreError) -> Status {
             status(Code::Internal, "INTERNAL", "an internal fault; the log has the details")
         }
     }
+}
+
+/// Why a reader of the log does not go on, or cannot begin where it asks to.
+pub(super) fn feed(error: FeedError) -> Status {
+    let (code, reason, fact) = match error {
+        FeedError::Store(error) => return store(error),
+        FeedError::TokenMalformed => (Code::InvalidArgument, "RESUME_TOKEN_MALFORMED", None),
+        FeedError::FilterChanged => (Code::InvalidArgument, "RESUME_TOKEN_FILTER_CHANGED", None),
+        FeedError::LogChanged { now } => {
+            (Code::FailedPrecondition, "LOG_ID_CHANGED", Some(("log_id", now.to_string())))
+        }
+        FeedError::Compacted { oldest } => {
+            (Code::OutOfRange, "EVENTS_COMPACTED", Some(("oldest_revision", oldest.to_string())))
+        }
+        FeedError::BeyondHead { head } => {
+            (Code::OutOfRange, "REVISION_AHEAD", Some(("head_revision", head.to_string())))
+        }
+    };
+    let metadata: HashMap<_, _> = fact.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    paystate_rpc::status(code, reason, &error.to_string(), metadata)
 }

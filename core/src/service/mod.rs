@@ -12,6 +12,7 @@
 mod access;
 mod convert;
 mod error;
+mod events;
 mod explain;
 mod ingest;
 mod operations;
@@ -24,14 +25,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use paystate_proto::v1;
 use paystate_rpc::{AccessLayer, Callers, DeadlineLayer};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     commit::{Door, Limits},
-    feed::Feed,
+    feed::{Bell, Durable, Feed},
     guard::{Backend, Guard},
     order::{AccountName, Timestamp},
     seal::Sealer,
@@ -60,6 +61,9 @@ pub struct Core {
     store: Arc<dyn Store>,
     door: Door,
     feed: Feed,
+    durable: Durable,
+    /// One for each stream of events that may be open.
+    streams: Arc<Semaphore>,
     sealer: Arc<Sealer>,
     /// The platform of each account that is configured.
     accounts: Arc<BTreeMap<AccountName, String>>,
@@ -101,12 +105,15 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
     let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
-    let feed = Feed::default();
-    let door = Door::open(parts.store.clone(), parts.guard.clone(), feed.clone(), parts.limits, &tasks);
+    let bell = Bell::default();
+    let feed = Feed::start(parts.store.log(), &bell, &tasks, &closing);
+    let door = Door::open(parts.store.clone(), parts.guard.clone(), bell, parts.limits, &tasks);
     let core = Core {
+        durable: Durable::new(feed.clone(), parts.store.subscriptions()),
         store: parts.store,
         door,
         feed,
+        streams: Arc::new(Semaphore::new(events::MAX_STREAMS)),
         sealer: Arc::new(parts.sealer),
         accounts: Arc::new(parts.accounts),
         closing: closing.clone(),
@@ -234,7 +241,7 @@ fn reflection_v1alpha()
     reflection().build_v1alpha().expect("constant descriptors decode")
 }
 
-/// The only clock of the core.
+/// The only clock that decides anything.
 fn now() -> Timestamp {
     let micros = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

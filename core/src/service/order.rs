@@ -6,7 +6,8 @@ use tonic::{Request, Response, Status};
 use super::{Core, convert, error, error::Violations, not_yet, now, page, watch};
 use crate::{
     commit::CommandRequest,
-    order::{AccountName, Command, OrderId, OutTradeNo, RequestId},
+    feed::{Follow, Position},
+    order::{AccountName, Command, EventFilter, OrderId, OutTradeNo, RequestId},
     store::OrderFilter,
 };
 
@@ -30,11 +31,11 @@ pub(super) fn order_id(violations: &mut Violations, text: &str) -> Option<OrderI
     violations.take("order_id", OrderId::parse(text))
 }
 
-fn request_id(violations: &mut Violations, text: &str) -> Option<Option<RequestId>> {
+pub(super) fn request_id(violations: &mut Violations, text: &str) -> Option<Option<RequestId>> {
     if text.is_empty() { Some(None) } else { violations.take("request_id", RequestId::parse(text)).map(Some) }
 }
 
-fn description(violations: &mut Violations, field: &str, text: &str) {
+pub(super) fn description(violations: &mut Violations, field: &str, text: &str) {
     if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
         violations.add(field, format!("must be at most {MAX_DESCRIPTION} characters without control characters"));
     }
@@ -148,11 +149,12 @@ impl OrderService for Core {
         let mut v = Violations::default();
         let id = order_id(&mut v, &request.order_id);
         let id = v.finish(id)?;
-        // Listen first, then read: a change in between is not missed.
-        let wakeups = self.feed.listen();
+        // First the place in the log, then the order: a change in between is not missed.
+        let filter = EventFilter { order_id: Some(id.clone()), ..EventFilter::default() };
+        let place = self.feed.locate(Position::Latest, &filter).await.map_err(error::feed)?;
+        let follow = Follow::new(self.feed.reader(&place, move |row| filter.wants(&row.event)), None);
         let order = self.order(&id).await?;
-        let stream = watch::stream(self.store.clone(), wakeups, order, request.until_cancelled, self.closing.clone());
-        Ok(Response::new(stream))
+        Ok(Response::new(watch::stream(follow, order, request.until_cancelled, self.closing.clone())))
     }
 
     async fn start_payment(

@@ -1,6 +1,6 @@
-//! WatchOrder: the order as it is, then again after each change.
+//! WatchOrder: the order as it is, then again after each change, read from the feed.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use futures_util::{Stream, stream};
 use paystate_proto::v1;
@@ -9,29 +9,27 @@ use tonic::Status;
 
 use super::{convert, error};
 use crate::{
-    feed::Wakeups,
+    feed::{FeedError, Follow, Step},
     order::{Order, State},
-    store::Store,
+    store::LogEntry,
 };
-
-/// Looks again after this long even without a wake-up.
-const FLOOR: Duration = Duration::from_secs(5);
 
 pub(super) type WatchOrderStream = Pin<Box<dyn Stream<Item = Result<v1::WatchOrderResponse, Status>> + Send>>;
 
 struct Watch {
-    store: Arc<dyn Store>,
-    wakeups: Wakeups,
+    follow: Follow,
     until_cancelled: bool,
     closing: CancellationToken,
     progress: Progress,
+    /// Read and not sent yet.
+    events: VecDeque<Arc<LogEntry>>,
 }
 
 enum Progress {
     /// Not sent yet.
-    First(Order),
-    /// Sent last.
-    Sent(Order),
+    First(Box<Order>),
+    /// The last that was sent.
+    Sent { version: i64, state: State },
     /// An error was sent; nothing follows.
     Broken,
 }
@@ -44,47 +42,51 @@ fn is_final(state: State) -> bool {
     }
 }
 
-/// The stream. `wakeups` must have listened before `first` was read.
+/// The stream. `follow` must have begun before `first` was read, and want nothing but this order.
 pub(super) fn stream(
-    store: Arc<dyn Store>,
-    wakeups: Wakeups,
+    follow: Follow,
     first: Order,
     until_cancelled: bool,
     closing: CancellationToken,
 ) -> WatchOrderStream {
-    let watch = Watch { store, wakeups, until_cancelled, closing, progress: Progress::First(first) };
+    let progress = Progress::First(Box::new(first));
+    let watch = Watch { follow, until_cancelled, closing, progress, events: VecDeque::new() };
     Box::pin(stream::unfold(watch, |mut watch| async move {
-        let item = match std::mem::replace(&mut watch.progress, Progress::Broken) {
-            Progress::First(order) => Ok(order),
-            Progress::Sent(order) if is_final(order.state()) && !watch.until_cancelled => return None,
-            Progress::Sent(order) => watch.after(&order).await?,
+        let message = match std::mem::replace(&mut watch.progress, Progress::Broken) {
+            Progress::First(order) => Ok(watch.message(&order)),
+            Progress::Sent { state, .. } if is_final(state) && !watch.until_cancelled => return None,
+            Progress::Sent { version, .. } => match watch.after(version).await {
+                Ok(entry) => Ok(watch.message(&entry?.row.event.after)),
+                Err(why) => Err(error::feed(why)),
+            },
             Progress::Broken => return None,
         };
-        let message = item.map(|order| {
-            let message = v1::WatchOrderResponse { order: Some(convert::order(&order)) };
-            watch.progress = Progress::Sent(order);
-            message
-        });
         Some((message, watch))
     }))
 }
 
 impl Watch {
-    /// The order once it is newer than `sent`; `None` when the server stops.
-    async fn after(&mut self, sent: &Order) -> Option<Result<Order, Status>> {
+    fn message(&mut self, order: &Order) -> v1::WatchOrderResponse {
+        self.progress = Progress::Sent { version: order.version, state: order.state() };
+        v1::WatchOrderResponse { order: Some(convert::order(order)) }
+    }
+
+    /// The first change after `version`; `None` when the server stops.
+    async fn after(&mut self, version: i64) -> Result<Option<Arc<LogEntry>>, FeedError> {
         loop {
-            tokio::select! {
-                () = self.wakeups.changed(&sent.id) => {}
-                () = tokio::time::sleep(FLOOR) => {}
-                () = self.closing.cancelled() => return None,
+            while let Some(entry) = self.events.pop_front() {
+                if entry.row.event.after.version > version {
+                    return Ok(Some(entry));
+                }
             }
-            match self.store.orders(std::slice::from_ref(&sent.id)).await {
-                Ok(mut found) => match found.remove(&sent.id) {
-                    Some(order) if order.version > sent.version => return Some(Ok(order)),
-                    Some(_) => {}
-                    None => return Some(Err(error::order_not_found(&sent.id))),
-                },
-                Err(why) => return Some(Err(error::store(why))),
+            let step = tokio::select! {
+                step = self.follow.next() => step?,
+                () = self.closing.cancelled() => return Ok(None),
+            };
+            match step {
+                Some(Step::Batch(batch)) => self.events = batch.events.into(),
+                Some(Step::Progress { .. }) => {}
+                None => return Ok(None),
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Rows to domain and back, the same for every database. What does not read back is
 //! [`StoreError::Damaged`], never repaired.
 
+use std::sync::Arc;
+
 use serde::{Serialize, de::DeserializeOwned};
 use smol_str::SmolStr;
 use sqlx::{ColumnIndex, Decode, Row, Type};
@@ -8,10 +10,15 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 use crate::{
     order::{
         AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
-        PaymentFact, PaymentStatus, RefundFact, RefundStatus, Resolution, Source, State, Timestamp, TransactionId,
+        PaymentFact, PaymentStatus, RefundFact, RefundStatus, RequestId, Resolution, Source, State, Timestamp,
+        TransactionId,
     },
     sha256::Sha256,
-    store::{CaseRow, EventRow, FactKey, ParkedRow, StoreError, StoredNotification},
+    store::{
+        Backlog, CaseRow, EventRow, Existing, FactKey, ParkedRow, StoreError, StoredNotification, SubscriptionRequest,
+        log::{LogEntry, LogId, LogPage, LogState},
+    },
+    subscription::{Delivery, Lease, Subscription},
 };
 
 pub(super) fn damaged(what: impl std::fmt::Display) -> StoreError {
@@ -211,9 +218,13 @@ pub(super) fn parked(row: &impl Columns) -> Result<ParkedRow, StoreError> {
 }
 
 pub(super) fn event(row: &impl Columns) -> Result<EventRow, StoreError> {
+    event_with(row, &column::<String>(row, "snapshot")?)
+}
+
+fn event_with(row: &impl Columns, snapshot: &str) -> Result<EventRow, StoreError> {
     let kind: String = column(row, "kind")?;
     let from: Option<String> = column(row, "from_state")?;
-    let after: Order = read_document(&column::<String>(row, "snapshot")?)?;
+    let after: Order = read_document(snapshot)?;
     let from = from.map(|f| State::parse(&f).ok_or_else(|| damaged(format!("state {f:?}")))).transpose()?;
     Ok(EventRow {
         revision: column(row, "revision")?,
@@ -226,6 +237,24 @@ pub(super) fn event(row: &impl Columns) -> Result<EventRow, StoreError> {
             opened_cases: read_document(&column::<String>(row, "opened_cases")?)?,
         },
     })
+}
+
+pub(super) fn log_state(row: &impl Columns) -> Result<LogState, StoreError> {
+    let id = LogId::parse(&column::<String>(row, "log_id")?)?;
+    Ok(LogState { id, head: column(row, "head")?, oldest: column(row, "oldest")? })
+}
+
+/// Rows of the log's columns beside those of an event; one row without an event when there is none.
+pub(super) fn log_page(rows: &[impl Columns]) -> Result<LogPage, StoreError> {
+    let state = log_state(rows.first().ok_or_else(|| damaged("the log has no head"))?)?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        if column::<Option<i64>>(row, "revision")?.is_some() {
+            let snapshot: String = column(row, "snapshot")?;
+            entries.push(Arc::new(LogEntry { row: event_with(row, &snapshot)?, bytes: snapshot.len() }));
+        }
+    }
+    Ok(LogPage { state, entries })
 }
 
 pub(super) fn resolution_name(resolution: Resolution) -> &'static str {
@@ -297,4 +326,21 @@ pub(super) fn notification(row: &impl Columns) -> Result<StoredNotification, Sto
         masked_payer: column(row, "masked_payer")?,
         remote_address: column(row, "remote_address")?,
     })
+}
+
+pub(super) fn subscription(row: &impl Columns) -> Result<Subscription, StoreError> {
+    let stored: Subscription = read_document(&column::<String>(row, "doc")?)?;
+    let lease = column::<Option<String>>(row, "lease")?.map(|text| Lease::parse(&text)).transpose().map_err(damaged)?;
+    let sent = column(row, "sent")?;
+    Ok(Subscription { delivery: lease.map(|lease| Delivery { lease, sent }), ..stored })
+}
+
+pub(super) fn existing_subscription(row: &impl Columns) -> Result<Existing, StoreError> {
+    let id = optional(row, "request_id", RequestId::parse)?;
+    let request = id.zip(column(row, "fingerprint")?).map(|(id, fingerprint)| SubscriptionRequest { id, fingerprint });
+    Ok(Existing { subscription: subscription(row)?, request })
+}
+
+pub(super) fn backlog(row: &impl Columns) -> Result<Backlog, StoreError> {
+    Ok(Backlog { count: column(row, "count")?, oldest: column::<Option<i64>>(row, "oldest")?.map(Timestamp) })
 }

@@ -13,6 +13,9 @@ use crate::{
     sha256::Sha256,
 };
 
+mod subscriptions;
+pub(crate) use subscriptions::*;
+
 pub(crate) type Subject = Arc<dyn Store>;
 
 fn sealed() -> Sealed {
@@ -445,6 +448,70 @@ pub(crate) async fn a_paid_order_can_be_explained(store: Subject) {
     assert_eq!(journal.iter().map(|e| e.revision).collect::<Vec<_>>(), [2, 3]);
 }
 
+/// What one read of the log says: the revisions, and where it stands.
+async fn read(store: &dyn Store, after: i64, limit: u32) -> (Vec<i64>, i64) {
+    let page = store.log().after(after, limit).await.unwrap();
+    assert_eq!(page.state.oldest, 1);
+    (page.entries.iter().map(|e| e.row.revision).collect(), page.state.head)
+}
+
+pub(crate) async fn the_log_is_read_on_from_any_revision(store: Subject) {
+    let log = store.log();
+    let empty = log.state().await.unwrap();
+    assert_eq!((empty.head, empty.oldest), (0, 1));
+    assert_eq!(read(&*store, 0, 9).await, (vec![], 0));
+    for n in 1..=5 {
+        commit(&*store, &created(&format!("o{n}"), n)).await.unwrap();
+    }
+    assert_eq!(read(&*store, 0, 2).await, (vec![1, 2], 5));
+    assert_eq!(read(&*store, 3, 9).await, (vec![4, 5], 5));
+    assert_eq!(read(&*store, 5, 9).await, (vec![], 5));
+    assert_eq!(read(&*store, 99, 9).await, (vec![], 5));
+    let page = log.after(2, 1).await.unwrap();
+    assert_eq!((page.entries[0].row.order_id.as_str(), page.state.id), ("o3", empty.id));
+    assert_eq!(page.entries[0].row, store.journal(&id("o3"), 1).await.unwrap()[0]);
+    assert!(page.entries[0].bytes > 100, "{page:?}");
+}
+
+/// A reader that goes on after the last revision that it got sees every event, whatever writers do meanwhile.
+pub(crate) async fn a_reader_among_writers_skips_nothing(store: Subject) {
+    const WRITERS: i64 = 4;
+    const ROUNDS: i64 = 25;
+    let write = |w: i64| {
+        let store = store.clone();
+        async move {
+            for n in 0..ROUNDS {
+                commit(&*store, &created(&format!("o{w}-{n}"), n)).await.unwrap();
+            }
+        }
+    };
+    let writers: Vec<_> = (0..WRITERS).map(|w| tokio::spawn(write(w))).collect();
+    let mut position = 0;
+    while position < WRITERS * ROUNDS {
+        let (revisions, head) = read(&*store, position, 7).await;
+        let expected: Vec<_> = (position + 1..=head).take(7).collect();
+        assert_eq!(revisions, expected);
+        position += i64::try_from(revisions.len()).unwrap();
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
+
+pub(crate) async fn the_first_event_of_a_time_is_found(store: Subject) {
+    let minute = 60_000_000;
+    // Two cores whose clocks are not the same.
+    let times = [10, 30, 20, 40, 9 * minute, 8 * minute + 1, 9 * minute, 30 * minute];
+    for (n, at) in times.iter().enumerate() {
+        commit(&*store, &created(&format!("o{n}"), *at)).await.unwrap();
+    }
+    let log = store.log();
+    for time in times.into_iter().flat_map(|at| [at - 1, at, at + 1]).chain([i64::MIN, 0, i64::MAX]) {
+        let first = (1..).zip(times).find(|(_, at)| *at >= time).map_or(9, |(revision, _)| revision);
+        assert_eq!(log.first_at(Timestamp(time)).await.unwrap(), first, "{time}");
+    }
+}
+
 pub(crate) async fn an_empty_store_is_sound(store: Subject) {
     store.ping().await.unwrap();
     for result in store.audit().await.unwrap() {
@@ -470,7 +537,14 @@ macro_rules! conformance {
             a_unit_waits_for_keys_without_rows
             a_unit_waits_for_an_order_by_another_key
             writers_at_once_leave_a_log_without_gaps
+            the_log_is_read_on_from_any_revision
+            a_reader_among_writers_skips_nothing
+            the_first_event_of_a_time_is_found
             an_empty_store_is_sound
+            a_subscription_reads_back_whole
+            a_name_or_a_request_stands_in_the_way
+            a_subscription_is_written_over_the_version_that_was_read
+            what_a_subscription_has_yet_to_see_is_counted
         );
     };
     ($make:expr; $($rule:ident)*) => {

@@ -18,20 +18,27 @@ mod codec;
 #[cfg(test)]
 pub mod conformance;
 
+mod log;
 pub mod postgres;
 mod rows;
 pub mod sqlite;
+mod subscriptions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 
 use crate::order::{Order, OrderId, OutTradeNo};
+pub use log::{Announcements, EventLog, LogEntry, LogId, LogPage, LogState};
 pub use rows::{
     AuditResult, CaseFilter, CaseRow, EventRow, FactKey, Keys, Loaded, MoneyKey, MoneyKind, MoneyRow, NoticeKey,
     NotificationFilter, NotificationRow, ObservationRow, OrderFilter, ParkedRow, RejectionRow, RequestRow,
     StoredNotification, Writes,
 };
+pub use subscriptions::{BACKLOG_REVISIONS, Backlog, Existing, SubscriptionRequest, Subscriptions};
 
 /// Refused notifications that are kept; at up to 20 KiB each.
 pub const KEPT_REJECTIONS: i64 = 20_000;
@@ -76,7 +83,7 @@ impl<T> Page<T> {
     }
 }
 
-/// A place in a listing that is ordered by time and id, newest first.
+/// A place in a listing that is ordered by time and id; newest first, where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Cursor {
     /// Time of the last row.
@@ -121,6 +128,10 @@ pub trait Store: Send + Sync + 'static {
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError>;
     /// Checks the invariants that the database can show.
     async fn audit(&self) -> Result<Vec<AuditResult>, StoreError>;
+    /// The log of all events.
+    fn log(&self) -> Arc<dyn EventLog>;
+    /// Durable readers of the log.
+    fn subscriptions(&self) -> Arc<dyn Subscriptions>;
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
     /// Lets go of the database, after what is under way has ended.

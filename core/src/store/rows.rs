@@ -149,7 +149,7 @@ pub struct RequestRow {
 }
 
 /// A journal entry.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRow {
     /// Place in the log; 0 before it is stored.
     pub revision: i64,
@@ -164,6 +164,14 @@ impl EventRow {
     #[must_use]
     pub fn event_id(&self) -> String {
         format!("{}.{}", self.order_id, self.event.after.version)
+    }
+
+    /// Reads [`EventRow::event_id`] back: the order, and the place in its journal.
+    #[must_use]
+    pub fn read_event_id(text: &str) -> Option<(OrderId, i64)> {
+        let (order_id, sequence) = text.rsplit_once('.')?;
+        let sequence = sequence.parse().ok().filter(|n: &i64| *n > 0 && n.to_string() == sequence)?;
+        Some((OrderId::parse(order_id).ok()?, sequence))
     }
 }
 

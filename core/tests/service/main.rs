@@ -3,8 +3,12 @@
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod pki;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod subscriptions;
 #[cfg(test)]
 mod time;

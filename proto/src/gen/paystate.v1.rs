@@ -4633,28 +4633,29 @@ pub struct EventFilter {
 /// Where reading begins.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Position {
-    /// One of these.
+    /// One of these; earliest when there is none.
     #[prost(oneof = "position::At", tags = "1, 2, 3, 4, 5")]
     pub at: ::core::option::Option<position::At>,
 }
 /// Nested message and enum types in `Position`.
 pub mod position {
-    /// One of these.
+    /// One of these; earliest when there is none.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum At {
-        /// The oldest event that is kept.
+        /// The oldest event that is kept. True, or absent.
         #[prost(bool, tag = "1")]
         Earliest(bool),
-        /// Only what comes from now on.
+        /// Only what comes from now on. True, or absent.
         #[prost(bool, tag = "2")]
         Latest(bool),
-        /// After this revision.
+        /// After this revision; 0 for the beginning of the log.
         #[prost(int64, tag = "3")]
         AfterRevision(i64),
-        /// The first event at or after this time.
+        /// The first event at or after this time; the end of the log when there is none. EVENTS_COMPACTED when events as
+        /// late as this may have been dropped.
         #[prost(message, tag = "4")]
         Time(::prost_types::Timestamp),
-        /// A token from an earlier stream.
+        /// A token from an earlier stream with the same filter.
         #[prost(string, tag = "5")]
         ResumeToken(::prost::alloc::string::String),
     }
@@ -4668,16 +4669,16 @@ pub struct Subscription {
     /// What it wants.
     #[prost(message, optional, tag = "2")]
     pub filter: ::core::option::Option<EventFilter>,
-    /// Everything up to here is confirmed.
+    /// Everything up to here is confirmed, or put aside. The stream begins after it.
     #[prost(int64, tag = "3")]
     pub acknowledged_revision: i64,
-    /// Events that match and are not confirmed.
+    /// Events that match and are neither confirmed nor put aside; counted within the next 100,000 revisions.
     #[prost(int64, tag = "4")]
     pub backlog_count: i64,
-    /// How long the oldest of them has waited.
+    /// How long the oldest of them has waited; absent when there is none.
     #[prost(message, optional, tag = "5")]
     pub backlog_age: ::core::option::Option<::prost_types::Duration>,
-    /// Events that are parked.
+    /// Events that are put aside: parked, or held back behind a parked one.
     #[prost(int64, tag = "6")]
     pub parked_count: i64,
     /// After this many failed deliveries an event is parked; 0 for never.
@@ -4699,7 +4700,9 @@ pub struct CreateSubscriptionRequest {
     /// Where it begins; earliest when absent.
     #[prost(message, optional, tag = "3")]
     pub position: ::core::option::Option<Position>,
-    /// After this many failed deliveries an event is parked; 0 for never.
+    /// After this many failed deliveries an event is parked; 0 for never. When a stream ends and another one is opened, the
+    /// first event that was sent and not confirmed has failed once. All that was sent by then comes again in batches of one, so
+    /// that the next failure is that of the right event: confirm each batch.
     #[prost(int32, tag = "4")]
     pub max_attempts: i32,
     /// Makes a retry safe, as in CreateOrder.
@@ -4753,10 +4756,10 @@ pub struct UpdateSubscriptionRequest {
     /// Which.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// The new filter; holds from the confirmed revision on.
+    /// The new filter; holds from the confirmed revision on. Absent: as it was.
     #[prost(message, optional, tag = "2")]
     pub filter: ::core::option::Option<EventFilter>,
-    /// The new limit.
+    /// The new limit; 0 for never.
     #[prost(int32, tag = "3")]
     pub max_attempts: i32,
 }
@@ -4783,7 +4786,7 @@ pub struct SeekSubscriptionRequest {
     /// Which.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// Where to.
+    /// Where to; required.
     #[prost(message, optional, tag = "2")]
     pub position: ::core::option::Option<Position>,
 }
@@ -4800,13 +4803,13 @@ pub struct StreamEventsRequest {
     /// A durable subscription; empty for a reader that keeps its own position.
     #[prost(string, tag = "1")]
     pub subscription: ::prost::alloc::string::String,
-    /// Where to begin; only without `subscription`.
+    /// Where to begin; only without `subscription`. Earliest when absent.
     #[prost(message, optional, tag = "2")]
     pub position: ::core::option::Option<Position>,
     /// What to send; only without `subscription`.
     #[prost(message, optional, tag = "3")]
     pub filter: ::core::option::Option<EventFilter>,
-    /// End when the head of the log is reached.
+    /// End when everything is sent that was there when the stream began.
     #[prost(bool, tag = "4")]
     pub stop_at_head: bool,
 }
@@ -4828,10 +4831,10 @@ pub mod stream_events_response {
         /// Events.
         #[prost(message, tag = "2")]
         Batch(super::Batch),
-        /// Nothing matched, but the log has moved on.
+        /// Nothing was sent for some seconds, or nothing that follows matches: a sign of life, and a place to come back to.
         #[prost(message, tag = "3")]
         Progress(super::Progress),
-        /// Last: the server ends the stream; come back.
+        /// Last: the server ends the stream; come back with the last token.
         #[prost(message, tag = "4")]
         GoingAway(super::GoingAway),
     }
@@ -4839,7 +4842,7 @@ pub mod stream_events_response {
 /// Begins a stream.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Opened {
-    /// Identifies the log; a restored database has another.
+    /// Identifies the log. A restored database has another, and there the same revision may be another event.
     #[prost(string, tag = "1")]
     pub log_id: ::prost::alloc::string::String,
     /// The first batch begins after this revision.
@@ -4849,26 +4852,26 @@ pub struct Opened {
     #[prost(string, tag = "3")]
     pub lease: ::prost::alloc::string::String,
 }
-/// Some events, chained to the batch before.
+/// Some events, chained to the message before.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Batch {
-    /// Equals `up_to_revision` of the batch before.
+    /// Equals `up_to_revision` of the Batch or Progress before; in the first, `after_revision` of Opened.
     #[prost(int64, tag = "1")]
     pub after_revision: i64,
     /// Everything up to here was looked at.
     #[prost(int64, tag = "2")]
     pub up_to_revision: i64,
-    /// Those that match.
+    /// Those that match, in the order of their revisions: 1 to 256, about 1 MiB at most.
     #[prost(message, repeated, tag = "3")]
     pub events: ::prost::alloc::vec::Vec<Event>,
     /// Store this with the effect of the events.
     #[prost(string, tag = "4")]
     pub resume_token: ::prost::alloc::string::String,
 }
-/// A sign of life.
+/// A sign of life: like a Batch that has no events. At least every 5 seconds while nothing else is sent.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Progress {
-    /// Everything up to here was looked at.
+    /// Everything up to here was looked at; not less than in the message before.
     #[prost(int64, tag = "1")]
     pub up_to_revision: i64,
     /// Store this.
@@ -4891,7 +4894,7 @@ pub struct AcknowledgeRequest {
     /// From Opened.
     #[prost(string, tag = "2")]
     pub lease: ::prost::alloc::string::String,
-    /// Everything up to here has taken effect.
+    /// Everything up to here has taken effect: `up_to_revision` of a Batch or Progress, or the revision of an event.
     #[prost(int64, tag = "3")]
     pub up_to_revision: i64,
 }
@@ -4914,7 +4917,7 @@ pub struct ParkRequest {
     /// Which event.
     #[prost(string, tag = "3")]
     pub event_id: ::prost::alloc::string::String,
-    /// Why, for people.
+    /// Why, for people; at most 256 characters.
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
 }
@@ -4927,13 +4930,13 @@ pub struct ParkedEvent {
     /// The event.
     #[prost(message, optional, tag = "1")]
     pub event: ::core::option::Option<Event>,
-    /// Why.
+    /// Why; of an event that is held back, behind which.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
-    /// How often it was tried.
+    /// How often it was delivered; 0 of an event that is held back.
     #[prost(int32, tag = "3")]
     pub attempts: i32,
-    /// When it was put aside.
+    /// When it, or the event in front of it, was put aside.
     #[prost(message, optional, tag = "4")]
     pub park_time: ::core::option::Option<::prost_types::Timestamp>,
 }
@@ -4966,7 +4969,7 @@ pub struct RedriveRequest {
     /// Which subscription.
     #[prost(string, tag = "1")]
     pub subscription: ::prost::alloc::string::String,
-    /// Which events; empty for all.
+    /// Which events; empty for all. One that is held back stands for the parked one in front of it.
     #[prost(string, repeated, tag = "2")]
     pub event_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -4990,6 +4993,15 @@ pub mod subscription_service_client {
     use tonic::codegen::http::Uri;
     /// How other services learn of changes and prove that they lost none. At least once, in order per order,
     /// with a stable event_id to deduplicate on.
+    ///
+    /// A durable subscription is a position that is kept here. Its stream begins after what is confirmed, under a lease that
+    /// Opened carries: what was sent and not confirmed comes again, so the chain of revisions begins anew with each Opened. Only
+    /// the newest lease counts. It ends with a newer stream, and with Park, Redrive, SeekSubscription and a changed filter; then
+    /// the stream ends with ABORTED, and calls that name the lease with FAILED_PRECONDITION, both with reason LEASE_LOST: open
+    /// the stream again.
+    ///
+    /// Every method that names a subscription answers NOT_FOUND with reason SUBSCRIPTION_NOT_FOUND when there is none. What is no
+    /// name, filter, position, lease or event id is INVALID_ARGUMENT, a token that is none with a reason as in StreamEvents.
     #[derive(Debug, Clone)]
     pub struct SubscriptionServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -5070,7 +5082,8 @@ pub mod subscription_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Creates a durable subscription.
+        /// Creates a durable subscription. Errors: ALREADY_EXISTS with reason SUBSCRIPTION_ALREADY_EXISTS or
+        /// REQUEST_ID_REUSED; those of StreamEvents for the position.
         pub async fn create_subscription(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateSubscriptionRequest>,
@@ -5127,7 +5140,7 @@ pub mod subscription_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Lists subscriptions.
+        /// Lists subscriptions by name.
         pub async fn list_subscriptions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListSubscriptionsRequest>,
@@ -5157,7 +5170,7 @@ pub mod subscription_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Changes a subscription's filter or limits.
+        /// Changes a subscription's filter or limits. Another filter ends the stream.
         pub async fn update_subscription(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateSubscriptionRequest>,
@@ -5217,7 +5230,8 @@ pub mod subscription_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Moves a subscription's position.
+        /// Moves a subscription's position: everything after it is delivered, whether it was before or not. What is parked up to
+        /// there stays parked. Ends the stream. Errors: those of StreamEvents for the position.
         pub async fn seek_subscription(
             &mut self,
             request: impl tonic::IntoRequest<super::SeekSubscriptionRequest>,
@@ -5247,7 +5261,14 @@ pub mod subscription_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Streams events. Each batch begins where the last one ended, also under a filter.
+        /// Streams events. Each message begins where the one before ended, also under a filter.
+        /// Errors: INVALID_ARGUMENT (filter, position), with reason RESUME_TOKEN_MALFORMED for what is no token, and
+        /// RESUME_TOKEN_FILTER_CHANGED for a token that was given out for another filter; FAILED_PRECONDITION with reason
+        /// LOG_ID_CHANGED and metadata log_id when the database was restored or replaced, also in the middle of a stream:
+        /// what was read of another log says nothing about this one; OUT_OF_RANGE with reason EVENTS_COMPACTED and metadata
+        /// oldest_revision when what would come next was dropped, or REVISION_AHEAD and metadata head_revision when the log is
+        /// not there yet; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (come back);
+        /// of a subscription, ABORTED with reason LEASE_LOST (come back).
         pub async fn stream_events(
             &mut self,
             request: impl tonic::IntoRequest<super::StreamEventsRequest>,
@@ -5274,7 +5295,8 @@ pub mod subscription_service_client {
                 );
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Confirms everything up to a revision; fenced by the stream's lease.
+        /// Confirms everything up to a revision. To go back is no error and changes nothing. Errors: FAILED_PRECONDITION with
+        /// reason LEASE_LOST, or ACKNOWLEDGE_AHEAD and metadata sent_revision for what the stream has not sent.
         pub async fn acknowledge(
             &mut self,
             request: impl tonic::IntoRequest<super::AcknowledgeRequest>,
@@ -5301,7 +5323,10 @@ pub mod subscription_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Puts an event that cannot be handled aside and goes on with other orders.
+        /// Puts an event that cannot be handled aside. Later events of its order are held back behind it; other orders go on. Ends
+        /// the stream, so confirm first what was handled before it; the next one goes on without that order. To park the same
+        /// event once more changes nothing. Errors: FAILED_PRECONDITION with reason LEASE_LOST, EVENT_NOT_OUTSTANDING for an event
+        /// that the stream has not sent or that is confirmed, or TOO_MANY_PARKED (1000 orders).
         pub async fn park(
             &mut self,
             request: impl tonic::IntoRequest<super::ParkRequest>,
@@ -5323,7 +5348,7 @@ pub mod subscription_service_client {
                 .insert(GrpcMethod::new("paystate.v1.SubscriptionService", "Park"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists parked events.
+        /// Lists what is put aside, oldest first: parked events, and those that are held back behind them.
         pub async fn list_parked(
             &mut self,
             request: impl tonic::IntoRequest<super::ListParkedRequest>,
@@ -5350,7 +5375,9 @@ pub mod subscription_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Delivers parked events again.
+        /// Delivers parked events again, each with what is held back behind it, in their order; then the order flows on as before.
+        /// Ends the stream; the next one begins before the first of them. Until what was confirmed, it brings nothing else.
+        /// Errors: NOT_FOUND with reason EVENT_NOT_PARKED; OUT_OF_RANGE with reason EVENTS_COMPACTED.
         pub async fn redrive(
             &mut self,
             request: impl tonic::IntoRequest<super::RedriveRequest>,
@@ -5390,7 +5417,8 @@ pub mod subscription_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with SubscriptionServiceServer.
     #[async_trait]
     pub trait SubscriptionService: std::marker::Send + std::marker::Sync + 'static {
-        /// Creates a durable subscription.
+        /// Creates a durable subscription. Errors: ALREADY_EXISTS with reason SUBSCRIPTION_ALREADY_EXISTS or
+        /// REQUEST_ID_REUSED; those of StreamEvents for the position.
         async fn create_subscription(
             &self,
             request: tonic::Request<super::CreateSubscriptionRequest>,
@@ -5406,7 +5434,7 @@ pub mod subscription_service_server {
             tonic::Response<super::GetSubscriptionResponse>,
             tonic::Status,
         >;
-        /// Lists subscriptions.
+        /// Lists subscriptions by name.
         async fn list_subscriptions(
             &self,
             request: tonic::Request<super::ListSubscriptionsRequest>,
@@ -5414,7 +5442,7 @@ pub mod subscription_service_server {
             tonic::Response<super::ListSubscriptionsResponse>,
             tonic::Status,
         >;
-        /// Changes a subscription's filter or limits.
+        /// Changes a subscription's filter or limits. Another filter ends the stream.
         async fn update_subscription(
             &self,
             request: tonic::Request<super::UpdateSubscriptionRequest>,
@@ -5430,7 +5458,8 @@ pub mod subscription_service_server {
             tonic::Response<super::DeleteSubscriptionResponse>,
             tonic::Status,
         >;
-        /// Moves a subscription's position.
+        /// Moves a subscription's position: everything after it is delivered, whether it was before or not. What is parked up to
+        /// there stays parked. Ends the stream. Errors: those of StreamEvents for the position.
         async fn seek_subscription(
             &self,
             request: tonic::Request<super::SeekSubscriptionRequest>,
@@ -5444,7 +5473,14 @@ pub mod subscription_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// Streams events. Each batch begins where the last one ended, also under a filter.
+        /// Streams events. Each message begins where the one before ended, also under a filter.
+        /// Errors: INVALID_ARGUMENT (filter, position), with reason RESUME_TOKEN_MALFORMED for what is no token, and
+        /// RESUME_TOKEN_FILTER_CHANGED for a token that was given out for another filter; FAILED_PRECONDITION with reason
+        /// LOG_ID_CHANGED and metadata log_id when the database was restored or replaced, also in the middle of a stream:
+        /// what was read of another log says nothing about this one; OUT_OF_RANGE with reason EVENTS_COMPACTED and metadata
+        /// oldest_revision when what would come next was dropped, or REVISION_AHEAD and metadata head_revision when the log is
+        /// not there yet; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (come back);
+        /// of a subscription, ABORTED with reason LEASE_LOST (come back).
         async fn stream_events(
             &self,
             request: tonic::Request<super::StreamEventsRequest>,
@@ -5452,7 +5488,8 @@ pub mod subscription_service_server {
             tonic::Response<Self::StreamEventsStream>,
             tonic::Status,
         >;
-        /// Confirms everything up to a revision; fenced by the stream's lease.
+        /// Confirms everything up to a revision. To go back is no error and changes nothing. Errors: FAILED_PRECONDITION with
+        /// reason LEASE_LOST, or ACKNOWLEDGE_AHEAD and metadata sent_revision for what the stream has not sent.
         async fn acknowledge(
             &self,
             request: tonic::Request<super::AcknowledgeRequest>,
@@ -5460,12 +5497,15 @@ pub mod subscription_service_server {
             tonic::Response<super::AcknowledgeResponse>,
             tonic::Status,
         >;
-        /// Puts an event that cannot be handled aside and goes on with other orders.
+        /// Puts an event that cannot be handled aside. Later events of its order are held back behind it; other orders go on. Ends
+        /// the stream, so confirm first what was handled before it; the next one goes on without that order. To park the same
+        /// event once more changes nothing. Errors: FAILED_PRECONDITION with reason LEASE_LOST, EVENT_NOT_OUTSTANDING for an event
+        /// that the stream has not sent or that is confirmed, or TOO_MANY_PARKED (1000 orders).
         async fn park(
             &self,
             request: tonic::Request<super::ParkRequest>,
         ) -> std::result::Result<tonic::Response<super::ParkResponse>, tonic::Status>;
-        /// Lists parked events.
+        /// Lists what is put aside, oldest first: parked events, and those that are held back behind them.
         async fn list_parked(
             &self,
             request: tonic::Request<super::ListParkedRequest>,
@@ -5473,7 +5513,9 @@ pub mod subscription_service_server {
             tonic::Response<super::ListParkedResponse>,
             tonic::Status,
         >;
-        /// Delivers parked events again.
+        /// Delivers parked events again, each with what is held back behind it, in their order; then the order flows on as before.
+        /// Ends the stream; the next one begins before the first of them. Until what was confirmed, it brings nothing else.
+        /// Errors: NOT_FOUND with reason EVENT_NOT_PARKED; OUT_OF_RANGE with reason EVENTS_COMPACTED.
         async fn redrive(
             &self,
             request: tonic::Request<super::RedriveRequest>,
@@ -5481,6 +5523,15 @@ pub mod subscription_service_server {
     }
     /// How other services learn of changes and prove that they lost none. At least once, in order per order,
     /// with a stable event_id to deduplicate on.
+    ///
+    /// A durable subscription is a position that is kept here. Its stream begins after what is confirmed, under a lease that
+    /// Opened carries: what was sent and not confirmed comes again, so the chain of revisions begins anew with each Opened. Only
+    /// the newest lease counts. It ends with a newer stream, and with Park, Redrive, SeekSubscription and a changed filter; then
+    /// the stream ends with ABORTED, and calls that name the lease with FAILED_PRECONDITION, both with reason LEASE_LOST: open
+    /// the stream again.
+    ///
+    /// Every method that names a subscription answers NOT_FOUND with reason SUBSCRIPTION_NOT_FOUND when there is none. What is no
+    /// name, filter, position, lease or event id is INVALID_ARGUMENT, a token that is none with a reason as in StreamEvents.
     #[derive(Debug)]
     pub struct SubscriptionServiceServer<T> {
         inner: Arc<T>,

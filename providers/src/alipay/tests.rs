@@ -156,7 +156,10 @@ fn forged_signatures_are_refused() {
     }
     assert_eq!(reason(&signed_by(other_key(), &trade(), false)), Some(Reason::SignatureInvalid));
     let whole = signed(&trade());
-    assert_eq!(reason(&whole[..whole.len() - 12]), Some(Reason::SignatureInvalid));
+    // Where the base64 happens to have an escape there, half of it would be another fault.
+    let cut = whole.len() - 12;
+    let cut = (cut - 2..cut).find(|i| whole[*i] == b'%').unwrap_or(cut);
+    assert_eq!(reason(&whole[..cut]), Some(Reason::SignatureInvalid));
     assert_eq!(reason(b""), Some(Reason::SignatureMissing));
 }
 

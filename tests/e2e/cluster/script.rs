@@ -8,7 +8,6 @@ use paystate_proto::v1;
 use serde_json::json;
 
 use super::Cluster;
-use crate::support::sandbox;
 
 /// One on each platform.
 pub(crate) const ACCOUNTS: [&str; 4] = ["alipay", "wechatpay", "unionpay", "stripe"];
@@ -154,6 +153,6 @@ impl Story {
             "account": self.account, "out_trade_no": self.number(), "out_refund_no": format!("R{}", self.number()),
             "amount_minor": amount_minor, "copies": 2, "delay_ms": self.delay.as_millis(),
         });
-        sandbox(&cluster.platforms, &cluster.data, "refund", &refund).await.unwrap();
+        cluster.refund(&refund).await;
     }
 }

@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Postgres, Redis, daemon::processes, program, psql};
+use super::{Postgres, RabbitMq, Redis, daemon::processes, program, psql};
 use crate::support::SOON;
 
 const TABLE: &str = "CREATE TABLE t (n int)";
@@ -172,6 +172,26 @@ async fn servers_whose_test_is_killed_end() {
         }
         std::fs::remove_dir_all(home).unwrap();
     }
+}
+
+#[tokio::test]
+async fn rabbitmq_comes_back_where_it_was_and_leaves_nothing() {
+    let mut rabbitmq = RabbitMq::new();
+    let (home, address) = (rabbitmq.home.path().to_owned(), rabbitmq.address());
+    for in_order in [true, false] {
+        rabbitmq.start().await;
+        assert_eq!(rabbitmq.address(), address);
+        assert!(processes(&home).len() > 1, "epmd counts");
+        if in_order {
+            rabbitmq.stop().await
+        } else {
+            rabbitmq.kill().await
+        }
+        assert_eq!(processes(&home), [0; 0]);
+    }
+    rabbitmq.start().await;
+    drop(rabbitmq);
+    assert_nothing_left(&home);
 }
 
 #[tokio::test]

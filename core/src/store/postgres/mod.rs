@@ -12,14 +12,22 @@
 
 mod audit;
 mod lease;
+mod log;
 mod read;
 mod retention;
+mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod unit;
 mod write;
 
-use std::{borrow::Cow, collections::BTreeMap, collections::BTreeSet, str::FromStr as _, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr as _,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -29,8 +37,8 @@ use sqlx::{
 };
 
 use super::{
-    AuditResult, CaseFilter, CaseRow, Cursor, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page, RejectionRow,
-    Store, StoreError, StoredNotification, Unit,
+    AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page,
+    RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Unit,
 };
 use crate::order::{Order, OrderId, OutTradeNo};
 pub use retention::{Retained, drop_before};
@@ -40,6 +48,11 @@ pub use retention::{Retained, drop_before};
 const WRITERS: u32 = 12;
 /// Connections for everything else.
 const READERS: u32 = 8;
+/// Connections for the log: one that listens, one that announces, one for what is new, and the rest for those who read
+/// what was before.
+const LOG_READERS: u32 = 6;
+/// Connections for durable subscriptions.
+const SUBSCRIBERS: u32 = 4;
 /// A connection that was idle for longer may be forgotten by what is between us and the server.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a caller waits for a connection. Less than the edge waits for us, so that it hears why.
@@ -89,6 +102,8 @@ impl std::fmt::Display for Address {
 pub struct PostgresStore {
     writers: PgPool,
     readers: PgPool,
+    log_readers: PgPool,
+    subscribers: PgPool,
 }
 
 impl PostgresStore {
@@ -120,11 +135,15 @@ impl PostgresStore {
         let pool = |max| PgPoolOptions::new().max_connections(max).acquire_timeout(PATIENCE).idle_timeout(IDLE);
         // Testing a connection before each use costs a round trip; `begin` finds out by itself.
         let writers = pool(WRITERS).test_before_acquire(false).connect_with(options.clone().options(by_key));
+        let log_readers = pool(LOG_READERS).connect_with(options.clone().options(by_key));
         let store = Self {
             writers: writers.await.map_err(failed)?,
+            log_readers: log_readers.await.map_err(failed)?,
+            subscribers: pool(SUBSCRIBERS).connect_with(options.clone()).await.map_err(failed)?,
             readers: pool(READERS).connect_with(options).await.map_err(failed)?,
         };
         store.check_schema().await?;
+        log::settle(&store.readers).await?;
         retention::prepare(&store.readers).await?;
         Ok(store)
     }
@@ -149,24 +168,37 @@ impl PostgresStore {
     }
 }
 
-/// Brings the schema up to date and prepares the partitions of the coming months.
+/// Brings the schema up to date and prepares the partitions of the coming months. With `new_log` the log gets a new id, so
+/// that resume tokens of before are refused.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when there is no such database, or it was changed by somebody else.
-pub async fn migrate(address: &Address) -> Result<(), StoreError> {
+pub async fn migrate(address: &Address, new_log: bool) -> Result<(), StoreError> {
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 5);
     // Whoever waits for a table in front of callbacks stops them all.
     let options = address.0.clone().options([("lock_timeout", "1s")]);
     let pool = pool.connect_with(options).await.map_err(failed)?;
     migrator().run(&pool).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
+    log::settle(&pool).await?;
+    if new_log {
+        log::renew(&pool).await?;
+    }
     retention::prepare(&pool).await?;
     pool.close().await;
     Ok(())
 }
 
 fn migrator() -> Migrator {
-    let init = sqlx::SqlStr::from_static(include_str!("schema.sql"));
-    Migrator::with_migrations(vec![Migration::new(1, Cow::Borrowed("init"), MigrationType::Simple, init, false)])
+    let steps = [
+        ("init", include_str!("schema.sql")),
+        ("log home", include_str!("schema_2.sql")),
+        ("subscriptions", include_str!("schema_3.sql")),
+    ];
+    let migrations = (1..).zip(steps).map(|(version, (name, sql))| {
+        let sql = sqlx::SqlStr::from_static(sql);
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
 /// Sorts the driver's errors by what the caller can do: decide again, give up on the input, or try later.
@@ -259,11 +291,21 @@ impl Store for PostgresStore {
         audit::run(&self.readers).await
     }
 
+    fn log(&self) -> Arc<dyn EventLog> {
+        Arc::new(log::PostgresLog::new(self.log_readers.clone()))
+    }
+
+    fn subscriptions(&self) -> Arc<dyn Subscriptions> {
+        Arc::new(subscriptions::PostgresSubscriptions { pool: self.subscribers.clone() })
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
     }
 
     async fn close(&self) {
+        self.subscribers.close().await;
+        self.log_readers.close().await;
         self.readers.close().await;
         self.writers.close().await;
     }

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::sync::OnceCell;
 
-use super::{Address, PostgresStore, migrate};
+use super::{Address, PostgresStore, migrate, migrator};
 
 /// Drops its database when the test ends, well or not.
 pub(super) struct Database {
@@ -24,6 +24,20 @@ impl Drop for Database {
             });
         });
         dropping.join().unwrap();
+    }
+}
+
+impl Database {
+    /// Another database with the same content. Nobody may be connected to this one.
+    pub(super) async fn copy(&self) -> Self {
+        Self::made_from(&self.name).await
+    }
+
+    async fn made_from(template: &str) -> Self {
+        let name = unique("test");
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        admin().await.execute(AssertSqlSafe(sql)).await.unwrap();
+        Self { url: url_of(&name), name }
     }
 }
 
@@ -57,7 +71,8 @@ async fn template() -> &'static str {
 }
 
 async fn make_template() -> String {
-    let schema = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, include_bytes!("schema.sql"));
+    let steps: Vec<u8> = migrator().iter().flat_map(|step| step.checksum.to_vec()).collect();
+    let schema = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &steps);
     let name = format!("paystate_template_{}", &hex::encode(schema)[..16]);
     let mut admin = admin().await;
     // Other test processes may be at it. The lock ends with the connection.
@@ -67,7 +82,7 @@ async fn make_template() -> String {
     if there.unwrap().is_none() {
         let draft = unique("draft");
         admin.execute(AssertSqlSafe(format!("CREATE DATABASE {draft}"))).await.unwrap();
-        migrate(&Address::parse(&url_of(&draft), None).unwrap()).await.unwrap();
+        migrate(&Address::parse(&url_of(&draft), None).unwrap(), false).await.unwrap();
         admin.execute(AssertSqlSafe(format!("ALTER DATABASE {draft} RENAME TO {name}"))).await.unwrap();
     }
     admin.close().await.unwrap();
@@ -76,10 +91,7 @@ async fn make_template() -> String {
 
 /// An empty, migrated store.
 pub(super) async fn empty() -> (PostgresStore, Database) {
-    let template = template().await;
-    let name = unique("test");
-    admin().await.execute(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}"))).await.unwrap();
-    let database = Database { url: url_of(&name), name };
+    let database = Database::made_from(template().await).await;
     let store = PostgresStore::open(&Address::parse(&database.url, None).unwrap()).await.unwrap();
     (store, database)
 }

@@ -3,12 +3,15 @@
 use sqlx::Executor as _;
 
 use super::{
-    Address, PostgresStore, Retained, drop_before,
+    Address, PostgresStore, Retained, drop_before, migrate,
     testing::{Database, empty},
 };
-use crate::store::{
-    Keys, Store as _, StoreError,
-    conformance::{commit, conformance, created, notification, paid, parked},
+use crate::{
+    order::Timestamp,
+    store::{
+        Keys, Store as _, StoreError,
+        conformance::{commit, conformance, created, notification, paid, parked},
+    },
 };
 
 conformance!(empty());
@@ -170,6 +173,97 @@ async fn retention_drops_whole_months_and_the_rest_stays_sound() {
     assert_eq!(store.stored(std::slice::from_ref(&key)).await.unwrap(), [key].into());
     for wrong in ["2026", "2026-1", "26-01", "2026-01; DROP TABLE log", "2999-01"] {
         assert!(matches!(drop_before(&address, wrong, false).await, Err(StoreError::Refused(_))), "{wrong}");
+    }
+}
+
+/// Retention is an explicit end of the log's past, never a gap in it.
+#[tokio::test]
+async fn what_retention_dropped_is_said_with_what_is_left() {
+    let (store, database) = empty().await;
+    store.readers.execute("SELECT prepare_month('1970-01-01Z'), prepare_month('1970-02-01Z')").await.unwrap();
+    paid(&store).await;
+    let february = 40 * 24 * 3600 * 1_000_000;
+    commit(&store, &created("o2", february)).await.unwrap();
+    drop_before(&database.address(), "1970-02", false).await.unwrap();
+    let page = store.log().after(1, 9).await.unwrap();
+    assert_eq!((page.state.oldest, page.state.head), (4, 4));
+    assert_eq!(page.entries.iter().map(|e| e.row.revision).collect::<Vec<_>>(), [4]);
+    assert_eq!(store.log().first_at(Timestamp(1)).await.unwrap(), 4);
+}
+
+/// An open writing transaction, the oldest of all, hides nothing that others commit, and is not passed over itself.
+#[tokio::test]
+async fn a_reader_skips_nothing_of_a_transaction_that_is_open_for_long() {
+    let (store, _database) = empty().await;
+    let log = store.log();
+    let mut open = store.begin().await.unwrap();
+    open.claim(&[&notification(1)], &Keys::default()).await.unwrap();
+    commit(&store, &created("o1", 1)).await.unwrap();
+    commit(&store, &created("o2", 1)).await.unwrap();
+    assert_eq!(log.after(0, 9).await.unwrap().entries.len(), 2);
+    open.write(&created("o3", 1)).await.unwrap();
+    // It has its revision now, and nobody else can have a later one before it ends.
+    let next = tokio::spawn({
+        let store = store.clone();
+        async move { commit(&store, &created("o4", 1)).await }
+    });
+    assert_eq!(log.after(2, 9).await.unwrap().state.head, 2);
+    open.commit().await.unwrap();
+    next.await.unwrap().unwrap();
+    let page = log.after(2, 9).await.unwrap();
+    let orders: Vec<_> = page.entries.iter().map(|e| (e.row.revision, e.row.order_id.as_str())).collect();
+    assert_eq!(orders, [(3, "o3"), (4, "o4")]);
+}
+
+#[tokio::test]
+async fn what_another_core_announces_is_heard_and_our_own_is_not() {
+    let (here, database) = empty().await;
+    let there = PostgresStore::open(&database.address()).await.unwrap();
+    let (here, there) = (here.log(), there.log());
+    let mut ears = here.listen().await.unwrap();
+    here.announce().await.unwrap();
+    let own = tokio::time::timeout(std::time::Duration::from_millis(200), ears.heard()).await;
+    assert!(own.is_err(), "{own:?}");
+    there.announce().await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(10), ears.heard()).await.unwrap().unwrap();
+}
+
+/// What a dump brings back goes another way from there, so its log is another one.
+#[tokio::test]
+async fn a_copied_database_has_another_log() {
+    let (store, database) = empty().await;
+    commit(&store, &created("o1", 1)).await.unwrap();
+    let log_id = store.log().state().await.unwrap().id;
+    store.close().await;
+    let again = PostgresStore::open(&database.address()).await.unwrap();
+    assert_eq!(again.log().state().await.unwrap().id, log_id, "a restart is no restore");
+    again.close().await;
+    let copy = database.copy().await;
+    for _ in 0..2 {
+        migrate(&copy.address(), false).await.unwrap();
+    }
+    let copied = PostgresStore::open(&copy.address()).await.unwrap();
+    let state = copied.log().state().await.unwrap();
+    assert_ne!(state.id, log_id);
+    assert_eq!(state.head, 1);
+    let again = PostgresStore::open(&copy.address()).await.unwrap();
+    assert_eq!(again.log().state().await.unwrap().id, state.id, "once");
+    migrate(&copy.address(), true).await.unwrap();
+    assert_ne!(again.log().state().await.unwrap().id, state.id);
+}
+
+/// The plan of each page must be right when there are many months with millions of rows each.
+#[tokio::test]
+async fn a_page_of_the_log_is_read_by_its_index() {
+    let (store, _database) = empty().await;
+    let explain = "PREPARE page AS SELECT * FROM order_event WHERE revision > $1 ORDER BY revision LIMIT $2; \
+                   EXPLAIN EXECUTE page (1, 256)";
+    let mut one = store.log_readers.acquire().await.unwrap();
+    let plan = sqlx::raw_sql(explain).fetch_all(&mut *one).await.unwrap();
+    let plan: Vec<String> = plan.iter().map(|row| sqlx::Row::get(row, 0)).collect();
+    assert!(plan.iter().any(|line| line.contains("Index Scan")), "{plan:#?}");
+    for wrong in ["Seq Scan", "Sort (", "Bitmap"] {
+        assert!(!plan.iter().any(|line| line.trim_start_matches([' ', '-', '>']).starts_with(wrong)), "{plan:#?}");
     }
 }
 

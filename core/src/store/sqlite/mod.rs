@@ -4,10 +4,18 @@
 //! [`Store`] asks for. Readers have their own connections and never wait for the writer.
 
 mod audit;
+mod log;
 mod read;
+mod subscriptions;
 mod unit;
 
-use std::{borrow::Cow, collections::BTreeMap, collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -17,13 +25,15 @@ use sqlx::{
 };
 
 use super::{
-    AuditResult, CaseFilter, CaseRow, Cursor, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page, RejectionRow,
-    Store, StoreError, StoredNotification, Unit,
+    AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page,
+    RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Unit,
 };
 use crate::order::{Order, OrderId, OutTradeNo};
 
 /// Readers at once.
 const READERS: u32 = 4;
+/// Readers of the log at once.
+const LOG_READERS: u32 = 4;
 /// How long a connection waits for the file lock, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection: each size of batch is a statement of its own.
@@ -34,6 +44,7 @@ const STATEMENTS: usize = 512;
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
+    log_readers: SqlitePool,
 }
 
 impl SqliteStore {
@@ -55,8 +66,19 @@ impl SqliteStore {
         let pool = |max| SqlitePoolOptions::new().max_connections(max).acquire_timeout(PATIENCE);
         let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
         migrator().run(&writer).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
-        let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(failed)?;
-        Ok(Self { writer, readers })
+        let options = options.read_only(true);
+        let readers = pool(READERS).connect_with(options.clone()).await.map_err(failed)?;
+        let log_readers = pool(LOG_READERS).connect_with(options).await.map_err(failed)?;
+        Ok(Self { writer, readers, log_readers })
+    }
+
+    /// Gives the log a new id, so that resume tokens of before are refused: this is another log than it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be written.
+    pub async fn renew_log(&self) -> Result<(), StoreError> {
+        let renew = sqlx::query("UPDATE log SET log_id = lower(hex(randomblob(16)))");
+        renew.execute(&self.writer).await.map(drop).map_err(failed)
     }
 }
 
@@ -67,8 +89,12 @@ fn private(file: &Path) -> std::io::Result<()> {
 }
 
 fn migrator() -> Migrator {
-    let init = sqlx::SqlStr::from_static(include_str!("schema.sql"));
-    Migrator::with_migrations(vec![Migration::new(1, Cow::Borrowed("init"), MigrationType::Simple, init, false)])
+    let steps = [("init", include_str!("schema.sql")), ("subscriptions", include_str!("schema_2.sql"))];
+    let migrations = (1..).zip(steps).map(|(version, (name, sql))| {
+        let sql = sqlx::SqlStr::from_static(sql);
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
 /// Sorts the driver's errors: those that mean the data (the input is at fault, and would be again) and those
@@ -181,11 +207,20 @@ impl Store for SqliteStore {
         audit::run(&self.readers).await
     }
 
+    fn log(&self) -> Arc<dyn EventLog> {
+        Arc::new(log::SqliteLog { pool: self.log_readers.clone() })
+    }
+
+    fn subscriptions(&self) -> Arc<dyn Subscriptions> {
+        Arc::new(subscriptions::SqliteSubscriptions { writer: self.writer.clone(), readers: self.readers.clone() })
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
     }
 
     async fn close(&self) {
+        self.log_readers.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }

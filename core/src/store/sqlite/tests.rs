@@ -36,6 +36,20 @@ async fn a_reopened_store_has_everything() {
     assert_eq!(store.journal(&crate::order::OrderId::parse("o1").unwrap(), 9).await.unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn a_log_keeps_its_id_until_it_gets_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = async || SqliteStore::open(&dir.path().join("t.db")).await.unwrap();
+    let log_id = async |store: &SqliteStore| store.log().state().await.unwrap().id;
+    let store = open().await;
+    let first = log_id(&store).await;
+    store.close().await;
+    let store = open().await;
+    assert_eq!(log_id(&store).await, first);
+    store.renew_log().await.unwrap();
+    assert_ne!(log_id(&store).await, first);
+}
+
 /// A checker that never failed proves nothing: each invariant is broken once, by hand.
 #[tokio::test]
 async fn the_audit_finds_each_planted_violation() {

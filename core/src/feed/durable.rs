@@ -1,0 +1,428 @@
+//! Durable subscriptions over the feed: what is asked of them, decided by [`crate::subscription`] and stored with the
+//! version compared.
+//!
+//! Contract: every core may be asked, whichever holds the stream. What somebody else wrote in between is read, and the
+//! question decided again.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use uuid::Uuid;
+
+use super::{Feed, FeedError, Follow, Place, Position, Step, answered};
+use crate::{
+    order::{EventFilter, OrderId, RequestId, SubscriptionName, Timestamp},
+    store::{Backlog, Cursor, EventRow, Page, StoreError, SubscriptionRequest, Subscriptions},
+    subscription::{self, Lease, Refused, Subscription},
+};
+
+/// How often a question is decided again. Few ask the same subscription at once.
+const TRIES: u32 = 8;
+/// How long a stream that has nothing to send may live on after its lease has ended.
+const LEASE_CHECK: Duration = Duration::from_secs(1);
+
+/// Why a subscription does not do what is asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DurableError {
+    /// There is none of this name.
+    #[error("subscription {0} does not exist")]
+    NotFound(SubscriptionName),
+    /// There is one of this name.
+    #[error("subscription {0} exists already; GetSubscription shows it, UpdateSubscription changes it")]
+    Exists(SubscriptionName),
+    /// The request id made another one.
+    #[error("request id {0} was used for another subscription")]
+    RequestIdReused(RequestId),
+    /// It is no time for that.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The log has no such place, or cannot be read.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+}
+
+impl From<StoreError> for DurableError {
+    fn from(error: StoreError) -> Self {
+        Self::Feed(error.into())
+    }
+}
+
+/// What a new subscription is to be.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Its name.
+    pub name: SubscriptionName,
+    /// What it wants.
+    pub filter: EventFilter,
+    /// Where it begins.
+    pub position: Position,
+    /// After so many failed deliveries an event is parked; 0 for never.
+    pub max_attempts: u32,
+    /// Who asks, so that a retry is recognised.
+    pub request: Option<SubscriptionRequest>,
+}
+
+/// How far a subscription is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// What it has yet to be sent.
+    pub backlog: Backlog,
+    /// Events that are put aside, parked or held.
+    pub aside: i64,
+}
+
+/// The subscriptions.
+#[derive(Clone)]
+pub struct Durable {
+    feed: Feed,
+    store: Arc<dyn Subscriptions>,
+}
+
+impl Durable {
+    /// Subscriptions to a feed.
+    #[must_use]
+    pub fn new(feed: Feed, store: Arc<dyn Subscriptions>) -> Self {
+        Self { feed, store }
+    }
+
+    /// Makes one; a repeated request gets the one that it made.
+    ///
+    /// # Errors
+    /// [`DurableError`]; nothing was made.
+    pub async fn create(&self, wanted: Wanted, at: Timestamp) -> Result<Subscription, DurableError> {
+        let Wanted { name, filter, position, max_attempts, request } = wanted;
+        let place = self.feed.locate(position, &filter).await?;
+        let new = Subscription::new(name, filter, max_attempts, place.after, at);
+        let Some(existing) = answered(self.store.create(&new, request.as_ref())).await? else {
+            return self.get(&new.name).await;
+        };
+        match (request, existing.request) {
+            (Some(asked), Some(known)) if asked == known => Ok(existing.subscription),
+            (Some(asked), Some(known)) if asked.id == known.id => Err(DurableError::RequestIdReused(asked.id)),
+            (_, _) => Err(DurableError::Exists(new.name)),
+        }
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// [`DurableError::NotFound`], [`DurableError::Feed`].
+    pub async fn get(&self, name: &SubscriptionName) -> Result<Subscription, DurableError> {
+        answered(self.store.get(name)).await?.ok_or_else(|| DurableError::NotFound(name.clone()))
+    }
+
+    /// Lists them by name.
+    ///
+    /// # Errors
+    /// [`DurableError::Feed`].
+    pub async fn list(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Subscription>, DurableError> {
+        Ok(answered(self.store.list(after, limit)).await?)
+    }
+
+    /// How far one is behind.
+    ///
+    /// # Errors
+    /// [`DurableError::Feed`].
+    pub async fn lag(&self, subscription: &Subscription) -> Result<Lag, DurableError> {
+        let backlog = answered(self.store.backlog(subscription)).await?;
+        Ok(Lag { backlog, aside: answered(self.store.aside_count(subscription)).await? })
+    }
+
+    /// Removes one, and ends its stream.
+    ///
+    /// # Errors
+    /// [`DurableError::NotFound`], [`DurableError::Feed`].
+    pub async fn delete(&self, name: &SubscriptionName) -> Result<(), DurableError> {
+        if answered(self.store.delete(name)).await? { Ok(()) } else { Err(DurableError::NotFound(name.clone())) }
+    }
+
+    /// Changes what one wants, if something else is to be wanted, and its limit.
+    ///
+    /// # Errors
+    /// [`DurableError::NotFound`], [`DurableError::Feed`].
+    pub async fn configure(
+        &self,
+        name: &SubscriptionName,
+        filter: Option<&EventFilter>,
+        max_attempts: u32,
+    ) -> Result<Subscription, DurableError> {
+        let configured = self.change(name, |s| {
+            filter.into_iter().for_each(|filter| s.refilter(filter.clone()));
+            s.max_attempts = max_attempts;
+            Ok(())
+        });
+        Ok(configured.await?.0)
+    }
+
+    /// Moves one to a position.
+    ///
+    /// # Errors
+    /// [`DurableError::NotFound`], [`DurableError::Feed`].
+    pub async fn seek(&self, name: &SubscriptionName, position: Position) -> Result<Subscription, DurableError> {
+        let filter = self.get(name).await?.filter;
+        let oldest = self.feed.locate(Position::Earliest, &filter).await?.after + 1;
+        let place = self.feed.locate(position, &filter).await?;
+        let moved = self.change(name, |s| {
+            s.seek(place.after, oldest);
+            Ok(())
+        });
+        Ok(moved.await?.0)
+    }
+
+    /// Confirms everything up to a revision; answers up to where everything is confirmed now.
+    ///
+    /// # Errors
+    /// [`DurableError`]; nothing was confirmed.
+    pub async fn acknowledge(&self, name: &SubscriptionName, lease: Lease, up_to: i64) -> Result<i64, DurableError> {
+        let confirmed = self.change(name, |s| Ok(s.acknowledge(lease, up_to)?));
+        Ok(confirmed.await?.0.position())
+    }
+
+    /// Puts an event aside, named by its order and its place in the journal.
+    ///
+    /// # Errors
+    /// [`DurableError`]; nothing was put aside.
+    pub async fn park(
+        &self,
+        name: &SubscriptionName,
+        lease: Lease,
+        (order_id, sequence): (OrderId, i64),
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(), DurableError> {
+        let event = answered(self.store.event(&order_id, sequence)).await?;
+        let parked = self.change(name, |s| {
+            let wanted = event.as_ref().filter(|event| s.filter.wants(&event.event));
+            let unknown = || Refused::NotOutstanding { order_id: order_id.clone(), sequence };
+            Ok(s.park(lease, wanted.map(place_of).ok_or_else(unknown)?, reason.to_owned(), at)?)
+        });
+        parked.await.map(drop)
+    }
+
+    /// Lists what is put aside, parked or held, oldest first.
+    ///
+    /// # Errors
+    /// [`DurableError::NotFound`], [`DurableError::Feed`].
+    pub async fn aside(
+        &self,
+        name: &SubscriptionName,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<(Subscription, Page<EventRow>), DurableError> {
+        let subscription = self.get(name).await?;
+        let page = answered(self.store.aside(&subscription, after, limit)).await?;
+        Ok((subscription, page))
+    }
+
+    /// Delivers again what is put aside: that of the orders of these events, or all. Answers how many events that are.
+    ///
+    /// # Errors
+    /// [`DurableError`]; nothing was changed.
+    pub async fn redrive(&self, name: &SubscriptionName, events: &[(OrderId, i64)]) -> Result<i64, DurableError> {
+        let mut tries = Tries::default();
+        loop {
+            match self.redrive_once(name, events).await {
+                Err(error) if tries.again(&error) => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn redrive_once(&self, name: &SubscriptionName, events: &[(OrderId, i64)]) -> Result<i64, DurableError> {
+        let before = self.get(name).await?;
+        let all = || before.parked.iter().map(|(order_id, parked)| (order_id.clone(), parked.sequence)).collect();
+        let chosen: Vec<_> = if events.is_empty() { all() } else { events.to_vec() };
+        let mut after = before.clone();
+        after.redrive(&chosen)?;
+        // What retention has dropped cannot be delivered again.
+        self.feed.locate(Position::After(after.position()), &after.filter).await?;
+        let still = Subscription { parked: after.parked.clone(), ..before.clone() };
+        let count = answered(self.store.aside_count(&before)).await? - answered(self.store.aside_count(&still)).await?;
+        self.write(&before, &after).await?;
+        Ok(count)
+    }
+
+    /// Opens a stream under a new lease, which ends the one before.
+    ///
+    /// # Errors
+    /// [`DurableError`]; the one before goes on.
+    pub async fn open(
+        &self,
+        name: &SubscriptionName,
+        stop_at_head: bool,
+        at: Timestamp,
+    ) -> Result<Deliveries, DurableError> {
+        let mut tries = Tries::default();
+        loop {
+            match self.open_once(name, stop_at_head, at).await {
+                Err(error) if tries.again(&error) => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn open_once(
+        &self,
+        name: &SubscriptionName,
+        stop_at_head: bool,
+        at: Timestamp,
+    ) -> Result<Deliveries, DurableError> {
+        let lease = Lease(Uuid::now_v7());
+        let before = self.get(name).await?;
+        let first_failed = self.unconfirmed(&before).await?;
+        let mut subscription = before.clone();
+        subscription.open(lease, first_failed.clone(), at);
+        let (place, reader) = self.reader(&subscription).await?;
+        self.write(&before, &subscription).await?;
+        let follow = Follow::new(reader, stop_at_head.then_some(place.head));
+        // Without a failure nothing is suspect.
+        let suspect = first_failed.and(before.delivery).map_or(place.after, |failed| failed.sent);
+        let sent = place.after;
+        Ok(Deliveries {
+            durable: self.clone(),
+            subscription,
+            lease,
+            place,
+            sent,
+            suspect,
+            due: VecDeque::new(),
+            follow,
+        })
+    }
+
+    /// The first event that the last stream was sent and has not confirmed.
+    async fn unconfirmed(&self, subscription: &Subscription) -> Result<Option<subscription::Place>, DurableError> {
+        let Some(sent) = subscription.delivery.map(|delivery| delivery.sent) else { return Ok(None) };
+        let (place, mut reader) = self.reader(subscription).await?;
+        let mut first = None;
+        let mut position = place.after;
+        while first.is_none() && position < sent {
+            let Some(stretch) = reader.next().await? else { break };
+            position = stretch.up_to;
+            first = stretch.events.first().map(|entry| place_of(&entry.row));
+        }
+        Ok(first.filter(|place| place.revision <= sent))
+    }
+
+    async fn reader(&self, subscription: &Subscription) -> Result<(Place, super::Reader), DurableError> {
+        let wanted = subscription.clone();
+        let place = self.feed.locate(Position::After(subscription.position()), &subscription.filter).await?;
+        let wants =
+            move |row: &EventRow| wanted.filter.wants(&row.event) && wanted.delivers(&row.order_id, row.revision);
+        Ok((place, self.feed.reader(&place, wants)))
+    }
+
+    /// Reads, decides and writes; once more when somebody else was first.
+    async fn change<T: Send>(
+        &self,
+        name: &SubscriptionName,
+        decide: impl Fn(&mut Subscription) -> Result<T, DurableError> + Sync,
+    ) -> Result<(Subscription, T), DurableError> {
+        let mut tries = Tries::default();
+        loop {
+            let before = self.get(name).await?;
+            let mut after = before.clone();
+            let answer = decide(&mut after)?;
+            match self.write(&before, &after).await {
+                Err(error) if tries.again(&error) => {}
+                other => return other.map(|()| (after, answer)),
+            }
+        }
+    }
+
+    /// What changes nothing is not written.
+    async fn write(&self, before: &Subscription, after: &Subscription) -> Result<(), DurableError> {
+        if before == after { Ok(()) } else { Ok(answered(self.store.update(after)).await?) }
+    }
+}
+
+/// Counts how often something was decided.
+#[derive(Default)]
+struct Tries(u32);
+
+impl Tries {
+    /// Whether it shall be decided again: somebody else was first, and not too often yet.
+    fn again(&mut self, error: &DurableError) -> bool {
+        self.0 += 1;
+        self.0 < TRIES && matches!(error, DurableError::Feed(FeedError::Store(StoreError::Conflict(_))))
+    }
+}
+
+fn place_of(row: &EventRow) -> subscription::Place {
+    subscription::Place { revision: row.revision, order_id: row.order_id.clone(), sequence: row.event.after.version }
+}
+
+/// The stream of a subscription: what [`Follow`] sends, for as long as its lease counts.
+pub struct Deliveries {
+    durable: Durable,
+    subscription: Subscription,
+    lease: Lease,
+    place: Place,
+    /// Everything up to here is known to be sent under the lease.
+    sent: i64,
+    /// What the stream before was sent and has not confirmed ends here.
+    suspect: i64,
+    /// What is sent next.
+    due: VecDeque<Step>,
+    follow: Follow,
+}
+
+impl Deliveries {
+    /// Fences the stream.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    /// Where it begins.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The subscription as it was at the beginning; what a stream sends changes with the lease only.
+    #[must_use]
+    pub fn subscription(&self) -> &Subscription {
+        &self.subscription
+    }
+
+    /// What is sent next; `None` at the end.
+    ///
+    /// # Errors
+    /// [`DurableError`]; the client comes back.
+    pub async fn next(&mut self) -> Result<Option<Step>, DurableError> {
+        while self.due.is_empty() {
+            tokio::select! {
+                step = self.follow.next() => match step? {
+                    // Somebody died of one of these. Confirmed one by one, they show of which.
+                    Some(Step::Batch(batch)) if batch.after < self.suspect => self.due = batch.singled().map(Step::Batch).collect(),
+                    Some(step) => self.due.push_back(step),
+                    None => return Ok(None),
+                },
+                () = tokio::time::sleep(LEASE_CHECK) => self.check().await?,
+            }
+        }
+        let Some(step) = self.due.pop_front() else { return Ok(None) };
+        // Noted before it is sent, so that whatever the client confirms is known, and a crash of ours counts.
+        self.note(step.up_to()).await?;
+        Ok(Some(step))
+    }
+
+    async fn note(&mut self, up_to: i64) -> Result<(), DurableError> {
+        if up_to <= self.sent {
+            return self.check().await;
+        }
+        self.sent = up_to;
+        if answered(self.durable.store.send(&self.subscription.name, self.lease, up_to)).await? {
+            return Ok(());
+        }
+        self.check().await?;
+        Err(Refused::LeaseLost.into())
+    }
+
+    /// Whether the lease still counts.
+    async fn check(&self) -> Result<(), DurableError> {
+        let now = self.durable.get(&self.subscription.name).await?;
+        let counts = now.delivery.is_some_and(|delivery| delivery.lease == self.lease);
+        if counts { Ok(()) } else { Err(Refused::LeaseLost.into()) }
+    }
+}

@@ -1,0 +1,133 @@
+//! The tail: reads what is new once, for all readers; and tells other cores what is new here.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{FeedError, PAGE, Shared, answered, bell::Ears, judge};
+use crate::store::{EventLog, LogPage, StoreError};
+
+/// Looks after this long even without being told.
+const FLOOR: Duration = Duration::from_secs(1);
+/// From one look to the next at least, and from one announcement to the next: under load one serves many commits. After
+/// a pause both happen at once.
+const GAP: Duration = Duration::from_millis(5);
+
+/// Follows the log whenever somebody listens.
+pub(super) async fn run(feed: Arc<Shared>, mut bell: Ears) {
+    loop {
+        feed.wanted.notified().await;
+        tokio::select! {
+            () = follow(&feed, &mut bell) => {}
+            () = hear(&feed) => {}
+        }
+        feed.ring.send_modify(super::Ring::forget);
+        // Who began to listen meanwhile has asked for us again.
+    }
+}
+
+/// Follows the log until nobody listens.
+async fn follow(feed: &Shared, bell: &mut Ears) {
+    while feed.ring.receiver_count() > 0 {
+        let looked = Instant::now();
+        if let Err(error) = look(feed).await {
+            tracing::warn!(%error, "the log cannot be read");
+            feed.ring.send_modify(|ring| ring.failing = true);
+        }
+        sleep_until(looked + GAP).await;
+        tokio::select! {
+            () = bell.heard() => {}
+            () = feed.announced.notified() => {}
+            () = sleep(FLOOR) => {}
+        }
+    }
+}
+
+/// Reads up to the head.
+async fn look(feed: &Shared) -> Result<(), StoreError> {
+    loop {
+        let (log_id, end) = {
+            let ring = feed.ring.borrow();
+            (ring.log_id(), ring.end())
+        };
+        let Some(log_id) = log_id else {
+            let state = answered(feed.log.state()).await?;
+            feed.ring.send_modify(|ring| ring.begin(state));
+            continue;
+        };
+        let page = answered(feed.log.after(end, PAGE)).await?;
+        match judge(&page, log_id, end) {
+            Ok(()) => {}
+            Err(FeedError::LogChanged { .. } | FeedError::BeyondHead { .. }) => {
+                tracing::warn!("the log is not the one that it was; its readers are sent away");
+                feed.ring.send_modify(|ring| ring.break_off(page.state));
+                continue;
+            }
+            // What is left is for readers to hear of: those that are at the head have missed nothing yet.
+            Err(FeedError::Compacted { .. }) => {
+                feed.ring.send_modify(|ring| ring.begin(page.state));
+                continue;
+            }
+            Err(FeedError::Store(error)) => return Err(error),
+            Err(other @ (FeedError::FilterChanged | FeedError::TokenMalformed)) => {
+                return Err(StoreError::Damaged(other.to_string()));
+            }
+        }
+        let is_last = page.entries.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+        offer(feed, page);
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// Offers a page to all readers.
+fn offer(feed: &Shared, page: LogPage) {
+    measure(&page);
+    feed.ring.send_if_modified(|ring| {
+        let news = !page.entries.is_empty() || ring.failing;
+        ring.failing = false;
+        ring.push(page.entries);
+        news
+    });
+}
+
+fn measure(page: &LogPage) {
+    let Some(newest) = page.entries.last() else { return };
+    let behind = u32::try_from(page.state.head - newest.row.revision).unwrap_or(u32::MAX);
+    metrics::gauge!("paystate_feed_tail_behind").set(f64::from(behind));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let decided = Duration::from_micros(u64::try_from(newest.row.event.at.0).unwrap_or(0));
+    metrics::histogram!("paystate_feed_tail_lag_seconds").record(now.saturating_sub(decided).as_secs_f64());
+}
+
+/// Listens to other cores for as long as it is asked to.
+async fn hear(feed: &Shared) {
+    loop {
+        if let Err(error) = listen(feed).await {
+            tracing::debug!(%error, "what other cores announce is not heard");
+        }
+        sleep(FLOOR).await;
+    }
+}
+
+async fn listen(feed: &Shared) -> Result<(), StoreError> {
+    let mut announcements = feed.log.listen().await?;
+    loop {
+        // Before the first one too: something may have been announced before we listened.
+        feed.announced.notify_one();
+        announcements.heard().await?;
+    }
+}
+
+/// Tells other cores what is new here. One that is not told looks by itself.
+pub(super) async fn announce(log: Arc<dyn EventLog>, mut bell: Ears) {
+    loop {
+        bell.heard().await;
+        let announced = Instant::now();
+        if let Err(error) = answered(log.announce()).await {
+            tracing::debug!(%error, "other cores are not told that the log has grown");
+        }
+        sleep_until(announced + GAP).await;
+    }
+}

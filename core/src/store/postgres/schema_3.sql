@@ -1,0 +1,11 @@
+-- A durable reader of the log. `doc` is where it stands; `sent` changes with each batch, and so stands beside it.
+CREATE TABLE subscription (
+    name        text   COLLATE "C" PRIMARY KEY,
+    version     bigint NOT NULL CHECK (version > 0),
+    request_id  text   COLLATE "C" UNIQUE,
+    fingerprint text,
+    lease       uuid,
+    sent        bigint NOT NULL CHECK (sent >= 0),
+    doc         text   NOT NULL,
+    CHECK ((request_id IS NULL) = (fingerprint IS NULL))
+) WITH (fillfactor = 50);

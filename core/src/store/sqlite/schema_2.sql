@@ -1,0 +1,11 @@
+-- A durable reader of the log. `doc` is where it stands; `sent` changes with each batch, and so stands beside it.
+CREATE TABLE subscription (
+    name        TEXT    PRIMARY KEY,
+    version     INTEGER NOT NULL CHECK (version > 0),
+    request_id  TEXT    UNIQUE,
+    fingerprint TEXT,
+    lease       TEXT,
+    sent        INTEGER NOT NULL CHECK (sent >= 0),
+    doc         TEXT    NOT NULL,
+    CHECK ((request_id IS NULL) = (fingerprint IS NULL))
+) STRICT;

@@ -1,0 +1,109 @@
+//! The three queues, and how a message wanders between them.
+//!
+//! QUEUE ──rejected──▶ QUEUE.retry ──after the delay──▶ QUEUE ──after the last try──▶ QUEUE.dead
+//!
+//! RabbitMQ counts how often it moved a message (`x-death`), so no count is lost with a consumer.
+
+use lapin::{
+    Channel, ExchangeKind,
+    message::Delivery,
+    options::{
+        BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    },
+    types::{AMQPValue, FieldTable, LongString},
+};
+
+use crate::{Error, Options};
+
+/// A message that ends its consumer, and so is never rejected, is moved like a rejected one after so many deliveries.
+const DELIVERY_LIMIT: i32 = 20;
+
+pub(crate) struct Queues {
+    channel: Channel,
+    queue: String,
+    pub(crate) attempts: i64,
+}
+
+impl Queues {
+    /// Makes what is missing. Queues that are there with other arguments are an error: delete them, or take other names.
+    pub(crate) async fn declare(channel: Channel, options: &Options) -> Result<Self, lapin::Error> {
+        let Options { exchange, queue, key, .. } = options;
+        let (retry, dead) = (format!("{queue}.retry"), format!("{queue}.dead"));
+        // The same as the relay declares: whoever comes first makes it.
+        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let (name, topic) = (exchange.as_str().into(), ExchangeKind::Topic);
+        channel.exchange_declare(name, topic, durable, FieldTable::default()).await?;
+
+        let mut work = onwards(&retry);
+        work.insert("x-delivery-limit".into(), AMQPValue::LongInt(DELIVERY_LIMIT));
+        let mut wait = onwards(queue);
+        wait.insert("x-message-ttl".into(), AMQPValue::LongInt(options.delay_ms));
+        for (name, arguments) in [(queue, work), (&retry, wait), (&dead, quorum())] {
+            channel.queue_declare(name.as_str().into(), QueueDeclareOptions::durable(), arguments).await?;
+        }
+        let (name, exchange, key) = (queue.as_str().into(), exchange.as_str().into(), key.as_str().into());
+        channel.queue_bind(name, exchange, key, QueueBindOptions::default(), FieldTable::default()).await?;
+        // For what is buried.
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok(Self { channel, queue: queue.clone(), attempts: options.attempts })
+    }
+
+    /// Which try this is; 1 for the first.
+    pub(crate) fn attempt(&self, delivery: &Delivery) -> i64 {
+        let headers = delivery.properties.headers().as_ref();
+        let Some(AMQPValue::FieldArray(deaths)) = headers.and_then(|headers| headers.inner().get("x-death")) else {
+            return 1;
+        };
+        let counts = deaths.as_slice().iter().filter_map(|death| {
+            let AMQPValue::FieldTable(death) = death else { return None };
+            if is(death, "queue", &self.queue) { count(death) } else { None }
+        });
+        1 + counts.sum::<i64>()
+    }
+
+    /// Puts it into QUEUE.dead, with what is wrong with it, and returns when RabbitMQ has it there.
+    pub(crate) async fn bury(&self, delivery: &Delivery, why: &str) -> Result<(), Error> {
+        let mut headers = delivery.properties.headers().clone().unwrap_or_default();
+        headers.insert("error".into(), AMQPValue::LongString(LongString::from(why)));
+        let properties = delivery.properties.clone().with_headers(headers);
+        let mandatory = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let dead = format!("{}.dead", self.queue).into();
+        let confirm = self.channel.basic_publish("".into(), dead, mandatory, &delivery.data, properties).await?;
+        let confirmation = confirm.await?;
+        if confirmation.is_ack() && confirmation.take_message().is_none() {
+            Ok(())
+        } else {
+            Err("RabbitMQ has not taken a message into the dead-letter queue".into())
+        }
+    }
+}
+
+/// Replicated where there is a cluster, and synced to disk.
+fn quorum() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), text("quorum"));
+    arguments
+}
+
+/// What leaves this queue other than by an acknowledgement goes into another, and is kept here until it is there.
+fn onwards(queue: &str) -> FieldTable {
+    let mut arguments = quorum();
+    arguments.insert("x-dead-letter-exchange".into(), text(""));
+    arguments.insert("x-dead-letter-routing-key".into(), text(queue));
+    arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+    arguments.insert("x-overflow".into(), text("reject-publish"));
+    arguments
+}
+
+fn text(text: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(text))
+}
+
+fn is(death: &FieldTable, field: &str, value: &str) -> bool {
+    matches!(death.inner().get(field), Some(AMQPValue::LongString(text)) if text.as_bytes() == value.as_bytes())
+}
+
+fn count(death: &FieldTable) -> Option<i64> {
+    let Some(AMQPValue::LongLongInt(count)) = death.inner().get("count") else { return None };
+    Some(*count)
+}
