@@ -1,9 +1,11 @@
 # Shared by tests/run and tests/with-servers: what they need of Debian's packages.
 
+as_root() { # as_root COMMAND...
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
 install_package() { # install_package DEBIAN-PACKAGE
-    local sudo=()
-    [ "$(id -u)" = 0 ] || sudo=(sudo)
-    "${sudo[@]}" apt-get update -qq && "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$1"
+    as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends "$1"
 }
 
 need() { # need COMMAND DEBIAN-PACKAGE
@@ -25,4 +27,21 @@ need_postgres() {
     local version
     version=$("$(postgres_bin)/postgres" --version | grep -oE '[0-9]+' | head -n 1)
     [ "$version" -ge 15 ] || { echo "PostgreSQL 15 or newer is needed, $(postgres_bin) has $version"; return 1; }
+}
+
+# Debian starts the broker that it installs, now and at each boot; nobody asked for that one. The same goes for the name
+# service of Erlang, unless Erlang was here before.
+need_rabbitmq() {
+    local units=(rabbitmq-server)
+    [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || return 0
+    command -v epmd >/dev/null || units+=(epmd.service epmd.socket)
+    install_package rabbitmq-server || return 1
+    if [ -d /run/systemd/system ]; then
+        as_root systemctl disable --quiet --now "${units[@]}"
+    else
+        as_root update-rc.d rabbitmq-server disable
+        as_root service rabbitmq-server stop
+        [ ${#units[@]} = 1 ] || as_root epmd -kill
+    fi >/dev/null 2>&1
+    return 0
 }

@@ -1,0 +1,1 @@
+"""Services of a shop that follow their payments."""
