@@ -18,7 +18,7 @@ use super::{
     database::{self, Gauge, Work},
     generator::{self, End},
     machine::{self, Part},
-    options::{Options, Setting, Shape},
+    options::{Audience, Options, Setting, Shape},
     orders::Shop,
     plan::{self, Arrival, Blank},
     prepare::{self, Callback, Names},
@@ -26,6 +26,7 @@ use super::{
     schedule::{self, Stretch, micros},
     stack::{self, Ground, Stack},
     stats::{self, Class, Judged, Second, Summary, count_of, float},
+    subscribers::{Deliveries, Subscribers},
     wire::Dialer,
 };
 
@@ -35,6 +36,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// All that the runs of one command share.
 pub(super) struct Bench {
     pub(super) shape: Shape,
+    audience: Audience,
     pub(super) ground: Ground,
     press: Arc<Press>,
     dialer: Dialer,
@@ -71,6 +73,8 @@ pub(super) struct Run {
     /// CPU time of everything but the generator, for each callback that was sent.
     pub(super) service_cpu_us_per_callback: f64,
     pub(super) database: Work,
+    /// Absent when nobody followed the log.
+    pub(super) subscribers: Option<Deliveries>,
     pub(super) timeline: Vec<Second>,
     /// What must not be: answers that were not true. Empty in a sound run.
     pub(super) faults: Vec<String>,
@@ -97,6 +101,7 @@ impl Bench {
     /// Makes keys, certificate and configuration in a directory that is removed afterwards.
     pub(super) async fn new(options: &Options) -> Result<Self, String> {
         machine::allow_many_files();
+        let audience = options.audience()?;
         let directory = tempfile::tempdir().map_err(|e| format!("cannot make a temporary directory: {e}"))?;
         let path = directory.path().to_owned();
         let made = spawn_blocking(move || {
@@ -113,6 +118,9 @@ impl Bench {
         if options.baseline.is_some() && database::postgres(&database)?.is_none() {
             return Err("--baseline pgbench needs a --database of PostgreSQL".to_owned());
         }
+        if options.history.is_some() && database::postgres(&database)?.is_none() {
+            return Err("--history needs a --database of PostgreSQL".to_owned());
+        }
         let shape = options.shape();
         Ok(Self {
             ground: ground(options, config, &database, &shape),
@@ -120,6 +128,7 @@ impl Bench {
             dialer: Dialer::new(&directory.path().join("edge.crt"))?,
             watched: watched(options),
             shape,
+            audience,
             database,
             pin: options.pin,
             _home: directory,
@@ -135,23 +144,31 @@ impl Bench {
         let mut gauge = Gauge::open(&self.database).await?;
         let groups = self.groups(stack, &gauge);
         let metrics = stack.core_metrics()?;
+        let subscribers = Subscribers::open(&stack.cores()?, self.audience).await?;
         let before = gauge.read(&metrics, job.settle).await?;
         let (samples, used) = self.send(stack, &sold, plan.arrivals, plan.pool, &groups).await?;
+        let seconds = job.stretches.iter().map(|s| s.seconds).sum();
+        let subscribers = match subscribers {
+            Some(subscribers) => Some(subscribers.close(seconds).await?),
+            None => None,
+        };
         let after = gauge.read(&metrics, job.settle).await?;
 
         let nothing_left = count_of(samples.iter().filter(|s| s.end == End::NothingLeft).count());
         let judged = stats::judge(samples, &sold.callbacks);
-        let summary = Summary::of(&judged, 0, micros(job.stretches.iter().map(|s| s.seconds).sum()));
+        let summary = Summary::of(&judged, 0, micros(seconds));
         let sent = float(summary.sent.max(1));
         let processes: Vec<_> = groups.iter().zip(&used).map(|(group, used)| usage(group, used, sent)).collect();
         let mut faults: Vec<_> = stack.check().err().into_iter().collect();
         let paid = sold.shop.paid(&sold.names, sold.blanks.len()).await?;
         faults.extend(untrue(&judged, &sold.blanks, &paid));
+        faults.extend(subscribers.iter().flat_map(Deliveries::faults));
         let run = Run {
             label: job.label.clone(),
             service_cpu_us_per_callback: processes.iter().skip(1).map(|p| p.cpu_us_per_callback).sum(),
             processes,
             database: Work::between(&before, &after, sent),
+            subscribers,
             timeline: stats::timeline(&judged),
             faults,
             summary,

@@ -7,7 +7,9 @@
 //!
 //! - `options`: the command line;
 //! - `schedule`, `plan`, `prepare`: when, what, and the signed bytes; all before the clock starts;
+//! - `history`: what the database took in before;
 //! - `generator`, `wire`: the clock, connections and samples;
+//! - `subscribers`: who follows the log meanwhile;
 //! - `stats`: from samples to figures;
 //! - `stack`, `orders`, `process`, `machine`, `database`: what is measured, and what it uses;
 //! - `load`: one measured run of all that; `search`, `compare`, `burst`, `baseline`: what is made of runs;
@@ -20,6 +22,7 @@ mod burst;
 mod compare;
 mod database;
 mod generator;
+mod history;
 mod load;
 mod machine;
 mod options;
@@ -33,6 +36,7 @@ mod schedule;
 mod search;
 mod stack;
 mod stats;
+mod subscribers;
 mod wire;
 
 use super::say;
@@ -48,6 +52,10 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     let bench = Bench::new(&options).await?;
     let mut report = Report::new(&options, &bench);
     bench.migrate().await?;
+    if let Some(callbacks) = options.history {
+        say(&format!("history: up to {callbacks} stored callbacks"));
+        report.history = Some(history::fill(&bench.database, callbacks).await?);
+    }
     bench.pin_databases(Part::Service).await?;
     let outcome = experiment(&bench, &options, &mut report).await;
     bench.pin_databases(Part::Whole).await?;

@@ -69,6 +69,15 @@ pub(in crate::command) struct Options {
     /// Edges, spread over the cores; connections are spread over the edges.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub(super) edges: u32,
+    /// Streams of all events from now on, opened over gRPC for the time of each run and spread over the cores.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=16_000))]
+    pub(super) subscribers: u32,
+    /// So many of them read nothing after the first message.
+    #[arg(long, default_value_t = 0, requires = "subscribers")]
+    pub(super) stalled: u32,
+    /// Fill a PostgreSQL database up to so many stored callbacks before the first run.
+    #[arg(long, value_name = "CALLBACKS", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) history: Option<u64>,
     /// A value of the configuration, e.g. `core.commit.batch_max=32`; a bare name is one of `core.commit`. May
     /// be given more than once; `PAYSTATE__...` in the environment works too.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -137,7 +146,24 @@ pub(super) struct Shape {
     pub(super) new_connections: bool,
 }
 
+/// Who follows the log in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Audience {
+    /// Streams that are read.
+    pub(super) living: usize,
+    /// Streams that are not.
+    pub(super) stalled: usize,
+}
+
 impl Options {
+    pub(super) fn audience(&self) -> Result<Audience, String> {
+        let of = |n| usize::try_from(n).unwrap_or(usize::MAX);
+        match self.subscribers.checked_sub(self.stalled) {
+            Some(living) => Ok(Audience { living: of(living), stalled: of(self.stalled) }),
+            None => Err("--stalled: these are some of the --subscribers, so not more than those".to_owned()),
+        }
+    }
+
     pub(super) fn shape(&self) -> Shape {
         let connections = self.connections.unwrap_or(match self.preset {
             Some(Preset::Idle) => 4,
@@ -329,5 +355,14 @@ pub(super) mod tests {
         assert!(seconds("0").is_err() && seconds("3601").is_err() && positive("inf").is_err());
         assert_eq!("db=1,2".parse::<Watch>().unwrap(), Watch { name: "db".into(), pids: vec![1, 2] });
         assert!("db=x".parse::<Watch>().is_err() && "1".parse::<Watch>().is_err());
+    }
+
+    #[test]
+    fn the_stalled_are_some_of_the_subscribers() {
+        let audience = |args: &[&str]| parse(args).audience();
+        assert_eq!(audience(&[]), Ok(Audience { living: 0, stalled: 0 }));
+        let all = ["--subscribers", "100", "--stalled", "10"];
+        assert_eq!(audience(&all), Ok(Audience { living: 90, stalled: 10 }));
+        assert!(audience(&["--subscribers", "1", "--stalled", "2"]).is_err());
     }
 }

@@ -87,6 +87,9 @@ fn tiles(out: &mut String, report: &Report) {
             tiles.push((format!("{} ms", millis(latency.p50_ms)), "p50".to_owned()));
             tiles.push((format!("{} ms", millis(latency.p99_ms)), "p99".to_owned()));
         }
+        if let Some(latency) = run.subscribers.as_ref().and_then(|s| s.latency.as_ref()) {
+            tiles.push((format!("{} ms", millis(latency.p99_ms)), "p99 of events".to_owned()));
+        }
         tiles.push((format!("{:.0} µs", run.service_cpu_us_per_callback), "CPU a callback".to_owned()));
     }
     out.push_str("<div class=\"tiles\">\n");
@@ -106,7 +109,11 @@ fn run(out: &mut String, run: &Run) {
         ("unavailable", "d", l.unavailable.as_ref()),
     ];
     let curves: Vec<_> = curves.into_iter().filter_map(|(name, class, l)| Some((name, class, l?))).collect();
-    out.push_str(&latency_chart(&curves));
+    out.push_str(&latency_chart("Answered after, ms, by percentile", &curves));
+    if let Some(latency) = run.subscribers.as_ref().and_then(|s| s.latency.as_ref()) {
+        let title = "Received by a subscriber after its decision, ms, by percentile";
+        out.push_str(&latency_chart(title, &[("event", "a", latency)]));
+    }
     let of = |pick: fn(&Second) -> u64| run.timeline.iter().map(|s| Some(float(pick(s)))).collect::<Vec<_>>();
     let lines = [
         ("offered", "e", of(|s| s.offered)),
@@ -175,7 +182,7 @@ fn nines(percent: f64) -> f64 {
 }
 
 /// Milliseconds over percentiles, both so that the tail has room.
-fn latency_chart(curves: &[(&str, &str, &Latency)]) -> String {
+fn latency_chart(title: &str, curves: &[(&str, &str, &Latency)]) -> String {
     let values = || curves.iter().flat_map(|(_, _, l)| l.curve.iter().map(|(_, ms)| ms.max(0.01).log10()));
     let (low, high) = (values().fold(0.0, f64::min).floor(), values().fold(0.0, f64::max).ceil());
     let last = curves.iter().map(|(_, _, l)| nines(100.0 - 100.0 / float(l.count.max(1)))).fold(1.0, f64::max);
@@ -196,7 +203,7 @@ fn latency_chart(curves: &[(&str, &str, &Latency)]) -> String {
         content.push_str(&line(class, &latency.curve.iter().map(point).collect::<Vec<_>>()));
     }
     let names: Vec<_> = curves.iter().map(|(name, class, _)| (*name, *class)).collect();
-    figure("Answered after, ms, by percentile", &names, &content)
+    figure(title, &names, &content)
 }
 
 /// A round number that is not much above the largest value.
@@ -244,7 +251,7 @@ mod tests {
     fn the_page_stands_alone_and_escapes() {
         let page = render(&super::super::tests::sample());
         assert!(page.contains("run &lt;1&gt;") && !page.contains("run <1>"));
-        assert_eq!(page.matches("<svg").count(), 3);
+        assert_eq!(page.matches("<svg").count(), 4);
         for outside in ["http:", "https:", "<script", "<link", "url(", "NaN", "inf"] {
             assert!(!page.contains(outside), "{outside:?} in {page}");
         }
@@ -253,7 +260,7 @@ mod tests {
     #[test]
     fn charts_keep_inside_their_frame() {
         let latency = Latency::of((1..=100_000).collect()).unwrap();
-        let chart = latency_chart(&[("new", "a", &latency)])
+        let chart = latency_chart("l", &[("new", "a", &latency)])
             + &time_chart("t", &[("v", "a", vec![Some(0.0), None, Some(99.0)])]);
         let inside = |point: &str| {
             let (x, y) = point.split_once(',').unwrap();

@@ -11,6 +11,7 @@ use super::{
     baseline::Baseline,
     burst::Burst,
     compare::Compare,
+    history::History,
     load::{Bench, Run},
     machine::Machine,
     options::Options,
@@ -27,6 +28,8 @@ pub(super) struct Report {
     pub(super) at: String,
     pub(super) machine: Machine,
     pub(super) ground: String,
+    /// What was filled in before, if that was asked for.
+    pub(super) history: Option<History>,
     pub(super) peak: Option<Peak>,
     pub(super) runs: Vec<Run>,
     pub(super) burst: Option<Burst>,
@@ -51,6 +54,7 @@ impl Report {
                 "{database}{redis}, {} core(s), {} edge(s), {connections} {}",
                 options.cores, options.edges, shape.connections
             ),
+            history: None,
             peak: None,
             runs: Vec::new(),
             burst: None,
@@ -108,13 +112,15 @@ pub(super) mod tests {
         database::Work,
         search::Try,
         stats::{Latency, Second, Summary},
+        subscribers::Deliveries,
     };
 
     pub(crate) fn sample() -> Report {
         let latency = Latency::of((1..=2000).map(|n| n * 10).collect());
         let mut summary = Summary { seconds: 2.0, offered: 2000, sent: 2000, new: 2000, ..Summary::default() };
         summary.latency.acknowledged.clone_from(&latency);
-        summary.latency.new = latency;
+        summary.latency.new.clone_from(&latency);
+        let subscribers = Deliveries { living: 9, stalled: 1, delivered: 18_000, latency, ..Deliveries::default() };
         let second = |second| Second { second, offered: 1000, new: 1000, p99_ms: Some(19.8), ..Second::default() };
         let database = Work { commits: 100, inputs_per_commit: 20.0, commits_per_callback: 0.05, postgres: None };
         let run = Run {
@@ -123,6 +129,7 @@ pub(super) mod tests {
             processes: Vec::new(),
             service_cpu_us_per_callback: 120.0,
             database,
+            subscribers: Some(subscribers),
             timeline: vec![second(0), second(1)],
             faults: Vec::new(),
         };
@@ -133,6 +140,7 @@ pub(super) mod tests {
             at: "2026-11-22 10:00:00".into(),
             machine: Machine::here(),
             ground: "SQLite".into(),
+            history: Some(History { callbacks: 10_000, filled: 10_000, seconds: 1.0, database_bytes: 1 << 24 }),
             peak: Some(Peak { rate: 1000.0, tries: vec![tried] }),
             runs: vec![run],
             burst: None,
@@ -152,6 +160,12 @@ pub(super) mod tests {
         }
         assert_eq!(run["latency"]["new"]["p99_ms"], 19.8);
         assert_eq!(value["peak"]["rate"], 1000.0);
+        assert_eq!(value["history"]["callbacks"], 10_000);
+        let subscribers = &run["subscribers"];
+        for name in ["living", "stalled", "delivered", "missing", "repeated", "ended"] {
+            assert!(subscribers[name].is_u64(), "{name}: {run}");
+        }
+        assert_eq!(subscribers["latency"]["p99_ms"], 19.8);
         assert!(run["timeline"][1]["p99_ms"].is_f64() && run["faults"].as_array().unwrap().is_empty());
         assert!(value["machine"]["cores"].is_u64());
     }

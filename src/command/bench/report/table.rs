@@ -7,9 +7,11 @@ use super::{
         burst::Burst,
         compare::Compare,
         database::Work,
+        history::History,
         load::Run,
         search::Try,
         stats::{Latency, Summary},
+        subscribers::Deliveries,
     },
     Report,
 };
@@ -57,6 +59,7 @@ pub(in crate::command::bench) fn tried(tried: &Try, summary: &Summary) -> String
 pub(in crate::command::bench) fn render(report: &Report) -> String {
     let m = &report.machine;
     let mut out = format!("\n{}\n{} x {}, Linux {}\n{}\n", report.command, m.cores, m.cpu, m.kernel, report.ground);
+    report.history.iter().for_each(|h| history(&mut out, h));
     if !m.optimised {
         out.push_str("This binary was built without --release: its figures say nothing about speed.\n");
     }
@@ -114,6 +117,7 @@ fn run(out: &mut String, run: &Run) {
         ("wait to send", &s.waited),
     ];
     rows.iter().for_each(|(name, latency)| latencies(out, name, latency.as_ref()));
+    run.subscribers.iter().for_each(|s| subscribers(out, s));
     if !run.processes.is_empty() {
         let _ = writeln!(out, "  {:<12}{:>10}{:>14}{:>12}", "process", "CPU s", "us/callback", "peak MiB");
     }
@@ -131,6 +135,36 @@ fn latencies(out: &mut String, name: &str, latency: Option<&Latency>) {
         let [p50, p99, p999, max] = [l.p50_ms, l.p99_ms, l.p999_ms, l.max_ms].map(millis);
         let _ = writeln!(out, "  {name:<12}{p50:>10}{p99:>10}{p999:>10}{max:>10}");
     }
+}
+
+fn subscribers(out: &mut String, seen: &Deliveries) {
+    latencies(out, "event", seen.latency.as_ref());
+    let _ = write!(
+        out,
+        "  events      {} delivered to {} streams ({}/s), {} missing",
+        count(seen.delivered),
+        count(seen.living),
+        whole(seen.delivered_per_second),
+        count(seen.missing)
+    );
+    let more =
+        [(seen.repeated, "twice"), (seen.ended, "streams ended"), (seen.stalled, "more streams that read nothing")];
+    for (n, what) in more.iter().filter(|(n, _)| *n > 0) {
+        let _ = write!(out, ", {} {what}", count(*n));
+    }
+    out.push('\n');
+}
+
+fn history(out: &mut String, history: &History) {
+    let mebibytes = super::super::stats::float(history.database_bytes) / 1_048_576.0;
+    let _ = writeln!(
+        out,
+        "{} callbacks in the database before the first run, {} of them filled in within {:.0} s; {} MiB",
+        count(history.callbacks),
+        count(history.filled),
+        history.seconds,
+        whole(mebibytes)
+    );
 }
 
 fn database(out: &mut String, work: &Work) {
@@ -208,7 +242,9 @@ mod tests {
     #[test]
     fn the_table_says_what_was_found() {
         let text = render(&super::super::tests::sample());
-        for expected in ["run <1>", "2,000", "p99.9", "peak 1,000 callbacks/s", "the invariants hold"] {
+        let events = "18,000 delivered to 9 streams (0/s), 0 missing, 1 more streams that read nothing";
+        let past = "10,000 callbacks in the database before the first run";
+        for expected in ["run <1>", "2,000", "p99.9", events, past, "peak 1,000 callbacks/s", "the invariants hold"] {
             assert!(text.contains(expected), "{expected:?} is missing in {text}");
         }
     }
