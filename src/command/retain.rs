@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use paystate_core::store::postgres;
+use paystate_core::store::postgres::{self, Robbing};
 
 use super::{problems, say};
 use crate::config::{self, Database, Roles};
@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// Only say what would be dropped.
     #[arg(long)]
     dry_run: bool,
+    /// Drop also what a subscription has yet to see or has parked. It then has to be moved by SeekSubscription.
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) async fn run(options: Options) -> Result<(), String> {
@@ -30,11 +33,19 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     let Database::Postgres(address) = &core.database else {
         return Err(format!("{}: SQLite keeps everything; retention needs PostgreSQL", core.database));
     };
-    let retained = postgres::drop_before(address, &options.before, options.dry_run).await;
+    let robbing = match options {
+        Options { dry_run: true, .. } => Robbing::Planned,
+        Options { force: true, .. } => Robbing::Forced,
+        Options { .. } => Robbing::Refused,
+    };
+    let retained = postgres::drop_before(address, &options.before, robbing).await;
     let retained = retained.map_err(|e| format!("{}: {e}", core.database))?;
     let verb = if options.dry_run { "would drop" } else { "dropped" };
     for partition in &retained.dropped {
         say(&format!("{verb} {partition}"));
+    }
+    for name in &retained.robbed {
+        say(&format!("subscription {name} has yet to see, or has parked, some of it"));
     }
     let count = retained.dropped.len();
     say(&format!("{verb} {count} partitions; the log begins at revision {}", retained.oldest_revision));

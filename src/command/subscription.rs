@@ -136,8 +136,12 @@ impl Answer {
                 let headings = ["EVENT_ID", "REVISION", "ORDER", "KIND", "ATTEMPTS", "PARKED", "REASON"];
                 table(&headings, &parked.iter().map(parked_row).collect::<Vec<_>>())
             }
-            Self::Redriven(v1::RedriveResponse { redriven_count }) => {
+            Self::Redriven(v1::RedriveResponse { redriven_count, dropped_event_ids: gone }) if gone.is_empty() => {
                 format!("{redriven_count} will be delivered again")
+            }
+            Self::Redriven(v1::RedriveResponse { redriven_count, dropped_event_ids }) => {
+                let gone = dropped_event_ids.join(", ");
+                format!("{redriven_count} will be delivered again; retention has dropped {gone}")
             }
             Self::Deleted(name) => format!("{name} is deleted"),
         }
@@ -240,11 +244,6 @@ async fn update(
     if filter.is_empty() && !no_filter && max_attempts.is_none() {
         return Err("nothing to change; give --kind, --state, --order, --no-filter or --max-attempts".to_owned());
     }
-    // A filter that is absent stays; a limit has to be said.
-    let max_attempts = match max_attempts {
-        Some(max_attempts) => max_attempts,
-        None => get(client.clone(), name.clone()).await?.max_attempts,
-    };
     let filter = (no_filter || !filter.is_empty()).then(|| filter.into());
     let request = v1::UpdateSubscriptionRequest { name, filter, max_attempts };
     let response = client.update_subscription(request).await.map_err(failed)?;

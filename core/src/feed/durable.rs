@@ -6,9 +6,14 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use tokio::time::sleep;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{Feed, FeedError, Follow, Place, Position, Step, answered};
+use super::{
+    Feed, FeedError, Follow, Place, Position, Step, answered,
+    vigil::{Pulse, Vigil},
+};
 use crate::{
     order::{EventFilter, OrderId, RequestId, SubscriptionName, Timestamp},
     store::{Backlog, Cursor, EventRow, Page, StoreError, SubscriptionRequest, Subscriptions},
@@ -70,18 +75,29 @@ pub struct Lag {
     pub aside: i64,
 }
 
+/// What is delivered again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redriven {
+    /// How many events.
+    pub count: i64,
+    /// Parked events that are not: the log no longer has them.
+    pub dropped: Vec<(OrderId, i64)>,
+}
+
 /// The subscriptions.
 #[derive(Clone)]
 pub struct Durable {
     feed: Feed,
     store: Arc<dyn Subscriptions>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
 }
 
 impl Durable {
-    /// Subscriptions to a feed.
+    /// Subscriptions to a feed. How streams end is noted on `tasks`; from `closing` on it is we who end them.
     #[must_use]
-    pub fn new(feed: Feed, store: Arc<dyn Subscriptions>) -> Self {
-        Self { feed, store }
+    pub fn new(feed: Feed, store: Arc<dyn Subscriptions>, tasks: TaskTracker, closing: CancellationToken) -> Self {
+        Self { feed, store, tasks, closing }
     }
 
     /// Makes one; a repeated request gets the one that it made.
@@ -135,7 +151,7 @@ impl Durable {
         if answered(self.store.delete(name)).await? { Ok(()) } else { Err(DurableError::NotFound(name.clone())) }
     }
 
-    /// Changes what one wants, if something else is to be wanted, and its limit.
+    /// Changes what one wants, its limit, or both.
     ///
     /// # Errors
     /// [`DurableError::NotFound`], [`DurableError::Feed`].
@@ -143,11 +159,11 @@ impl Durable {
         &self,
         name: &SubscriptionName,
         filter: Option<&EventFilter>,
-        max_attempts: u32,
+        max_attempts: Option<u32>,
     ) -> Result<Subscription, DurableError> {
         let configured = self.change(name, |s| {
             filter.into_iter().for_each(|filter| s.refilter(filter.clone()));
-            s.max_attempts = max_attempts;
+            s.max_attempts = max_attempts.unwrap_or(s.max_attempts);
             Ok(())
         });
         Ok(configured.await?.0)
@@ -213,11 +229,11 @@ impl Durable {
         Ok((subscription, page))
     }
 
-    /// Delivers again what is put aside: that of the orders of these events, or all. Answers how many events that are.
+    /// Delivers again what is put aside: that of the orders of these events, or all.
     ///
     /// # Errors
     /// [`DurableError`]; nothing was changed.
-    pub async fn redrive(&self, name: &SubscriptionName, events: &[(OrderId, i64)]) -> Result<i64, DurableError> {
+    pub async fn redrive(&self, name: &SubscriptionName, events: &[(OrderId, i64)]) -> Result<Redriven, DurableError> {
         let mut tries = Tries::default();
         loop {
             match self.redrive_once(name, events).await {
@@ -227,18 +243,19 @@ impl Durable {
         }
     }
 
-    async fn redrive_once(&self, name: &SubscriptionName, events: &[(OrderId, i64)]) -> Result<i64, DurableError> {
+    async fn redrive_once(&self, name: &SubscriptionName, events: &[(OrderId, i64)]) -> Result<Redriven, DurableError> {
         let before = self.get(name).await?;
         let all = || before.parked.iter().map(|(order_id, parked)| (order_id.clone(), parked.sequence)).collect();
         let chosen: Vec<_> = if events.is_empty() { all() } else { events.to_vec() };
         let mut after = before.clone();
-        after.redrive(&chosen)?;
-        // What retention has dropped cannot be delivered again.
+        let oldest = self.feed.locate(Position::Earliest, &after.filter).await?.after + 1;
+        let dropped = after.redrive(&chosen, oldest)?;
+        // What it has yet to confirm may be gone as well: that is for somebody to say, by Seek.
         self.feed.locate(Position::After(after.position()), &after.filter).await?;
         let still = Subscription { parked: after.parked.clone(), ..before.clone() };
         let count = answered(self.store.aside_count(&before)).await? - answered(self.store.aside_count(&still)).await?;
         self.write(&before, &after).await?;
-        Ok(count)
+        Ok(Redriven { count, dropped })
     }
 
     /// Opens a stream under a new lease, which ends the one before.
@@ -268,14 +285,14 @@ impl Durable {
     ) -> Result<Deliveries, DurableError> {
         let lease = Lease(Uuid::now_v7());
         let before = self.get(name).await?;
-        let first_failed = self.unconfirmed(&before).await?;
+        let first_failed = self.unconfirmed(&before, at).await?;
         let mut subscription = before.clone();
-        subscription.open(lease, first_failed.clone(), at);
+        subscription.open(lease, first_failed, at);
         let (place, reader) = self.reader(&subscription).await?;
         self.write(&before, &subscription).await?;
         let follow = Follow::new(reader, stop_at_head.then_some(place.head));
-        // Without a failure nothing is suspect.
-        let suspect = first_failed.and(before.delivery).map_or(place.after, |failed| failed.sent);
+        let pulse = Arc::new(Pulse::new(self.store.clone(), name.clone(), lease, at));
+        let vigil = Some(Vigil::begin(pulse.clone(), &self.tasks, self.closing.clone()));
         let sent = place.after;
         Ok(Deliveries {
             durable: self.clone(),
@@ -283,15 +300,20 @@ impl Durable {
             lease,
             place,
             sent,
-            suspect,
             due: VecDeque::new(),
             follow,
+            pulse,
+            vigil,
         })
     }
 
-    /// The first event that the last stream was sent and has not confirmed.
-    async fn unconfirmed(&self, subscription: &Subscription) -> Result<Option<subscription::Place>, DurableError> {
-        let Some(sent) = subscription.delivery.map(|delivery| delivery.sent) else { return Ok(None) };
+    /// The first event that the last stream was sent and has not confirmed, if that delivery has failed.
+    async fn unconfirmed(
+        &self,
+        subscription: &Subscription,
+        at: Timestamp,
+    ) -> Result<Option<subscription::Place>, DurableError> {
+        let Some(sent) = subscription.failed(at).map(|delivery| delivery.sent) else { return Ok(None) };
         let (place, mut reader) = self.reader(subscription).await?;
         let mut first = None;
         let mut position = place.after;
@@ -347,6 +369,11 @@ impl Tries {
     }
 }
 
+/// Whether it only says that the database is away for a while: no reason to end a stream.
+fn is_passing(error: &DurableError) -> bool {
+    matches!(error, DurableError::Feed(FeedError::Store(StoreError::Unavailable(_) | StoreError::Busy(_))))
+}
+
 fn place_of(row: &EventRow) -> subscription::Place {
     subscription::Place { revision: row.revision, order_id: row.order_id.clone(), sequence: row.event.after.version }
 }
@@ -359,11 +386,12 @@ pub struct Deliveries {
     place: Place,
     /// Everything up to here is known to be sent under the lease.
     sent: i64,
-    /// What the stream before was sent and has not confirmed ends here.
-    suspect: i64,
     /// What is sent next.
     due: VecDeque<Step>,
     follow: Follow,
+    pulse: Arc<Pulse>,
+    /// Until the end.
+    vigil: Option<Vigil>,
 }
 
 impl Deliveries {
@@ -390,29 +418,49 @@ impl Deliveries {
     /// # Errors
     /// [`DurableError`]; the client comes back.
     pub async fn next(&mut self) -> Result<Option<Step>, DurableError> {
+        let step = self.step().await;
+        if !matches!(step, Ok(Some(_)))
+            && let Some(vigil) = self.vigil.take()
+        {
+            match step {
+                Ok(_) => vigil.end().await,
+                Err(_) => vigil.excuse(),
+            }
+        }
+        step
+    }
+
+    async fn step(&mut self) -> Result<Option<Step>, DurableError> {
         while self.due.is_empty() {
             tokio::select! {
                 step = self.follow.next() => match step? {
                     // Somebody died of one of these. Confirmed one by one, they show of which.
-                    Some(Step::Batch(batch)) if batch.after < self.suspect => self.due = batch.singled().map(Step::Batch).collect(),
+                    Some(Step::Batch(batch)) if batch.after < self.subscription.failures.suspect => self.due = batch.singled().map(Step::Batch).collect(),
                     Some(step) => self.due.push_back(step),
                     None => return Ok(None),
                 },
-                () = tokio::time::sleep(LEASE_CHECK) => self.check().await?,
+                () = sleep(LEASE_CHECK) => match self.check().await {
+                    Err(error) if is_passing(&error) => {}
+                    checked => checked?,
+                },
             }
         }
         let Some(step) = self.due.pop_front() else { return Ok(None) };
         // Noted before it is sent, so that whatever the client confirms is known, and a crash of ours counts.
-        self.note(step.up_to()).await?;
-        Ok(Some(step))
+        loop {
+            match self.note(step.up_to()).await {
+                Err(error) if is_passing(&error) => sleep(LEASE_CHECK).await,
+                noted => return noted.map(|()| Some(step)),
+            }
+        }
     }
 
     async fn note(&mut self, up_to: i64) -> Result<(), DurableError> {
         if up_to <= self.sent {
             return self.check().await;
         }
-        self.sent = up_to;
-        if answered(self.durable.store.send(&self.subscription.name, self.lease, up_to)).await? {
+        if answered(self.durable.store.note(&self.subscription.name, self.pulse.sending(up_to))).await? {
+            self.sent = up_to;
             return Ok(());
         }
         self.check().await?;
@@ -426,3 +474,6 @@ impl Deliveries {
         if counts { Ok(()) } else { Err(Refused::LeaseLost.into()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,13 @@ impl Follow {
             if self.until.is_some_and(|until| self.reader.position() >= until) {
                 return Ok((self.reader.position() > self.told).then(|| self.progress()));
             }
-            match self.reader.next().await? {
+            let stretch = tokio::select! {
+                biased;
+                stretch = self.reader.next() => stretch?,
+                // The store is slow, or others have their turn.
+                () = sleep_until(self.due) => return self.sign_of_life().map(Some),
+            };
+            match stretch {
                 Some(stretch) if !stretch.events.is_empty() => {
                     return Ok(Some(self.batch(stretch.up_to, stretch.events)));
                 }

@@ -20,6 +20,7 @@ mod reader;
 mod ring;
 mod tail;
 mod token;
+mod vigil;
 
 use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 
@@ -30,7 +31,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use bell::Bell;
-pub use durable::{Deliveries, Durable, DurableError, Lag, Wanted};
+pub use durable::{Deliveries, Durable, DurableError, Lag, Redriven, Wanted};
 pub use follow::{Follow, Step};
 pub use reader::{Reader, STRETCH_BYTES, STRETCH_EVENTS, Stretch};
 pub use token::Token;
@@ -107,6 +108,9 @@ pub struct Place {
     pub head: i64,
 }
 
+/// Events that follow each other.
+type Page = VecDeque<Arc<LogEntry>>;
+
 /// Gives out readers.
 #[derive(Clone)]
 pub struct Feed {
@@ -180,7 +184,7 @@ impl Feed {
     }
 
     /// What follows a revision, from the store.
-    async fn page(&self, log_id: LogId, after: i64) -> Result<VecDeque<Arc<LogEntry>>, FeedError> {
+    async fn page(&self, log_id: LogId, after: i64) -> Result<Page, FeedError> {
         let _turn = self.turn().await;
         let page = answered(self.shared.log.after(after, PAGE)).await?;
         judge(&page, log_id, after)?;

@@ -6,12 +6,13 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    Feed, FeedError, Place,
+    Feed, FeedError, Page, Place,
     ring::{Ahead, Ring},
 };
-use crate::store::{EventRow, LogEntry, LogId};
+use crate::store::{EventRow, LogEntry, LogId, StoreError};
 
 /// Events of one stretch at most.
 pub const STRETCH_EVENTS: usize = 256;
@@ -53,12 +54,24 @@ pub struct Reader {
     wants: Predicate,
     /// What was read from the store and not handed out yet; follows `position`.
     page: VecDeque<Arc<LogEntry>>,
+    /// The page that is being read from the store. A task of its own, so that a reader that is given up half-way loses
+    /// neither its turn nor what came, and one that is not asked again holds no turn.
+    loading: Option<AbortOnDropHandle<Result<Page, FeedError>>>,
 }
 
 impl Reader {
     pub(super) fn new(feed: Feed, ring: watch::Receiver<Ring>, place: &Place, wants: Predicate) -> Self {
         let breaks = ring.borrow().breaks;
-        Self { feed, ring, breaks, log_id: place.log_id, position: place.after, wants, page: VecDeque::new() }
+        Self {
+            feed,
+            ring,
+            breaks,
+            log_id: place.log_id,
+            position: place.after,
+            wants,
+            page: VecDeque::new(),
+            loading: None,
+        }
     }
 
     /// Everything up to here was handed out.
@@ -76,10 +89,22 @@ impl Reader {
             self.page = match self.ahead()? {
                 Ahead::Events(events) => events.into(),
                 Ahead::Nothing => return Ok(None),
-                Ahead::Unknown => self.feed.page(self.log_id, self.position).await?,
+                Ahead::Unknown => self.load().await?,
             };
         }
         Ok(self.take())
+    }
+
+    /// What comes next in the store.
+    async fn load(&mut self) -> Result<Page, FeedError> {
+        let (feed, log_id, position) = (&self.feed, self.log_id, self.position);
+        let loading = self.loading.get_or_insert_with(|| {
+            let feed = feed.clone();
+            AbortOnDropHandle::new(tokio::spawn(async move { feed.page(log_id, position).await }))
+        });
+        let loaded = loading.await;
+        self.loading = None;
+        loaded.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("reading the log: {error}")).into()))
     }
 
     /// Returns when [`Self::next`] has something to say.

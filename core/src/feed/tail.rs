@@ -58,7 +58,15 @@ async fn look(feed: &Shared) -> Result<(), StoreError> {
         let page = answered(feed.log.after(end, PAGE)).await?;
         match judge(&page, log_id, end) {
             Ok(()) => {}
-            Err(FeedError::LogChanged { .. } | FeedError::BeyondHead { .. }) => {
+            Err(FeedError::BeyondHead { .. }) => {
+                // Nobody shall go on there with what he was told before: it gets a new id, unless it has one.
+                answered(feed.log.set_back(log_id, end)).await?;
+                let state = answered(feed.log.state()).await?;
+                tracing::warn!("the log was set back; its readers are sent away");
+                feed.ring.send_modify(|ring| ring.break_off(state));
+                continue;
+            }
+            Err(FeedError::LogChanged { .. }) => {
                 tracing::warn!("the log is not the one that it was; its readers are sent away");
                 feed.ring.send_modify(|ring| ring.break_off(page.state));
                 continue;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Longer than anything that must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
 struct Memory {
@@ -24,6 +24,7 @@ struct Memory {
     oldest: Mutex<i64>,
     id: Mutex<u128>,
     failing: Mutex<bool>,
+    slow: Mutex<Duration>,
     pages: AtomicUsize,
 }
 
@@ -63,6 +64,8 @@ impl EventLog for Memory {
     async fn after(&self, revision: i64, limit: u32) -> Result<LogPage, StoreError> {
         self.check()?;
         self.pages.fetch_add(1, Ordering::SeqCst);
+        let slow = *self.slow.lock().unwrap();
+        tokio::time::sleep(slow).await;
         let state = self.state_now();
         let from = usize::try_from(revision.max(state.oldest - 1)).unwrap();
         let events = self.events.lock().unwrap();
@@ -74,6 +77,13 @@ impl EventLog for Memory {
         let events = self.events.lock().unwrap();
         let first = events.iter().find(|e| e.row.event.at >= time).map(|e| e.row.revision);
         Ok(first.unwrap_or_else(|| i64::try_from(events.len()).unwrap() + 1))
+    }
+
+    async fn set_back(&self, seen: LogId, revision: i64) -> Result<bool, StoreError> {
+        let state = self.state_now();
+        let renewed = state.id == seen && state.head < revision;
+        *self.id.lock().unwrap() += u128::from(renewed);
+        Ok(renewed)
     }
 
     async fn announce(&self) -> Result<(), StoreError> {
@@ -94,21 +104,26 @@ impl Announcements for Silence {
     }
 }
 
-struct Rig {
+pub(super) struct Rig {
     log: Arc<Memory>,
     bell: Bell,
-    feed: Feed,
+    pub(super) feed: Feed,
     stop: CancellationToken,
 }
 
 impl Rig {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let (log, bell, stop) = (Arc::new(Memory::default()), Bell::default(), CancellationToken::new());
         let feed = Feed::start(log.clone(), &bell, &TaskTracker::new(), &stop);
         Self { log, bell, feed, stop }
     }
 
-    fn commit(&self, kinds: impl IntoIterator<Item = EventKind>) {
+    /// The log cannot be read any more.
+    pub(super) fn break_log(&self) {
+        *self.log.failing.lock().unwrap() = true;
+    }
+
+    pub(super) fn commit(&self, kinds: impl IntoIterator<Item = EventKind>) {
         self.log.append(kinds);
         self.bell.ring();
     }
@@ -161,7 +176,7 @@ async fn up_to(reader: &mut Reader, end: i64) -> Vec<i64> {
     revisions
 }
 
-fn some(count: usize) -> impl Iterator<Item = EventKind> {
+pub(super) fn some(count: usize) -> impl Iterator<Item = EventKind> {
     std::iter::repeat_n(EventKind::OrderCreated, count)
 }
 
@@ -313,10 +328,21 @@ async fn a_log_that_was_set_back_ends_its_readers() {
     let mut reader = rig.reader(Position::Latest).await;
     rig.commit(some(9));
     up_to(&mut reader, 9).await;
+    let log_id = rig.log.state_now().id;
+    let token = Token { log_id, revision: 4, fingerprint: EventFilter::default().fingerprint() };
     rig.log.events.lock().unwrap().truncate(5);
     // The tail says the one; a reader that looks before the tail does says the other.
     let ended = next(&mut reader).await;
     assert!(matches!(ended, Err(FeedError::LogChanged { .. } | FeedError::BeyondHead { .. })), "{ended:?}");
+    // Whoever was told something of before hears that it is another log, however far this one grows.
+    let renewed = async {
+        while rig.log.state_now().id == log_id {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, renewed).await.unwrap();
+    let now = rig.log.state_now().id;
+    assert_eq!(rig.refused(Position::Token(token)).await, FeedError::LogChanged { now });
     let mut reader = rig.reader(Position::Latest).await;
     rig.commit(some(1));
     assert_eq!(up_to(&mut reader, 6).await, [6]);
@@ -359,6 +385,23 @@ async fn a_quiet_log_gives_signs_of_life_and_a_broken_one_does_not() {
 }
 
 /// Nothing that is wanted, for long: the position goes on, and the next batch chains to it.
+/// Who is given up again and again still gets a page that takes longer, and signs of life meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_slow_page_arrives() {
+    let rig = Rig::start();
+    rig.commit(some(1));
+    *rig.log.slow.lock().unwrap() = Duration::from_millis(5_500);
+    let mut follow = Follow::new(rig.reader(Position::Earliest).await, None);
+    let mut steps = Vec::new();
+    for _ in 0..20 {
+        if let Ok(step) = timeout(Duration::from_secs(1), follow.next()).await {
+            steps.push(step.unwrap().unwrap());
+        }
+    }
+    assert_eq!(steps[0], Step::Progress { up_to: 0 });
+    assert!(matches!(&steps[1], Step::Batch(batch) if batch.up_to == 1), "{steps:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn progress_moves_on_under_a_filter() {
     let rig = Rig::start();

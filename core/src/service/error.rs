@@ -9,13 +9,15 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use crate::{commit::DoorError, feed::FeedError, order::Refusal, store::StoreError};
 
 const DOMAIN: &str = "paystate";
+/// Bad fields that are told at once. A request may repeat one a million times, and its refusal is no place for that.
+const MAX_VIOLATIONS: usize = 32;
 
 /// An error with a stable reason.
 pub(super) fn status(code: Code, reason: &str, message: &str) -> Status {
     paystate_rpc::status(code, reason, message, std::collections::HashMap::new())
 }
 
-/// Collects every bad field of a request, so that the caller sees them all at once.
+/// Collects the bad fields of a request, so that the caller sees them all at once: the first [`MAX_VIOLATIONS`].
 #[derive(Default)]
 pub(super) struct Violations {
     found: Vec<(String, String)>,
@@ -24,7 +26,9 @@ pub(super) struct Violations {
 impl Violations {
     /// Notes what is wrong with a field.
     pub(super) fn add(&mut self, field: &str, problem: impl ToString) {
-        self.found.push((field.to_owned(), problem.to_string()));
+        if self.found.len() < MAX_VIOLATIONS {
+            self.found.push((field.to_owned(), problem.to_string()));
+        }
     }
 
     /// Takes a field's value, or notes what is wrong with it.
@@ -114,4 +118,21 @@ pub(super) fn feed(error: FeedError) -> Status {
     };
     let metadata: HashMap<_, _> = fact.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     paystate_rpc::status(code, reason, &error.to_string(), metadata)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_bad_a_million_times_is_told_a_few_times() {
+        let mut violations = Violations::default();
+        for n in 0..1_000_000 {
+            assert_eq!(violations.take::<(), _>("kinds", Err(n)), None);
+        }
+        let status = violations.finish(Some(())).unwrap_err();
+        let told = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!((told.len(), told[0].description.as_str()), (MAX_VIOLATIONS, "0"));
+        assert!(status.message().len() < 1_000);
+    }
 }

@@ -109,7 +109,7 @@ pub async fn serve(
     let feed = Feed::start(parts.store.log(), &bell, &tasks, &closing);
     let door = Door::open(parts.store.clone(), parts.guard.clone(), bell, parts.limits, &tasks);
     let core = Core {
-        durable: Durable::new(feed.clone(), parts.store.subscriptions()),
+        durable: Durable::new(feed.clone(), parts.store.subscriptions(), tasks.clone(), closing.clone()),
         store: parts.store,
         door,
         feed,

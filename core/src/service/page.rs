@@ -28,9 +28,27 @@ pub(super) fn request(violations: &mut Violations, size: i32, token: &str) -> Op
 }
 
 fn decode(token: &str) -> Option<Cursor> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).ok()?).ok()
+    let cursor: Cursor = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    // No id of ours has one, and PostgreSQL takes it for a fault.
+    (!cursor.id.contains('\0')).then_some(cursor)
 }
 
 pub(super) fn token(next: Option<&Cursor>) -> String {
     next.and_then(|c| serde_json::to_vec(c).ok()).map_or(String::new(), |bytes| URL_SAFE_NO_PAD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_of_ours_or_a_fault_of_the_caller() {
+        let read = |token: &str| request(&mut Violations::default(), 0, token).map(|page| page.after);
+        let ours = Cursor { at: 7, id: "o1".into() };
+        assert_eq!(read(&token(Some(&ours))), Some(Some(ours)));
+        for id in ["\0", "o1\0"] {
+            assert_eq!(read(&token(Some(&Cursor { at: 7, id: id.into() }))), None, "{id:?}");
+        }
+        assert_eq!(read("nonsense"), None);
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     feed::{DurableError, Lag, Position, Wanted},
     order::{OrderId, SubscriptionName, Timestamp},
     store::{EventRow, SubscriptionRequest},
-    subscription::{Lease, Parked, Refused, Subscription},
+    subscription::{Lease, MAX_PARKED, Parked, Refused, Subscription},
 };
 
 /// What this says about a subscription, on the wire.
@@ -184,8 +184,8 @@ impl SubscriptionService for Core {
         let mut v = Violations::default();
         let name = name(&mut v, "name", &request.name);
         let filter = request.filter.as_ref().map(|filter| read_filter(&mut v, Some(filter)));
-        let max_attempts = max_attempts(&mut v, request.max_attempts);
-        let (name, max_attempts) = v.finish(name.zip(max_attempts))?;
+        let max_attempts = request.max_attempts.and_then(|number| max_attempts(&mut v, number));
+        let name = v.finish(name)?;
         let configured = self.durable.configure(&name, filter.as_ref(), max_attempts).await.map_err(refused)?;
         let subscription = Some(self.with_lag(&configured).await?);
         Ok(Response::new(v1::UpdateSubscriptionResponse { subscription }))
@@ -270,8 +270,16 @@ impl SubscriptionService for Core {
         let request = request.into_inner();
         let mut v = Violations::default();
         let name = name(&mut v, "subscription", &request.subscription);
-        let events: Vec<_> = request.event_ids.iter().filter_map(|text| event_id(&mut v, "event_ids", text)).collect();
-        let redriven_count = self.durable.redrive(&v.finish(name)?, &events).await.map_err(refused)?;
-        Ok(Response::new(v1::RedriveResponse { redriven_count }))
+        if request.event_ids.len() > MAX_PARKED {
+            v.add(
+                "event_ids",
+                format!("has more than {MAX_PARKED} ids, and no more can be parked; name none to redrive all"),
+            );
+        }
+        let chosen = request.event_ids.iter().take(MAX_PARKED);
+        let events: Vec<_> = chosen.filter_map(|text| event_id(&mut v, "event_ids", text)).collect();
+        let redriven = self.durable.redrive(&v.finish(name)?, &events).await.map_err(refused)?;
+        let dropped_event_ids = redriven.dropped.iter().map(|(order_id, n)| format!("{order_id}.{n}")).collect();
+        Ok(Response::new(v1::RedriveResponse { redriven_count: redriven.count, dropped_event_ids }))
     }
 }

@@ -331,8 +331,8 @@ pub(super) fn notification(row: &impl Columns) -> Result<StoredNotification, Sto
 pub(super) fn subscription(row: &impl Columns) -> Result<Subscription, StoreError> {
     let stored: Subscription = read_document(&column::<String>(row, "doc")?)?;
     let lease = column::<Option<String>>(row, "lease")?.map(|text| Lease::parse(&text)).transpose().map_err(damaged)?;
-    let sent = column(row, "sent")?;
-    Ok(Subscription { delivery: lease.map(|lease| Delivery { lease, sent }), ..stored })
+    let (sent, fails_at) = (column(row, "sent")?, column::<Option<i64>>(row, "fails_at")?.map(Timestamp));
+    Ok(Subscription { delivery: lease.map(|lease| Delivery { lease, sent, fails_at }), ..stored })
 }
 
 pub(super) fn existing_subscription(row: &impl Columns) -> Result<Existing, StoreError> {

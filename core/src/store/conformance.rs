@@ -473,6 +473,17 @@ pub(crate) async fn the_log_is_read_on_from_any_revision(store: Subject) {
     assert!(page.entries[0].bytes > 100, "{page:?}");
 }
 
+pub(crate) async fn a_log_that_was_set_back_has_another_id(store: Subject) {
+    let log = store.log();
+    commit(&*store, &created("o1", 1)).await.unwrap();
+    let before = log.state().await.unwrap();
+    assert!(!log.set_back(before.id, 1).await.unwrap(), "it has that revision");
+    assert!(log.set_back(before.id, 2).await.unwrap());
+    assert!(!log.set_back(before.id, 2).await.unwrap(), "somebody else was first");
+    let after = log.state().await.unwrap();
+    assert!(after.id != before.id && after.head == before.head);
+}
+
 /// A reader that goes on after the last revision that it got sees every event, whatever writers do meanwhile.
 pub(crate) async fn a_reader_among_writers_skips_nothing(store: Subject) {
     const WRITERS: i64 = 4;
@@ -538,6 +549,7 @@ macro_rules! conformance {
             a_unit_waits_for_an_order_by_another_key
             writers_at_once_leave_a_log_without_gaps
             the_log_is_read_on_from_any_revision
+            a_log_that_was_set_back_has_another_id
             a_reader_among_writers_skips_nothing
             the_first_event_of_a_time_is_found
             an_empty_store_is_sound

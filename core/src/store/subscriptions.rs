@@ -3,8 +3,8 @@
 //! Contract, the same for every database and tested with that of [`Store`](super::Store):
 //! - A subscription is written as a whole, and only over the version that it was read with: whoever was second gets
 //!   [`StoreError::Conflict`] and decides again.
-//! - What a lease was sent only grows, and stands beside the version: it changes with each batch, and does not make anybody
-//!   decide again.
+//! - What a lease was sent, which only grows, and whether its stream lives stand beside the version: they change with
+//!   each batch, and do not make anybody decide again.
 //! - Nothing here waits for a unit of the log, or makes one wait.
 
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::{Cursor, EventRow, Page, StoreError};
 use crate::{
     order::{OrderId, RequestId, SubscriptionName, Timestamp},
-    subscription::{Lease, Subscription},
+    subscription::{Delivery, Subscription},
 };
 
 /// Revisions after the confirmed one that are looked at for a backlog; more would make the answer slow when it is
@@ -63,8 +63,9 @@ pub trait Subscriptions: Send + Sync + 'static {
     async fn update(&self, changed: &Subscription) -> Result<(), StoreError>;
     /// Removes one; answers whether it was there.
     async fn delete(&self, name: &SubscriptionName) -> Result<bool, StoreError>;
-    /// Everything up to a revision is about to be sent under a lease; answers whether that is the one that counts.
-    async fn send(&self, name: &SubscriptionName, lease: Lease, up_to: i64) -> Result<bool, StoreError>;
+    /// Notes of a delivery that everything up to a revision is about to be sent, and from when on it has failed; answers
+    /// whether its lease is the one that counts.
+    async fn note(&self, name: &SubscriptionName, delivery: Delivery) -> Result<bool, StoreError>;
     /// What a subscription has yet to be sent; what is put aside does not count.
     async fn backlog(&self, subscription: &Subscription) -> Result<Backlog, StoreError>;
     /// What is put aside for a subscription, parked or held, oldest first.

@@ -24,6 +24,9 @@ use crate::order::{EventFilter, OrderId, SubscriptionName, Timestamp};
 #[cfg(test)]
 mod tests;
 
+/// Microseconds without a sign of life of a stream, after which its core is taken for dead.
+pub const SILENCE: i64 = 30_000_000;
+
 /// Orders with a parked event at most. So many are no poison: something is broken that parking does not mend.
 pub const MAX_PARKED: usize = 1_000;
 
@@ -80,15 +83,21 @@ pub struct Delivery {
     pub lease: Lease,
     /// Everything up to here was sent to it, or is being sent.
     pub sent: i64,
+    /// From when on it has failed, if it is not confirmed by then: since its client has gone, or once its core has
+    /// given no sign of life for [`SILENCE`]. `None` when it is we who ended it.
+    pub fails_at: Option<Timestamp>,
 }
 
-/// Deliveries in a row that ended without a confirmation of the same event.
+/// What came of the deliveries that failed: they ended without a confirmation, and not because of us or another stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failures {
-    /// Of which event.
+    /// Which event was to blame last.
     pub revision: i64,
-    /// How many.
+    /// How often in a row.
     pub count: u32,
+    /// Everything up to here was part of a delivery that failed. It is sent one by one from then on, which shows what
+    /// is to blame.
+    pub suspect: i64,
 }
 
 /// Where an event stands in the log.
@@ -195,18 +204,34 @@ impl Subscription {
         self.parked.get(order_id).is_some_and(|parked| revision >= parked.revision)
     }
 
-    /// A stream begins under a new lease. `first` is the first wanted event that is yet to be delivered, if the
-    /// stream before was sent one: that one has failed once more, and is parked if that was too often.
+    /// The delivery that has failed by now. One that is taken over while it lives has not: two replicas of a reader
+    /// take over from each other, and nothing is wrong with what they read.
+    #[must_use]
+    pub fn failed(&self, at: Timestamp) -> Option<Delivery> {
+        self.delivery.filter(|delivery| delivery.fails_at.is_some_and(|fails_at| fails_at <= at))
+    }
+
+    /// A stream begins under a new lease. `first` is the first wanted event that the stream before was sent and that is
+    /// yet to be confirmed, if that delivery has [failed](Self::failed). If it was sent by itself it is to blame, and
+    /// is parked if that was too often; if it was sent with others, all of them are suspect.
     pub fn open(&mut self, lease: Lease, first: Option<Place>, at: Timestamp) {
-        if let Some(place) = first {
-            let attempts = self.attempts(place.revision) + 1;
-            self.failures = Failures { revision: place.revision, count: attempts };
-            if self.max_attempts > 0 && attempts >= self.max_attempts && self.may_park(&place.order_id) {
-                let reason = format!("not confirmed after {attempts} deliveries");
-                self.put_aside(place, reason, attempts, at);
+        if let Some((failed, place)) = self.failed(at).zip(first) {
+            if place.revision <= self.failures.suspect {
+                self.blame(place, at);
+            } else {
+                self.failures.suspect = failed.sent;
             }
         }
-        self.delivery = Some(Delivery { lease, sent: self.position() });
+        let fails_at = Some(Timestamp(at.0.saturating_add(SILENCE)));
+        self.delivery = Some(Delivery { lease, sent: self.position(), fails_at });
+    }
+
+    fn blame(&mut self, place: Place, at: Timestamp) {
+        let count = self.attempts(place.revision) + 1;
+        self.failures = Failures { revision: place.revision, count, ..self.failures };
+        if self.max_attempts > 0 && count >= self.max_attempts && self.may_park(&place.order_id) {
+            self.put_aside(place, format!("not confirmed after {count} deliveries"), count, at);
+        }
     }
 
     /// The stream is about to send everything up to a revision.
@@ -214,8 +239,8 @@ impl Subscription {
     /// # Errors
     /// [`Refused::LeaseLost`].
     pub fn send(&mut self, lease: Lease, up_to: i64) -> Result<(), Refused> {
-        let sent = self.held_by(lease)?.sent.max(up_to);
-        self.delivery = Some(Delivery { lease, sent });
+        let delivery = self.held_by(lease)?;
+        self.delivery = Some(Delivery { sent: delivery.sent.max(up_to), ..delivery });
         Ok(())
     }
 
@@ -258,25 +283,31 @@ impl Subscription {
     }
 
     /// Delivers parked events again, each with all that is held behind it; ends the lease. An event that is held
-    /// stands for the parked one in front of it.
+    /// stands for the parked one in front of it. What the log no longer has, events before `oldest`, does not come;
+    /// answers the parked events among that.
     ///
     /// # Errors
     /// [`Refused::NotParked`]; then nothing has changed.
-    pub fn redrive(&mut self, events: &[(OrderId, i64)]) -> Result<(), Refused> {
+    pub fn redrive(&mut self, events: &[(OrderId, i64)], oldest: i64) -> Result<Vec<(OrderId, i64)>, Refused> {
         for (order_id, sequence) in events {
             if self.parked.get(order_id).is_none_or(|parked| *sequence < parked.sequence) {
                 return Err(Refused::NotParked { order_id: order_id.clone(), sequence: *sequence });
             }
         }
+        let mut dropped = Vec::new();
         for (order_id, _) in events {
             let Some(parked) = self.parked.remove(order_id) else { continue };
-            let from = self.redriven.entry(order_id.clone()).or_insert(parked.revision);
-            *from = (*from).min(parked.revision);
+            if parked.revision < oldest {
+                dropped.push((order_id.clone(), parked.sequence));
+            }
+            let left = parked.revision.max(oldest);
+            let from = self.redriven.entry(order_id.clone()).or_insert(left);
+            *from = (*from).min(left);
         }
         self.settle();
         self.failures = Failures::default();
         self.delivery = None;
-        Ok(())
+        Ok(dropped)
     }
 
     /// Moves to a revision: everything after it is delivered, whether it was before or not. Ends the lease. What is
@@ -301,7 +332,7 @@ impl Subscription {
         self.delivery.filter(|delivery| delivery.lease == lease).ok_or(Refused::LeaseLost)
     }
 
-    /// Failed deliveries of an event so far.
+    /// Failed deliveries so far for which an event is to blame.
     fn attempts(&self, revision: i64) -> u32 {
         if self.failures.revision == revision { self.failures.count } else { 0 }
     }

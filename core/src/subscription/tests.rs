@@ -1,6 +1,8 @@
 //! A subscription against a model of its consumer: whatever is parked, redriven, cut off or taken over, every
 //! event comes, in order per order.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -27,6 +29,11 @@ struct World {
     subscription: Subscription,
     stream: Option<(Lease, i64)>,
     leases: u128,
+    now: Timestamp,
+    /// Events that came by themselves on the newest stream.
+    alone: BTreeSet<i64>,
+    /// How often a stream ended while such an event waited to be confirmed first.
+    deaths: BTreeMap<i64, u32>,
     /// The last event of each order that took effect.
     effects: BTreeMap<usize, i64>,
     /// Whether the consumer can handle poison by now.
@@ -43,7 +50,10 @@ enum Despair {
 #[derive(Debug, Clone)]
 enum Step {
     Append(usize, bool),
+    /// Takes over, if there is a stream.
     Open,
+    /// The client goes away, or the core does and nobody hears of it.
+    End(bool),
     /// A batch of so many; whether it is confirmed afterwards.
     Deliver(usize, Despair, bool),
     Redrive(Option<usize>),
@@ -53,7 +63,8 @@ impl World {
     fn new(max_attempts: u32) -> Self {
         let subscription = subscription(max_attempts);
         let (log, effects) = (Vec::new(), BTreeMap::new());
-        Self { log, subscription, stream: None, leases: 0, effects, cured: false }
+        let (alone, deaths) = (BTreeSet::new(), BTreeMap::new());
+        Self { log, subscription, stream: None, leases: 0, now: NOW, alone, deaths, effects, cured: false }
     }
 
     fn head(&self) -> i64 {
@@ -82,17 +93,39 @@ impl World {
             .collect()
     }
 
-    fn open(&mut self) {
+    /// The first event that was sent and is not confirmed.
+    fn unconfirmed(&self) -> Option<i64> {
         let sent = self.subscription.delivery.map_or(0, |delivery| delivery.sent);
-        let first = self.due(self.subscription.position(), sent).first().map(|revision| self.place(*revision));
+        self.due(self.subscription.position(), sent).first().copied()
+    }
+
+    fn open(&mut self) {
+        let failed = self.subscription.failed(self.now);
+        let first = failed.and_then(|_| self.unconfirmed()).map(|revision| self.place(revision));
         self.leases += 1;
-        self.subscription.open(lease(self.leases), first, NOW);
+        self.subscription.open(lease(self.leases), first, self.now);
         self.stream = Some((lease(self.leases), self.subscription.position()));
+        self.alone.clear();
+    }
+
+    fn end(&mut self, unheard: bool) {
+        if self.stream.take().is_none() {
+            return;
+        }
+        let first = self.unconfirmed();
+        if let Some(first) = first.filter(|first| self.alone.contains(first)) {
+            *self.deaths.entry(first).or_default() += 1;
+        }
+        match &mut self.subscription.delivery {
+            Some(delivery) if !unheard => delivery.fails_at = Some(self.now),
+            Some(_) | None => self.now.0 += SILENCE,
+        }
     }
 
     fn deliver(&mut self, count: usize, despair: Despair, confirms: bool) {
         let Some((lease, cursor)) = self.stream else { return };
         let mut batch = self.due(cursor, self.head());
+        let count = if cursor < self.subscription.failures.suspect { 1 } else { count };
         let more = batch.len() > count;
         batch.truncate(count);
         let up_to = if more { *batch.last().unwrap() } else { self.head() };
@@ -100,8 +133,14 @@ impl World {
             self.stream = None;
             return;
         }
+        if let [one] = batch[..] {
+            self.alone.insert(one);
+        }
         for revision in batch {
             if revision % 5 == 0 && !self.cured {
+                if matches!(despair, Despair::Dies) {
+                    self.end(false);
+                }
                 self.stream = None;
                 if matches!(despair, Despair::Parks) {
                     self.subscription.acknowledge(lease, revision - 1).unwrap();
@@ -130,17 +169,22 @@ impl World {
     fn redrive(&mut self, of: Option<usize>) {
         let parked = self.subscription.parked.iter().map(|(id, parked)| (id.clone(), parked.sequence));
         let chosen: Vec<_> = parked.filter(|(id, _)| of.is_none_or(|n| order(n) == *id)).collect();
-        self.subscription.redrive(&chosen).unwrap();
+        self.subscription.redrive(&chosen, 1).unwrap();
     }
 
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Append(of, wanted) => self.log.push((of, wanted)),
             Step::Open => self.open(),
+            Step::End(unheard) => self.end(unheard),
             Step::Deliver(count, despair, confirms) => self.deliver(count, despair, confirms),
             Step::Redrive(of) => self.redrive(of),
         }
-        let Subscription { confirmed, parked, redriven, .. } = &self.subscription;
+        let Subscription { confirmed, parked, redriven, max_attempts, .. } = &self.subscription;
+        for parked in parked.values().filter(|parked| parked.reason != "poison") {
+            let deaths = self.deaths.get(&parked.revision).copied().unwrap_or(0);
+            assert!(*max_attempts > 0 && deaths >= *max_attempts, "event {} is not to blame", parked.revision);
+        }
         assert!(redriven.values().all(|from| from <= confirmed), "what is redriven was passed");
         assert!(*confirmed <= self.head());
         for (id, from) in redriven {
@@ -154,6 +198,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0_usize..4, prop::bool::weighted(0.8)).prop_map(|(of, wanted)| Step::Append(of, wanted)),
         2 => Just(Step::Open),
+        1 => any::<bool>().prop_map(Step::End),
         4 => (1_usize..5, despair, prop::bool::weighted(0.7)).prop_map(|(n, d, c)| Step::Deliver(n, d, c)),
         1 => prop::option::of(0_usize..4).prop_map(Step::Redrive),
     ]
@@ -178,7 +223,10 @@ proptest! {
         // Opening may have parked what had failed before it was mended.
         world.redrive(None);
         world.open();
-        world.deliver(usize::MAX, Despair::Dies, true);
+        // What is suspect comes one by one.
+        for _ in 0..=world.log.len() {
+            world.deliver(usize::MAX, Despair::Dies, true);
+        }
         for of in 0..4 {
             let last = world.effects.get(&of).copied().unwrap_or(0);
             prop_assert_eq!(world.wanted(of, last).next(), None, "an event of order {} is lost", of);
@@ -267,9 +315,9 @@ fn an_event_parked_in_front_of_another_takes_its_place() {
     world.subscription.park(lease(2), world.place(1), String::new(), NOW).unwrap();
     assert_eq!(world.subscription.parked[&order(0)].revision, 1);
     // An event that is held stands for the one in front of it; one before that is not parked at all.
-    assert!(world.subscription.redrive(&[(order(1), 1)]).is_err());
+    assert!(world.subscription.redrive(&[(order(1), 1)], 1).is_err());
     assert_eq!(world.subscription.parked.len(), 1, "a refused redrive changes nothing");
-    world.subscription.redrive(&[(order(0), 2)]).unwrap();
+    world.subscription.redrive(&[(order(0), 2)], 1).unwrap();
     assert_eq!(world.due(0, 5), [1, 2, 3, 4, 5]);
 }
 
@@ -277,20 +325,53 @@ fn an_event_parked_in_front_of_another_takes_its_place() {
 fn too_many_failed_deliveries_park_an_event() {
     let mut world = sent();
     world.subscription.max_attempts = 2;
-    // Nothing was sent in between: that is no failure of the event.
-    for _ in 0..3 {
-        world.open();
-        assert_eq!(world.subscription.failures, Failures { revision: 1, count: 1 });
-    }
-    let opened = world.stream.unwrap().0;
-    world.subscription.send(opened, 5).unwrap();
+    let send = |world: &mut World| world.subscription.send(world.stream.unwrap().0, 5).unwrap();
+    // Who died of several may have died of any.
+    world.end(false);
     world.open();
+    assert_eq!(world.subscription.failures, Failures { revision: 0, count: 0, suspect: 5 });
+    for unheard in [false, true] {
+        // A stream that is taken over has not failed, and one that was sent nothing has not, either.
+        send(&mut world);
+        world.open();
+        world.end(false);
+        world.open();
+        assert_eq!(world.subscription.parked.len(), 0);
+        send(&mut world);
+        world.end(unheard);
+        world.open();
+    }
     let parked = &world.subscription.parked[&order(0)];
     assert_eq!((parked.revision, parked.attempts), (1, 2));
     assert_eq!(world.due(0, 5), [2, 4]);
     // After a redrive it has all its attempts again.
     world.redrive(None);
-    assert_eq!(world.subscription.failures.count, 0);
+    assert_eq!(world.subscription.failures, Failures::default());
+}
+
+#[test]
+fn poison_is_parked_and_not_the_head_of_its_batch() {
+    let mut world = sent();
+    world.subscription.max_attempts = 1;
+    world.end(false);
+    world.open();
+    assert_eq!(world.subscription.parked.len(), 0);
+    // One by one, two are confirmed; the third one is what it died of.
+    world.subscription.send(lease(2), 4).unwrap();
+    world.subscription.acknowledge(lease(2), 2).unwrap();
+    world.end(false);
+    world.open();
+    let parked: Vec<_> = world.subscription.parked.values().map(|parked| parked.revision).collect();
+    assert_eq!(parked, [3]);
+}
+
+#[test]
+fn a_delivery_that_we_ended_has_not_failed() {
+    let mut world = sent();
+    world.subscription.delivery.as_mut().unwrap().fails_at = None;
+    world.now.0 += 2 * SILENCE;
+    world.open();
+    assert_eq!(world.subscription.failures, Failures::default());
 }
 
 #[test]
@@ -300,6 +381,19 @@ fn a_lease_that_ends_by_parking_is_no_failed_delivery() {
     world.subscription.park(lease(1), world.place(1), String::new(), NOW).unwrap();
     world.open();
     assert_eq!(world.subscription.parked.len(), 1, "event 2 was not tried yet");
+}
+
+#[test]
+fn a_redrive_brings_what_the_log_still_has_and_says_what_it_has_not() {
+    let mut world = sent();
+    world.subscription.acknowledge(lease(1), 2).unwrap();
+    world.subscription.park(lease(1), world.place(3), String::new(), NOW).unwrap();
+    world.open();
+    world.subscription.send(lease(2), 5).unwrap();
+    world.subscription.acknowledge(lease(2), 5).unwrap();
+    let dropped = world.subscription.redrive(&[(order(0), 2)], 4).unwrap();
+    assert_eq!(dropped, [(order(0), 2)]);
+    assert_eq!((world.subscription.position(), world.due(3, 5)), (3, vec![5]));
 }
 
 #[test]
@@ -332,6 +426,10 @@ fn the_dead_letters_are_bounded() {
     world.subscription.send(lease(1), world.head()).unwrap();
     let last = world.place(world.head());
     assert_eq!(world.subscription.park(lease(1), last, String::new(), NOW), Err(Refused::TooManyParked));
-    world.open();
+    for _ in 0..2 {
+        world.end(false);
+        world.open();
+        world.subscription.send(world.stream.unwrap().0, world.head()).unwrap();
+    }
     assert_eq!((world.subscription.parked.len(), world.subscription.failures.count), (MAX_PARKED, 1));
 }

@@ -4700,9 +4700,9 @@ pub struct CreateSubscriptionRequest {
     /// Where it begins; earliest when absent.
     #[prost(message, optional, tag = "3")]
     pub position: ::core::option::Option<Position>,
-    /// After this many failed deliveries an event is parked; 0 for never. When a stream ends and another one is opened, the
-    /// first event that was sent and not confirmed has failed once. All that was sent by then comes again in batches of one, so
-    /// that the next failure is that of the right event: confirm each batch.
+    /// After this many failed deliveries an event is parked; 0 for never. A delivery fails when its client goes away, or its
+    /// core dies, before what was sent is confirmed; not when another stream takes over. What was sent by then comes again in
+    /// batches of one, and from there on each failure counts for the first event that is not confirmed: confirm each batch.
     #[prost(int32, tag = "4")]
     pub max_attempts: i32,
     /// Makes a retry safe, as in CreateOrder.
@@ -4759,9 +4759,9 @@ pub struct UpdateSubscriptionRequest {
     /// The new filter; holds from the confirmed revision on. Absent: as it was.
     #[prost(message, optional, tag = "2")]
     pub filter: ::core::option::Option<EventFilter>,
-    /// The new limit; 0 for never.
-    #[prost(int32, tag = "3")]
-    pub max_attempts: i32,
+    /// The new limit; 0 for never. Absent: as it was.
+    #[prost(int32, optional, tag = "3")]
+    pub max_attempts: ::core::option::Option<i32>,
 }
 /// Response of UpdateSubscription.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4813,7 +4813,7 @@ pub struct StreamEventsRequest {
     #[prost(bool, tag = "4")]
     pub stop_at_head: bool,
 }
-/// One message of StreamEvents.
+/// One message of StreamEvents. A client ignores a message that it does not know: one of a newer server.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StreamEventsResponse {
     /// One of these.
@@ -4969,16 +4969,19 @@ pub struct RedriveRequest {
     /// Which subscription.
     #[prost(string, tag = "1")]
     pub subscription: ::prost::alloc::string::String,
-    /// Which events; empty for all. One that is held back stands for the parked one in front of it.
+    /// Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
     #[prost(string, repeated, tag = "2")]
     pub event_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Response of Redrive.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RedriveResponse {
     /// How many will be delivered again.
     #[prost(int64, tag = "1")]
     pub redriven_count: i64,
+    /// Parked events that will not: retention has dropped them. What is held behind them and is left will.
+    #[prost(string, repeated, tag = "2")]
+    pub dropped_event_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Generated client implementations.
 pub mod subscription_service_client {

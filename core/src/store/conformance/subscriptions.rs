@@ -6,7 +6,7 @@ use super::{Subject, closed, commit, created, id, only};
 use crate::{
     order::{EventFilter, EventKind, RequestId, State, SubscriptionName, Timestamp},
     store::{Backlog, StoreError, SubscriptionRequest},
-    subscription::{Delivery, Lease, Place, Subscription},
+    subscription::{Delivery, Failures, Lease, Place, Subscription},
 };
 
 fn named(name: &str) -> Subscription {
@@ -30,7 +30,8 @@ pub(crate) async fn a_subscription_reads_back_whole(store: Subject) {
     let all = store.subscriptions();
     let mut new = named("stock");
     assert_eq!(all.get(&new.name).await.unwrap(), None);
-    new.open(lease(1), Some(place(4, "o1", 2)), Timestamp(8));
+    new.open(lease(1), None, Timestamp(8));
+    new.failures = Failures { revision: 4, count: 1, suspect: 5 };
     new.send(lease(1), 5).unwrap();
     new.park(lease(1), place(4, "o1", 2), "x".into(), Timestamp(9)).unwrap();
     new.redriven = [(id("o2"), 3)].into();
@@ -82,19 +83,22 @@ pub(crate) async fn a_subscription_is_written_over_the_version_that_was_read(sto
 
     // What was sent makes nobody decide again, and only grows.
     let before = read().await;
-    assert!(all.send(&name, lease(1), 5).await.unwrap());
-    assert!(all.send(&name, lease(1), 3).await.unwrap());
-    assert!(!all.send(&name, lease(2), 9).await.unwrap(), "another lease");
+    let note = |n, sent, fails_at| Delivery { lease: lease(n), sent, fails_at };
+    assert!(all.note(&name, note(1, 5, Some(Timestamp(50)))).await.unwrap());
+    assert!(all.note(&name, note(1, 3, Some(Timestamp(60)))).await.unwrap());
+    assert!(!all.note(&name, note(2, 9, None)).await.unwrap(), "another lease");
     all.update(&Subscription { confirmed: 2, ..before }).await.unwrap();
     let after = read().await;
-    assert_eq!((after.confirmed, after.delivery), (2, Some(Delivery { lease: lease(1), sent: 5 })));
+    assert_eq!((after.confirmed, after.delivery), (2, Some(note(1, 5, Some(Timestamp(60))))));
+    assert!(all.note(&name, note(1, 0, None)).await.unwrap());
+    assert_eq!(read().await.delivery, Some(note(1, 5, None)));
     // A new lease begins with what it says itself; without one nothing is sent.
-    let taken = Delivery { lease: lease(2), sent: 1 };
+    let taken = note(2, 1, Some(Timestamp(70)));
     all.update(&Subscription { delivery: Some(taken), ..after }).await.unwrap();
     assert_eq!(read().await.delivery, Some(taken));
     all.update(&Subscription { delivery: None, ..read().await }).await.unwrap();
     assert_eq!(read().await.delivery, None);
-    assert!(!all.send(&name, lease(2), 9).await.unwrap());
+    assert!(!all.note(&name, note(2, 9, None)).await.unwrap());
 }
 
 pub(crate) async fn what_a_subscription_has_yet_to_see_is_counted(store: Subject) {
@@ -144,7 +148,7 @@ pub(crate) async fn what_a_subscription_has_yet_to_see_is_counted(store: Subject
     let narrowed = Subscription { filter: states.filter, ..parked.clone() };
     assert_eq!(all.aside_count(&narrowed).await.unwrap(), 1);
 
-    parked.redrive(&[(id("o1"), 1)]).unwrap();
+    parked.redrive(&[(id("o1"), 1)], 1).unwrap();
     assert_eq!((backlog(&parked).await, all.aside_count(&parked).await.unwrap()), ((3, Some(1)), 0));
     assert_eq!(all.event(&id("o2"), 2).await.unwrap().map(|e| e.revision), Some(5));
     assert!(all.event(&id("o2"), 3).await.unwrap().is_none());

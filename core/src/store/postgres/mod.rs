@@ -41,7 +41,7 @@ use super::{
     RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Unit,
 };
 use crate::order::{Order, OrderId, OutTradeNo};
-pub use retention::{Retained, drop_before};
+pub use retention::{Retained, Robbing, drop_before};
 
 /// Connections for units (batches under way, and those that waited for a busy order) and for the confirmation of
 /// duplicates. A unit that gets none waits for [`PATIENCE`].
@@ -296,7 +296,8 @@ impl Store for PostgresStore {
     }
 
     fn subscriptions(&self) -> Arc<dyn Subscriptions> {
-        Arc::new(subscriptions::PostgresSubscriptions { pool: self.subscribers.clone() })
+        let (pool, readers) = (self.subscribers.clone(), self.readers.clone());
+        Arc::new(subscriptions::PostgresSubscriptions { pool, readers })
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -1,9 +1,15 @@
 //! Months: partitions are prepared ahead and, when nobody needs them any more, dropped whole.
 
-use sqlx::{PgPool, Row as _, postgres::PgPoolOptions};
+use sqlx::{
+    PgPool, Row as _,
+    postgres::{PgPoolOptions, PgRow},
+};
 
-use super::{Address, PATIENCE, failed};
-use crate::store::StoreError;
+use super::{Address, PATIENCE, failed, subscriptions};
+use crate::{
+    store::{StoreError, codec},
+    subscription::Subscription,
+};
 
 /// Months that are prepared ahead. A core that runs longer without a restart writes on into the partition for
 /// everything else.
@@ -16,6 +22,19 @@ pub struct Retained {
     pub dropped: Vec<String>,
     /// The first revision that is left.
     pub oldest_revision: i64,
+    /// Subscriptions that have yet to see, or have parked, what is dropped.
+    pub robbed: Vec<String>,
+}
+
+/// What is done where a subscription has yet to see what would be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Robbing {
+    /// Nothing is dropped.
+    Refused,
+    /// It is dropped all the same.
+    Forced,
+    /// Nothing is dropped; what would be is said.
+    Planned,
 }
 
 /// Makes the partitions of this month and the coming ones, each by itself. One that cannot be made does no harm:
@@ -35,8 +54,9 @@ pub(super) async fn prepare(pool: &PgPool) -> Result<(), StoreError> {
 /// and the identities of notifications stay for ever, so an old callback is still recognised.
 ///
 /// # Errors
-/// [`StoreError::Refused`] when `month` is not a month, or is not over; [`StoreError::Unavailable`].
-pub async fn drop_before(address: &Address, month: &str, dry_run: bool) -> Result<Retained, StoreError> {
+/// [`StoreError::Refused`] when `month` is not a month, or is not over, or a subscription needs what would be dropped;
+/// [`StoreError::Unavailable`].
+pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Result<Retained, StoreError> {
     let suffix = month.split_once('-').filter(|(y, m)| y.len() == 4 && m.len() == 2);
     let suffix = suffix.filter(|(y, m)| y.bytes().chain(m.bytes()).all(|b| b.is_ascii_digit()));
     let (year, number) =
@@ -66,7 +86,15 @@ pub async fn drop_before(address: &Address, month: &str, dry_run: bool) -> Resul
     .await
     .map_err(failed)?;
     let dropped: Vec<String> = old.iter().map(|r| r.get(0)).collect();
-    if !dry_run {
+    let robbed = robbed(&mut tx, &old).await?;
+    if robbing == Robbing::Refused && !robbed.is_empty() {
+        let names = robbed.join(", ");
+        return Err(StoreError::Refused(format!(
+            "these subscriptions have yet to see, or have parked, what would be dropped: {names}; let them catch up, redrive \
+             what is parked, or say --force"
+        )));
+    }
+    if robbing != Robbing::Planned {
         // Before anything else, in the order in which units write: retention waits for them, not in a circle.
         let lock = "LOCK TABLE notification, order_event IN ACCESS EXCLUSIVE MODE";
         sqlx::query(lock).execute(&mut *tx).await.map_err(failed)?;
@@ -77,7 +105,21 @@ pub async fn drop_before(address: &Address, month: &str, dry_run: bool) -> Resul
     let oldest_revision = sqlx::query("SELECT oldest FROM log").fetch_one(&mut *tx).await.map_err(failed)?.get(0);
     tx.commit().await.map_err(failed)?;
     pool.close().await;
-    Ok(Retained { dropped, oldest_revision })
+    Ok(Retained { dropped, oldest_revision, robbed })
+}
+
+/// The subscriptions whose position, or a parked event, lies before what is left.
+async fn robbed(tx: &mut sqlx::PgConnection, old: &[PgRow]) -> Result<Vec<String>, StoreError> {
+    let mut newest = 0;
+    for row in old.iter().filter(|row| row.get(1)) {
+        let sql = format!("SELECT coalesce(max(revision), 0) FROM {}", row.get::<String, _>(0));
+        let last = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await.map_err(failed)?;
+        newest = last.get::<i64, _>(0).max(newest);
+    }
+    let rows = sqlx::query(subscriptions::ALL).fetch_all(tx).await.map_err(failed)?;
+    let all = rows.iter().map(codec::subscription).collect::<Result<Vec<_>, _>>()?;
+    let needs = |s: &Subscription| s.position() < newest || s.parked.values().any(|parked| parked.revision <= newest);
+    Ok(all.iter().filter(|s| needs(s)).map(|s| s.name.to_string()).collect())
 }
 
 async fn drop_partition(tx: &mut sqlx::PgConnection, name: &str, has_events: bool) -> Result<(), StoreError> {

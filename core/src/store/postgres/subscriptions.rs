@@ -11,18 +11,20 @@ use crate::{
         Backlog, Cursor, EventRow, Existing, Page, StoreError, SubscriptionRequest, Subscriptions, codec,
         subscriptions::BACKLOG_REVISIONS,
     },
-    subscription::{Lease, Subscription},
+    subscription::{Delivery, Subscription},
 };
 
 /// Begins each statement that reads subscriptions.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT name, version, request_id, fingerprint, lease::text AS lease, sent, doc FROM subscription ",
+            "SELECT name, version, request_id, fingerprint, lease::text AS lease, sent, fails_at, doc FROM subscription ",
             $rest
         )
     };
 }
+
+pub(super) const ALL: &str = select!("ORDER BY name");
 
 const BACKLOG: &str = "\
     SELECT count(*) AS count, min(at) AS oldest FROM (\
@@ -56,20 +58,20 @@ type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArgume
 
 pub(super) struct PostgresSubscriptions {
     pub(super) pool: PgPool,
+    /// For what reads much and now and then: nobody's delivery waits for it. Not the log's: its connections make every
+    /// plan by key, which is wrong for a statement whose parameters decide how much there is to join.
+    pub(super) readers: PgPool,
 }
 
 /// Callers come and go in the middle of a question, so a connection is only used again after an answer.
 impl PostgresSubscriptions {
     async fn rows(&self, query: Query<'_>) -> Result<Vec<PgRow>, StoreError> {
-        let mut one = Connection::from(&self.pool).await.map_err(failed)?;
-        let rows = query.fetch_all(&mut *one).await.map_err(failed)?;
-        one.end();
-        Ok(rows)
+        rows(&self.pool, query).await
     }
 
-    /// Of a query that always answers.
-    async fn row(&self, query: Query<'_>) -> Result<PgRow, StoreError> {
-        self.rows(query).await?.pop().ok_or_else(|| codec::damaged("an aggregate has no row"))
+    /// Of a query that always answers, after a while.
+    async fn aggregate(&self, query: Query<'_>) -> Result<PgRow, StoreError> {
+        rows(&self.readers, query).await?.pop().ok_or_else(|| codec::damaged("an aggregate has no row"))
     }
 
     /// Whether it changed anything.
@@ -79,6 +81,13 @@ impl PostgresSubscriptions {
         one.end();
         Ok(changed.rows_affected() > 0)
     }
+}
+
+async fn rows(pool: &PgPool, query: Query<'_>) -> Result<Vec<PgRow>, StoreError> {
+    let mut one = Connection::from(pool).await.map_err(failed)?;
+    let rows = query.fetch_all(&mut *one).await.map_err(failed)?;
+    one.end();
+    Ok(rows)
 }
 
 /// The parameters $1 to $5 of a statement: what the filter wants, and what is parked.
@@ -135,14 +144,16 @@ impl Subscriptions for PostgresSubscriptions {
         let stored = Subscription { version: changed.version + 1, ..changed.clone() };
         let update = sqlx::query(
             "UPDATE subscription SET version = version + 1, doc = $3, lease = $4, \
-               sent = CASE WHEN lease IS NOT DISTINCT FROM $4 THEN greatest(sent, $5) ELSE $5 END \
+               sent = CASE WHEN lease IS NOT DISTINCT FROM $4 THEN greatest(sent, $5) ELSE $5 END, \
+               fails_at = CASE WHEN lease IS NOT DISTINCT FROM $4 THEN fails_at ELSE $6 END \
              WHERE name = $1 AND version = $2",
         )
         .bind(changed.name.as_str())
         .bind(changed.version)
         .bind(codec::document(&stored)?)
         .bind(changed.delivery.map(|delivery| delivery.lease.0))
-        .bind(changed.delivery.map_or(0, |delivery| delivery.sent));
+        .bind(changed.delivery.map_or(0, |delivery| delivery.sent))
+        .bind(changed.delivery.and_then(|delivery| delivery.fails_at).map(|at| at.0));
         if self.changes(update).await? {
             Ok(())
         } else {
@@ -154,9 +165,15 @@ impl Subscriptions for PostgresSubscriptions {
         self.changes(sqlx::query("DELETE FROM subscription WHERE name = $1").bind(name.as_str())).await
     }
 
-    async fn send(&self, name: &SubscriptionName, lease: Lease, up_to: i64) -> Result<bool, StoreError> {
-        let sent = sqlx::query("UPDATE subscription SET sent = greatest(sent, $3) WHERE name = $1 AND lease = $2");
-        self.changes(sent.bind(name.as_str()).bind(lease.0).bind(up_to)).await
+    async fn note(&self, name: &SubscriptionName, delivery: Delivery) -> Result<bool, StoreError> {
+        let note = sqlx::query(
+            "UPDATE subscription SET sent = greatest(sent, $3), fails_at = $4 WHERE name = $1 AND lease = $2",
+        )
+        .bind(name.as_str())
+        .bind(delivery.lease.0)
+        .bind(delivery.sent)
+        .bind(delivery.fails_at.map(|at| at.0));
+        self.changes(note).await
     }
 
     async fn backlog(&self, subscription: &Subscription) -> Result<Backlog, StoreError> {
@@ -165,7 +182,7 @@ impl Subscriptions for PostgresSubscriptions {
             .bind(subscription.redriven.values().copied().collect::<Vec<_>>())
             .bind(subscription.confirmed)
             .bind(BACKLOG_REVISIONS);
-        codec::backlog(&self.row(query).await?)
+        codec::backlog(&self.aggregate(query).await?)
     }
 
     async fn aside(
@@ -175,12 +192,12 @@ impl Subscriptions for PostgresSubscriptions {
         limit: u32,
     ) -> Result<Page<EventRow>, StoreError> {
         let query = about(ASIDE, subscription).bind(after.map_or(0, |c| c.at)).bind(i64::from(limit) + 1);
-        let rows = self.rows(query).await?.iter().map(codec::event).collect::<Result<Vec<_>, _>>()?;
+        let rows = rows(&self.readers, query).await?.iter().map(codec::event).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, limit, |e| Cursor { at: e.revision, id: String::new() }))
     }
 
     async fn aside_count(&self, subscription: &Subscription) -> Result<i64, StoreError> {
-        Ok(self.row(about(ASIDE_COUNT, subscription)).await?.get(0))
+        Ok(self.aggregate(about(ASIDE_COUNT, subscription)).await?.get(0))
     }
 
     async fn event(&self, order_id: &OrderId, sequence: i64) -> Result<Option<EventRow>, StoreError> {

@@ -3,15 +3,16 @@
 use sqlx::Executor as _;
 
 use super::{
-    Address, PostgresStore, Retained, drop_before, migrate,
+    Address, PostgresStore, Retained, Robbing, drop_before, migrate,
     testing::{Database, empty},
 };
 use crate::{
-    order::Timestamp,
+    order::{EventFilter, SubscriptionName, Timestamp},
     store::{
         Keys, Store as _, StoreError,
         conformance::{commit, conformance, created, notification, paid, parked},
     },
+    subscription::Subscription,
 };
 
 conformance!(empty());
@@ -159,12 +160,12 @@ async fn retention_drops_whole_months_and_the_rest_stays_sound() {
     let february = 40 * 24 * 3600 * 1_000_000;
     commit(&store, &created("o2", february)).await.unwrap();
     let address = database.address();
-    let planned = drop_before(&address, "1970-02", true).await.unwrap();
+    let planned = drop_before(&address, "1970-02", Robbing::Planned).await.unwrap();
     assert_eq!(planned.dropped, ["notification_1970_01", "order_event_1970_01"]);
     assert_eq!(planned.oldest_revision, 1);
-    let done = drop_before(&address, "1970-02", false).await.unwrap();
+    let done = drop_before(&address, "1970-02", Robbing::Refused).await.unwrap();
     assert_eq!(done, Retained { oldest_revision: 4, ..planned });
-    assert_eq!(drop_before(&address, "1970-02", false).await.unwrap().dropped, Vec::<String>::new());
+    assert_eq!(drop_before(&address, "1970-02", Robbing::Refused).await.unwrap().dropped, Vec::<String>::new());
     for result in store.audit().await.unwrap() {
         assert!(result.violations.is_empty(), "{result:?}");
     }
@@ -172,7 +173,7 @@ async fn retention_drops_whole_months_and_the_rest_stays_sound() {
     let key = crate::store::conformance::notification(1).key;
     assert_eq!(store.stored(std::slice::from_ref(&key)).await.unwrap(), [key].into());
     for wrong in ["2026", "2026-1", "26-01", "2026-01; DROP TABLE log", "2999-01"] {
-        assert!(matches!(drop_before(&address, wrong, false).await, Err(StoreError::Refused(_))), "{wrong}");
+        assert!(matches!(drop_before(&address, wrong, Robbing::Forced).await, Err(StoreError::Refused(_))), "{wrong}");
     }
 }
 
@@ -184,7 +185,17 @@ async fn what_retention_dropped_is_said_with_what_is_left() {
     paid(&store).await;
     let february = 40 * 24 * 3600 * 1_000_000;
     commit(&store, &created("o2", february)).await.unwrap();
-    drop_before(&database.address(), "1970-02", false).await.unwrap();
+    // Who has yet to see what would go is named, and nothing goes.
+    let name = SubscriptionName::parse("stock").unwrap();
+    let late = Subscription::new(name.clone(), EventFilter::default(), 0, 2, Timestamp(1));
+    store.subscriptions().create(&late, None).await.unwrap();
+    let refused = drop_before(&database.address(), "1970-02", Robbing::Refused).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Refused(why) if why.contains("stock")), "{refused:?}");
+    let planned = drop_before(&database.address(), "1970-02", Robbing::Planned).await.unwrap();
+    assert_eq!((planned.robbed, planned.oldest_revision), (vec!["stock".to_owned()], 1));
+    let late = store.subscriptions().get(&name).await.unwrap().unwrap();
+    store.subscriptions().update(&Subscription { confirmed: 3, ..late }).await.unwrap();
+    drop_before(&database.address(), "1970-02", Robbing::Refused).await.unwrap();
     let page = store.log().after(1, 9).await.unwrap();
     assert_eq!((page.state.oldest, page.state.head), (4, 4));
     assert_eq!(page.entries.iter().map(|e| e.row.revision).collect::<Vec<_>>(), [4]);

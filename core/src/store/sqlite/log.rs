@@ -8,7 +8,7 @@ use crate::{
     order::Timestamp,
     store::{
         StoreError, codec,
-        log::{Announcements, EventLog, LogPage, LogState, Search},
+        log::{Announcements, EventLog, LogId, LogPage, LogState, Search},
     },
 };
 
@@ -19,6 +19,7 @@ const AFTER: &str = "SELECT log.log_id, log.head, 1 AS oldest, e.* FROM log \
 
 pub(super) struct SqliteLog {
     pub(super) pool: SqlitePool,
+    pub(super) writer: SqlitePool,
 }
 
 #[async_trait]
@@ -48,6 +49,13 @@ impl EventLog for SqliteLog {
                 .await
                 .map_err(failed)?;
         Ok(first.map_or(state.head + 1, |row| row.get(0)))
+    }
+
+    async fn set_back(&self, seen: LogId, revision: i64) -> Result<bool, StoreError> {
+        let renew = sqlx::query("UPDATE log SET log_id = lower(hex(randomblob(16))) WHERE log_id = ?1 AND head < ?2")
+            .bind(seen.0.simple().to_string())
+            .bind(revision);
+        Ok(renew.execute(&self.writer).await.map_err(failed)?.rows_affected() > 0)
     }
 
     async fn announce(&self) -> Result<(), StoreError> {

@@ -208,7 +208,7 @@ impl Store for SqliteStore {
     }
 
     fn log(&self) -> Arc<dyn EventLog> {
-        Arc::new(log::SqliteLog { pool: self.log_readers.clone() })
+        Arc::new(log::SqliteLog { pool: self.log_readers.clone(), writer: self.writer.clone() })
     }
 
     fn subscriptions(&self) -> Arc<dyn Subscriptions> {

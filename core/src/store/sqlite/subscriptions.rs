@@ -10,7 +10,7 @@ use crate::{
         Backlog, Cursor, EventRow, Existing, Page, StoreError, SubscriptionRequest, Subscriptions, codec,
         subscriptions::BACKLOG_REVISIONS,
     },
-    subscription::{Lease, Subscription},
+    subscription::{Delivery, Subscription},
 };
 
 const EXISTING: &str =
@@ -119,13 +119,14 @@ impl Subscriptions for SqliteSubscriptions {
         let stored = Subscription { version: changed.version + 1, ..changed.clone() };
         let updated = sqlx::query(
             "UPDATE subscription SET version = version + 1, doc = ?3, lease = ?4, \
-               sent = iif(lease IS ?4, max(sent, ?5), ?5) WHERE name = ?1 AND version = ?2",
+               sent = iif(lease IS ?4, max(sent, ?5), ?5), fails_at = iif(lease IS ?4, fails_at, ?6) WHERE name = ?1 AND version = ?2",
         )
         .bind(changed.name.as_str())
         .bind(changed.version)
         .bind(codec::document(&stored)?)
         .bind(changed.delivery.map(|delivery| delivery.lease.to_string()))
         .bind(changed.delivery.map_or(0, |delivery| delivery.sent))
+        .bind(changed.delivery.and_then(|delivery| delivery.fails_at).map(|at| at.0))
         .execute(&self.writer)
         .await
         .map_err(failed)?;
@@ -140,12 +141,14 @@ impl Subscriptions for SqliteSubscriptions {
         Ok(deleted.execute(&self.writer).await.map_err(failed)?.rows_affected() > 0)
     }
 
-    async fn send(&self, name: &SubscriptionName, lease: Lease, up_to: i64) -> Result<bool, StoreError> {
-        let sent = sqlx::query("UPDATE subscription SET sent = max(sent, ?3) WHERE name = ?1 AND lease = ?2")
-            .bind(name.as_str())
-            .bind(lease.to_string())
-            .bind(up_to);
-        Ok(sent.execute(&self.writer).await.map_err(failed)?.rows_affected() > 0)
+    async fn note(&self, name: &SubscriptionName, delivery: Delivery) -> Result<bool, StoreError> {
+        let note =
+            sqlx::query("UPDATE subscription SET sent = max(sent, ?3), fails_at = ?4 WHERE name = ?1 AND lease = ?2")
+                .bind(name.as_str())
+                .bind(delivery.lease.to_string())
+                .bind(delivery.sent)
+                .bind(delivery.fails_at.map(|at| at.0));
+        Ok(note.execute(&self.writer).await.map_err(failed)?.rows_affected() > 0)
     }
 
     async fn backlog(&self, subscription: &Subscription) -> Result<Backlog, StoreError> {
