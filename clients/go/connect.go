@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -22,6 +23,13 @@ import (
 //
 //go:embed service_config.json
 var serviceConfig string
+
+// reconnect is how a lost core is found again. The library's own waits, a second at first and two minutes at last, would
+// keep a follower away from a core that is long back.
+var reconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second},
+	MinConnectTimeout: 5 * time.Second,
+}
 
 // Options say how the core is reached. The zero value is for plaintext on loopback, and for TLS with the system's
 // authorities and no certificate of our own.
@@ -51,6 +59,7 @@ func Connect(core string, options Options, more ...grpc.DialOption) (*grpc.Clien
 	dial := []grpc.DialOption{
 		grpc.WithTransportCredentials(secure),
 		grpc.WithDefaultServiceConfig(serviceConfig),
+		grpc.WithConnectParams(reconnect),
 		// Shorter than what routers on the way forget, and what finds a peer that is gone without a word.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 15 * time.Second, Timeout: 10 * time.Second}),
 	}

@@ -9,12 +9,15 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -53,6 +56,29 @@ func TestOnlyReadsAreTriedAgain(t *testing.T) {
 		t.Error("a write was tried again")
 	}
 	equal(t, "calls", []int32{core.reads.Load(), core.writes.Load()}, []int32{2, 1})
+}
+
+func TestALostCoreIsLookedForOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tries []time.Time
+		away := grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
+			tries = append(tries, time.Now())
+			return nil, errors.New("away")
+		})
+		conn, err := Connect("http://127.0.0.1:1", Options{}, away)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		for range 120 {
+			conn.Connect()
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if len(tries) < 25 || tries[1].Sub(tries[0]) > time.Second {
+			t.Errorf("in two minutes %d tries: %v", len(tries), tries)
+		}
+	})
 }
 
 func TestBothSidesShowACertificate(t *testing.T) {

@@ -31,8 +31,10 @@ type Handler interface {
 	// Position loads the resume token of the last batch that took effect; empty when there is none. It is called once,
 	// when Run begins, and never for a durable subscription.
 	Position(ctx context.Context) (resumeToken string, err error)
-	// Handle makes the batch take effect, and stores its ResumeToken in the same transaction. An error ends Run with
-	// that error, and the batch was not handled; see UnprocessableError for the exception.
+	// Handle makes the batch take effect, and stores its ResumeToken and UpToRevision in the same transaction. First of
+	// all in that transaction it compares the stored revision with AfterRevision, and fails if they differ: then another
+	// process of yours has gone on meanwhile, and this batch has taken effect. An error ends Run with that error, and
+	// the batch was not handled; see UnprocessableError for the exception.
 	Handle(ctx context.Context, batch *Batch) error
 }
 
@@ -52,7 +54,9 @@ func (f HandlerFunc) Handle(ctx context.Context, batch *Batch) error { return f(
 // event takes effect exactly once, whenever either side is killed.
 //
 // With Subscription the core keeps the position, and the follower acknowledges each batch after Handle has returned. An
-// event may come again when the process dies in between: at least once, with a stable event_id.
+// event may come again when the process dies in between: at least once, with a stable event_id. One reader at a time: a
+// second one takes the subscription over, and the first takes it back; the longer neither acknowledges anything, the
+// less often, so that two of them get through a rolling deploy.
 type Follower struct {
 	// Conn leads to the core; see Connect.
 	Conn grpc.ClientConnInterface
@@ -120,7 +124,7 @@ type session struct {
 	chain   chain
 	// position is where the next stream begins; nil for a subscription.
 	position *paystatev1.Position
-	// failures counts the streams in a row that delivered nothing.
+	// failures counts the streams in a row that brought us nothing; with a subscription, no acknowledgement.
 	failures int
 }
 
@@ -175,24 +179,20 @@ func (s *session) stream(ctx context.Context) error {
 		}
 		switch m := message.GetMessage().(type) {
 		case *paystatev1.StreamEventsResponse_Opened:
+			if opened {
+				return broken("the stream says Opened twice")
+			}
 			opened, lease = true, m.Opened.GetLease()
 			err = s.opened(m.Opened)
-		case *paystatev1.StreamEventsResponse_Batch:
-			err = s.deliver(ctx, lease, &Batch{
-				AfterRevision: m.Batch.GetAfterRevision(),
-				UpToRevision:  m.Batch.GetUpToRevision(),
-				Events:        m.Batch.GetEvents(),
-				ResumeToken:   m.Batch.GetResumeToken(),
-			})
-		case *paystatev1.StreamEventsResponse_Progress:
-			err = s.progress(ctx, lease, m.Progress)
 		case *paystatev1.StreamEventsResponse_GoingAway:
-			err = &interruptedError{fmt.Errorf("the core ends the stream: %s", m.GoingAway.GetReason())}
+			return &interruptedError{fmt.Errorf("the core ends the stream: %s", m.GoingAway.GetReason())}
 		case nil:
 			// A kind of message that a newer core sends.
-		}
-		if err == nil && !opened {
-			err = broken("the stream does not begin with Opened")
+		default:
+			if !opened {
+				return broken("the stream does not begin with Opened")
+			}
+			err = s.deliver(ctx, lease, message)
 		}
 		if err != nil {
 			return err
@@ -227,30 +227,43 @@ func (s *session) opened(o *paystatev1.Opened) error {
 	if err := s.chain.opened(o, s.Subscription != ""); err != nil {
 		return err
 	}
-	if s.Subscription == "" && s.position.GetResumeToken() == "" {
+	if s.unstored() {
 		// "Latest" must not mean a later point when the stream is opened again.
 		s.position = &paystatev1.Position{At: &paystatev1.Position_AfterRevision{AfterRevision: o.GetAfterRevision()}}
 	}
 	return nil
 }
 
-// progress is a batch without events, unless the log has not moved.
-func (s *session) progress(ctx context.Context, lease string, p *paystatev1.Progress) error {
-	s.failures = 0
-	if p.GetUpToRevision() == s.chain.upTo {
-		return nil
-	}
-	return s.deliver(ctx, lease, &Batch{
-		AfterRevision: s.chain.upTo, UpToRevision: p.GetUpToRevision(), ResumeToken: p.GetResumeToken(),
-	})
+// unstored says whether the handler has nothing stored yet, so that also a place where the log stands still is news to it:
+// without it the next Run would begin at another "latest".
+func (s *session) unstored() bool {
+	return s.Subscription == "" && s.position.GetResumeToken() == ""
 }
 
-// deliver hands over a batch that continues the chain, and remembers or acknowledges it.
-func (s *session) deliver(ctx context.Context, lease string, batch *Batch) error {
+// batch is what a message hands over. Progress is a batch without events.
+func (s *session) batch(message *paystatev1.StreamEventsResponse) *Batch {
+	if p := message.GetProgress(); p != nil {
+		return &Batch{AfterRevision: s.chain.upTo, UpToRevision: p.GetUpToRevision(), ResumeToken: p.GetResumeToken()}
+	}
+	b := message.GetBatch()
+	return &Batch{
+		AfterRevision: b.GetAfterRevision(), UpToRevision: b.GetUpToRevision(), Events: b.GetEvents(),
+		ResumeToken: b.GetResumeToken(),
+	}
+}
+
+// deliver hands over what continues the chain, and remembers or acknowledges it.
+func (s *session) deliver(ctx context.Context, lease string, message *paystatev1.StreamEventsResponse) error {
+	batch := s.batch(message)
 	if err := s.chain.batch(batch); err != nil {
 		return err
 	}
-	s.failures = 0
+	if s.Subscription == "" {
+		s.failures = 0
+	}
+	if batch.UpToRevision == batch.AfterRevision && !s.unstored() {
+		return nil // A mere sign of life.
+	}
 	err := s.handler.Handle(ctx, batch)
 	var unprocessable *UnprocessableError
 	switch {
@@ -273,6 +286,7 @@ func (s *session) acknowledge(ctx context.Context, lease string, upTo int64) err
 	if _, err := s.client.Acknowledge(ctx, request); err != nil {
 		return fromCall(err)
 	}
+	s.failures = 0
 	return nil
 }
 

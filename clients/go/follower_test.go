@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,14 +42,15 @@ func TestEachEventOnceOverInterruptions(t *testing.T) {
 	equal(t, "interruptions", interruptions, 6)
 }
 
-func TestProgressIsACheckpointOnlyWhenTheLogMoved(t *testing.T) {
+func TestProgressIsACheckpointAtFirstAndWhenTheLogMoved(t *testing.T) {
 	core := &script{plays: []play{
-		send(lost, opened("log", 0), progress(0), progress(4), progress(4), batch(4, 6, 5), progress(8)),
+		send(lost, opened("log", 0), progress(0), progress(0), progress(4), progress(4), batch(4, 6, 5), progress(8)),
 		send(nil, opened("log", 8), batch(8, 9, 9)),
 	}}
 	handler := &store{last: 9}
 	equal(t, "end", run(t, core, Follower{}, handler), error(done{}))
-	equal(t, "batches", handler.batches, []string{"(0,4]", "(4,6]", "(6,8]", "(8,9]"})
+	// The first one is where the log was when we began: without it another start would begin at another "latest".
+	equal(t, "batches", handler.batches, []string{"(0,0]", "(0,4]", "(4,6]", "(6,8]", "(8,9]"})
 	equal(t, "positions", core.positions(), []string{"earliest", "token-8"})
 }
 
@@ -67,6 +69,7 @@ func TestABrokenChainIsNeverSkipped(t *testing.T) {
 			send(lost, opened("log", 0), batch(0, 2, 1)), send(nil, opened("log", 0), batch(0, 2, 1))},
 		"another log": {
 			send(lost, opened("log", 0), batch(0, 2, 1)), send(nil, opened("other", 2), batch(2, 3, 3))},
+		"opened twice": {send(nil, opened("log", 0), batch(0, 2, 1), opened("log", 2), batch(2, 3, 3))},
 		"not opened": {
 			send(lost, opened("log", 0), batch(0, 2, 1)), send(nil, unknownMessage(), batch(2, 3, 3))},
 	} {
@@ -84,6 +87,15 @@ func TestABrokenChainIsNeverSkipped(t *testing.T) {
 
 // unknownMessage is a kind of message that this version does not know.
 func unknownMessage() *paystatev1.StreamEventsResponse { return &paystatev1.StreamEventsResponse{} }
+
+func TestWhatOnlyANewerCoreSaysIsPassedOver(t *testing.T) {
+	core := &script{plays: []play{
+		send(nil, unknownMessage(), opened("log", 0), unknownMessage(), batch(0, 2, 1), unknownMessage(), batch(2, 3, 3)),
+	}}
+	handler := &store{last: 3}
+	equal(t, "end", run(t, core, Follower{}, handler), error(done{}))
+	equal(t, "events", handler.events, []int64{1, 3})
+}
 
 func TestWhatTheCoreRefusesIsHandedOver(t *testing.T) {
 	core := &script{plays: []play{
@@ -165,6 +177,26 @@ func TestWhatWasNotAcknowledgedComesAgain(t *testing.T) {
 	handler := &store{last: 6}
 	equal(t, "end", run(t, core, Follower{Subscription: "stock"}, handler), error(done{}))
 	equal(t, "events", handler.events, []int64{4, 5, 4, 5, 4, 5, 6})
+}
+
+func TestOnlyAnAcknowledgementMakesTheWaitsOfASubscriptionShortAgain(t *testing.T) {
+	core := &script{}
+	stream := send(lost, opened("log", 3), progress(3), batch(3, 5, 4, 5))
+	// Another reader takes the lease before we have acknowledged anything, twelve times.
+	for range 12 {
+		core.plays = append(core.plays, stream)
+		core.ackFails = append(core.ackFails, refused(codes.FailedPrecondition, "LEASE_LOST"))
+	}
+	core.plays = append(core.plays, stream, send(nil, opened("log", 5), batch(5, 6, 6)))
+	var waits []time.Duration
+	follower := Follower{
+		Subscription: "stock", OnInterrupt: func(_ error, wait time.Duration) { waits = append(waits, wait) },
+	}
+	equal(t, "end", run(t, core, follower, &store{last: 6}), error(done{}))
+	const first = time.Millisecond
+	if len(waits) != 13 || slices.Max(waits) <= first || waits[12] > first {
+		t.Errorf("waited %v", waits)
+	}
 }
 
 func TestAnAcknowledgementThatIsRefusedEndsRun(t *testing.T) {

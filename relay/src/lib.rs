@@ -7,11 +7,11 @@
 //!   again for that; so whoever moves a position after it has returned loses nothing;
 //! - one position is kept for a relay, at the core, as that of a durable subscription. Nothing is kept here.
 //!
-//! The way of an event: [`Relay`] reads a batch of the subscription -> [`Messages`] writes it down -> `rounds` parts a batch so that no two messages of one order
-//! are under way together -> [`Publisher`] -> `link`, one connection with one channel in confirm mode.
+//! The way of an event: [`Relay`] reads a batch of the subscription -> [`Messages`] writes it down -> `rounds` parts a batch
+//! so that no two messages of one order are under way together -> [`Publisher`] -> `link`, one connection with one channel in
+//! confirm mode.
 
 mod address;
-mod backoff;
 mod health;
 mod link;
 mod message;

@@ -3,11 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use metrics::counter;
+use paystate_client::Backoff;
 use tokio::time::sleep;
 
 use crate::{
     Address, Health, Message,
-    backoff::Backoff,
     link::{Link, Outcome},
     rounds::rounds,
 };
@@ -57,7 +57,7 @@ impl Publisher {
             let outcome = link.publish(&unconfirmed).await;
             count(unconfirmed.len(), &outcome);
             if outcome.unconfirmed.len() < unconfirmed.len() {
-                backoff = Backoff::default();
+                backoff.reset();
             }
             if let Some(trouble) = &outcome.trouble {
                 tracing::warn!(%trouble, unconfirmed = outcome.unconfirmed.len(), "RabbitMQ is lost");
@@ -68,7 +68,7 @@ impl Publisher {
             }
             unconfirmed = outcome.unconfirmed;
             if !unconfirmed.is_empty() {
-                sleep(backoff.next()).await;
+                sleep(backoff.wait()).await;
             }
         }
     }
@@ -97,7 +97,7 @@ impl Publisher {
                         tracing::debug!(rabbitmq = %self.address, %trouble, failures, "cannot connect");
                     }
                     failures += 1;
-                    sleep(backoff.next()).await;
+                    sleep(backoff.wait()).await;
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use metrics::gauge;
 use paystate_client::{
-    Channel, Refusal,
+    Backoff, Channel, Refusal,
     v1::{
         CreateSubscriptionRequest, GetSubscriptionRequest, Position, Subscription, position::At,
         subscription_service_client::SubscriptionServiceClient,
@@ -13,7 +13,7 @@ use paystate_client::{
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tonic::{Code, Request};
 
-use crate::{Health, backoff::Backoff};
+use crate::Health;
 
 /// One question to the core.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,30 +32,15 @@ pub(crate) async fn ensure(core: &Channel, name: &str) -> Result<(), Refusal> {
             },
             Err(refusal) => refusal,
         };
-        match refusal.code {
-            // Another relay was faster, or our first try came through.
-            Code::AlreadyExists => return Ok(()),
-            Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::ResourceExhausted
-            | Code::Aborted
-            | Code::Internal
-            | Code::Cancelled
-            | Code::Unknown => {
-                let wait = backoff.next();
-                tracing::warn!(%refusal, "cannot reach the core; trying again");
-                sleep(wait).await;
-            }
-            Code::Ok
-            | Code::InvalidArgument
-            | Code::NotFound
-            | Code::PermissionDenied
-            | Code::FailedPrecondition
-            | Code::OutOfRange
-            | Code::Unimplemented
-            | Code::DataLoss
-            | Code::Unauthenticated => return Err(refusal),
+        // Another relay was faster, or our first try came through.
+        if refusal.code == Code::AlreadyExists {
+            return Ok(());
         }
+        if !refusal.may_pass() {
+            return Err(refusal);
+        }
+        tracing::warn!(%refusal, "cannot reach the core; trying again");
+        sleep(backoff.wait()).await;
     }
 }
 

@@ -1,4 +1,5 @@
-//! The clients' inventory examples, killed at random while orders are paid: each effect happens exactly once.
+//! The clients' inventory examples, killed at random while orders are paid, and two of them on one database: each effect
+//! happens exactly once.
 //!
 //! An example is a shell command in `PAYSTATE_INVENTORY_GO` (`_TYPESCRIPT`, ...), which tests/run builds and sets; it is
 //! run in the repository's root. Every example understands the same:
@@ -25,7 +26,7 @@ use tokio::process::{Child, Command};
 use crate::support::{Process, SOON, Shop, run, sandbox, until};
 
 const KILLS: usize = 10;
-/// At least; selling goes on until the last kill.
+/// At least; selling goes on until the disturbance is over.
 const ORDERS: usize = 100;
 /// Every so many orders the money goes back.
 const REFUND_EVERY: usize = 5;
@@ -38,21 +39,31 @@ const AT_ONCE: usize = 4;
 const LIFE_MS: u64 = 200;
 const WRITE_US: u64 = 1_000;
 
+/// Up to this revision two of them work at once.
+const TOGETHER: i64 = 200;
+
 macro_rules! exactly_once {
-    ($($name:ident: $variable:literal),* $(,)?) => {$(
+    ($($disturb:ident: $($name:ident = $variable:literal),*;)*) => {$($(
         #[tokio::test(flavor = "multi_thread")]
         async fn $name() {
-            exactly_once($variable).await;
+            exactly_once($variable, $disturb).await;
         }
-    )*};
+    )*)*};
 }
 
 exactly_once! {
-    rust_applies_each_effect_exactly_once: "PAYSTATE_INVENTORY_RUST",
-    go_applies_each_effect_exactly_once: "PAYSTATE_INVENTORY_GO",
-    typescript_applies_each_effect_exactly_once: "PAYSTATE_INVENTORY_TYPESCRIPT",
-    java_applies_each_effect_exactly_once: "PAYSTATE_INVENTORY_JAVA",
-    python_applies_each_effect_exactly_once: "PAYSTATE_INVENTORY_PYTHON",
+    kill:
+        rust_applies_each_effect_exactly_once = "PAYSTATE_INVENTORY_RUST",
+        go_applies_each_effect_exactly_once = "PAYSTATE_INVENTORY_GO",
+        typescript_applies_each_effect_exactly_once = "PAYSTATE_INVENTORY_TYPESCRIPT",
+        java_applies_each_effect_exactly_once = "PAYSTATE_INVENTORY_JAVA",
+        python_applies_each_effect_exactly_once = "PAYSTATE_INVENTORY_PYTHON";
+    double:
+        rust_applies_each_effect_exactly_once_two_at_once = "PAYSTATE_INVENTORY_RUST",
+        go_applies_each_effect_exactly_once_two_at_once = "PAYSTATE_INVENTORY_GO",
+        typescript_applies_each_effect_exactly_once_two_at_once = "PAYSTATE_INVENTORY_TYPESCRIPT",
+        java_applies_each_effect_exactly_once_two_at_once = "PAYSTATE_INVENTORY_JAVA",
+        python_applies_each_effect_exactly_once_two_at_once = "PAYSTATE_INVENTORY_PYTHON";
 }
 
 /// What an example says about its database.
@@ -173,6 +184,23 @@ async fn kill(inventory: &Inventory, core: std::net::SocketAddr) {
     }
 }
 
+/// Runs two of them on one database. One that is overtaken may end, and is started again, as whoever runs it would.
+async fn double(inventory: &Inventory, core: std::net::SocketAddr) {
+    let mut children = [inventory.follow(core), inventory.follow(core)];
+    until("progress of the examples", async || {
+        for child in &mut children {
+            if child.try_wait().unwrap().is_some() {
+                *child = inventory.follow(core);
+            }
+        }
+        inventory.report().await.revision >= TOGETHER
+    })
+    .await;
+    for child in &mut children {
+        child.kill().await.unwrap();
+    }
+}
+
 /// The last revision: each order's version counts its events, and the log has no gaps.
 async fn head(mut shop: Shop) -> i64 {
     let (mut head, mut page_token) = (0, String::new());
@@ -188,7 +216,7 @@ async fn head(mut shop: Shop) -> i64 {
 }
 
 #[allow(clippy::print_stderr, reason = "says plainly that it was skipped")]
-async fn exactly_once(variable: &str) {
+async fn exactly_once(variable: &str, disturb: impl AsyncFnOnce(&Inventory, std::net::SocketAddr)) {
     let Ok(command) = std::env::var(variable) else {
         eprintln!("skipped: {variable} is not set; tests/run builds the example and sets it");
         return;
@@ -200,11 +228,11 @@ async fn exactly_once(variable: &str) {
     let inventory = Inventory { command, database: dir.path().join("inventory.db"), log: dir.path().join("log") };
 
     let stop = AtomicBool::new(false);
-    let kills = async {
-        kill(&inventory, core).await;
+    let disturbance = async {
+        disturb(&inventory, core).await;
         stop.store(true, Ordering::Relaxed);
     };
-    let (sold, ()) = tokio::join!(sell(&dev, &data, &stop), kills);
+    let (sold, ()) = tokio::join!(sell(&dev, &data, &stop), disturbance);
 
     let mut child = inventory.follow(core);
     let head = head(dev.shop().await).await;

@@ -30,7 +30,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(30);
 pub(crate) const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// Waits until something is so.
-pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !is_so().await {
             tokio::time::sleep(A_MOMENT).await;

@@ -344,9 +344,9 @@ type CreateSubscriptionRequest struct {
 	Filter *EventFilter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Where it begins; earliest when absent.
 	Position *Position `protobuf:"bytes,3,opt,name=position,proto3" json:"position,omitempty"`
-	// After this many failed deliveries an event is parked; 0 for never. When a stream ends and another one is opened, the
-	// first event that was sent and not confirmed has failed once. All that was sent by then comes again in batches of one, so
-	// that the next failure is that of the right event: confirm each batch.
+	// After this many failed deliveries an event is parked; 0 for never. A delivery fails when its client goes away, or its
+	// core dies, before what was sent is confirmed; not when another stream takes over. What was sent by then comes again in
+	// batches of one, and from there on each failure counts for the first event that is not confirmed: confirm each batch.
 	MaxAttempts int32 `protobuf:"varint,4,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
 	// Makes a retry safe, as in CreateOrder.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -674,8 +674,8 @@ type UpdateSubscriptionRequest struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The new filter; holds from the confirmed revision on. Absent: as it was.
 	Filter *EventFilter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
-	// The new limit; 0 for never.
-	MaxAttempts   int32 `protobuf:"varint,3,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
+	// The new limit; 0 for never. Absent: as it was.
+	MaxAttempts   *int32 `protobuf:"varint,3,opt,name=max_attempts,json=maxAttempts,proto3,oneof" json:"max_attempts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -725,8 +725,8 @@ func (x *UpdateSubscriptionRequest) GetFilter() *EventFilter {
 }
 
 func (x *UpdateSubscriptionRequest) GetMaxAttempts() int32 {
-	if x != nil {
-		return x.MaxAttempts
+	if x != nil && x.MaxAttempts != nil {
+		return *x.MaxAttempts
 	}
 	return 0
 }
@@ -1034,7 +1034,7 @@ func (x *StreamEventsRequest) GetStopAtHead() bool {
 	return false
 }
 
-// One message of StreamEvents.
+// One message of StreamEvents. A client ignores a message that it does not know: one of a newer server.
 type StreamEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One of these.
@@ -1810,7 +1810,7 @@ type RedriveRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which subscription.
 	Subscription string `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	// Which events; empty for all. One that is held back stands for the parked one in front of it.
+	// Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
 	EventIds      []string `protobuf:"bytes,2,rep,name=event_ids,json=eventIds,proto3" json:"event_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1865,8 +1865,10 @@ type RedriveResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many will be delivered again.
 	RedrivenCount int64 `protobuf:"varint,1,opt,name=redriven_count,json=redrivenCount,proto3" json:"redriven_count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Parked events that will not: retention has dropped them. What is held behind them and is left will.
+	DroppedEventIds []string `protobuf:"bytes,2,rep,name=dropped_event_ids,json=droppedEventIds,proto3" json:"dropped_event_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *RedriveResponse) Reset() {
@@ -1904,6 +1906,13 @@ func (x *RedriveResponse) GetRedrivenCount() int64 {
 		return x.RedrivenCount
 	}
 	return 0
+}
+
+func (x *RedriveResponse) GetDroppedEventIds() []string {
+	if x != nil {
+		return x.DroppedEventIds
+	}
+	return nil
 }
 
 var File_paystate_v1_subscription_service_proto protoreflect.FileDescriptor
@@ -1952,11 +1961,12 @@ const file_paystate_v1_subscription_service_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"\x84\x01\n" +
 	"\x19ListSubscriptionsResponse\x12?\n" +
 	"\rsubscriptions\x18\x01 \x03(\v2\x19.paystate.v1.SubscriptionR\rsubscriptions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x84\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9a\x01\n" +
 	"\x19UpdateSubscriptionRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x120\n" +
-	"\x06filter\x18\x02 \x01(\v2\x18.paystate.v1.EventFilterR\x06filter\x12!\n" +
-	"\fmax_attempts\x18\x03 \x01(\x05R\vmaxAttempts\"[\n" +
+	"\x06filter\x18\x02 \x01(\v2\x18.paystate.v1.EventFilterR\x06filter\x12&\n" +
+	"\fmax_attempts\x18\x03 \x01(\x05H\x00R\vmaxAttempts\x88\x01\x01B\x0f\n" +
+	"\r_max_attempts\"[\n" +
 	"\x1aUpdateSubscriptionResponse\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.paystate.v1.SubscriptionR\fsubscription\"/\n" +
 	"\x19DeleteSubscriptionRequest\x12\x12\n" +
@@ -2021,9 +2031,10 @@ const file_paystate_v1_subscription_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"Q\n" +
 	"\x0eRedriveRequest\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12\x1b\n" +
-	"\tevent_ids\x18\x02 \x03(\tR\beventIds\"8\n" +
+	"\tevent_ids\x18\x02 \x03(\tR\beventIds\"d\n" +
 	"\x0fRedriveResponse\x12%\n" +
-	"\x0eredriven_count\x18\x01 \x01(\x03R\rredrivenCount2\xe8\a\n" +
+	"\x0eredriven_count\x18\x01 \x01(\x03R\rredrivenCount\x12*\n" +
+	"\x11dropped_event_ids\x18\x02 \x03(\tR\x0fdroppedEventIds2\xe8\a\n" +
 	"\x13SubscriptionService\x12e\n" +
 	"\x12CreateSubscription\x12&.paystate.v1.CreateSubscriptionRequest\x1a'.paystate.v1.CreateSubscriptionResponse\x12\\\n" +
 	"\x0fGetSubscription\x12#.paystate.v1.GetSubscriptionRequest\x1a$.paystate.v1.GetSubscriptionResponse\x12b\n" +
@@ -2157,6 +2168,7 @@ func file_paystate_v1_subscription_service_proto_init() {
 		(*Position_Time)(nil),
 		(*Position_ResumeToken)(nil),
 	}
+	file_paystate_v1_subscription_service_proto_msgTypes[9].OneofWrappers = []any{}
 	file_paystate_v1_subscription_service_proto_msgTypes[16].OneofWrappers = []any{
 		(*StreamEventsResponse_Opened)(nil),
 		(*StreamEventsResponse_Batch)(nil),

@@ -3,7 +3,7 @@
 What an order is about stands in its description, "SKU xQUANTITY", for example "mug x2".
 
 Kill it whenever you like: stock, journal and position change in one transaction, so no payment counts twice and none is
-missed. Nothing is deduplicated by hand.
+missed. Nothing is deduplicated by hand. Of two that run on one database, the second one fails.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 from paystate import Follower, connect
 from paystate.v1.order_pb2 import ORDER_STATE_PAID, ORDER_STATE_PARTIALLY_REFUNDED, Event
 from paystate.v1.subscription_service_pb2 import Batch
+
+_log = logging.getLogger("inventory")
 
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -44,7 +46,8 @@ SELECT json_object(
 """
 _EMPTY_REPORT = '{"applied":{},"returned":{},"revision":0}'
 
-_GOODS = re.compile(r"(\S+) x([1-9]\d{0,8})", re.ASCII)
+_GOODS = re.compile(r"^(\S+) x([1-9]\d*)$", re.ASCII)
+_DIGITS = 18  # As many as SQLite's integers surely hold.
 _HOLDING = (ORDER_STATE_PAID, ORDER_STATE_PARTIALLY_REFUNDED)
 
 
@@ -61,21 +64,35 @@ class Inventory:
 
     def handle(self, batch: Batch) -> None:
         with self._database:  # One transaction: committed at the end, rolled back when something is raised.
+            self._move_position(batch)
             for event in batch.events:
                 self._apply(event)
-            self._database.execute(
-                "INSERT INTO position (only, resume_token, revision) VALUES (1, ?, ?) ON CONFLICT (only)"
-                " DO UPDATE SET resume_token = excluded.resume_token, revision = excluded.revision",
-                (batch.resume_token, batch.up_to_revision),
+
+    def _move_position(self, batch: Batch) -> None:
+        """First in its transaction, so that of two processes the second one waits here, and then fails."""
+        moved = self._database.execute(
+            "INSERT INTO position (only, resume_token, revision) VALUES (1, ?, ?) ON CONFLICT (only)"
+            " DO UPDATE SET resume_token = excluded.resume_token, revision = excluded.revision WHERE revision = ?",
+            (batch.resume_token, batch.up_to_revision, batch.after_revision),
+        )
+        if moved.rowcount == 0:
+            raise RuntimeError(
+                f"this database is no longer at revision {batch.after_revision}: another inventory uses it too;"
+                " stop one of the two"
             )
 
     def _apply(self, event: Event) -> None:
         """The event alone says what to do: whether the shop holds money for the goods before and after it."""
         before, after = event.from_state in _HOLDING, event.to_state in _HOLDING
-        goods = _GOODS.fullmatch(event.order.description)
-        if before == after or goods is None:
+        if before == after:
             return
-        sku, quantity = goods[1], int(goods[2])
+        goods = _goods(event.order.description)
+        if goods is None:
+            _log.warning(
+                'order %s: "%s" is not SKU xQUANTITY: nothing in stock', event.order_id, event.order.description
+            )
+            return
+        sku, quantity = goods
         change = -quantity if after else quantity
         self._database.execute(
             "INSERT INTO movement (order_id, sku, quantity, revision) VALUES (?, ?, ?, ?)",
@@ -86,6 +103,14 @@ class Inventory:
             " ON CONFLICT (sku) DO UPDATE SET quantity = quantity + excluded.quantity",
             (sku, change),
         )
+
+
+def _goods(description: str) -> tuple[str, int] | None:
+    """What an order contains: SKU and quantity."""
+    found = _GOODS.fullmatch(description)
+    if found is None or len(found[2]) > _DIGITS:
+        return None
+    return found[1], int(found[2])
 
 
 def report(database: sqlite3.Connection) -> str:

@@ -45,9 +45,22 @@ def start_payment(orders: OrderServiceStub, order_id: str, account: str) -> None
 
 
 def settled(orders: OrderServiceStub, order_id: str) -> int:
-    """Watches until nothing more is expected: the core ends the stream then. Answers with the state."""
+    """Watches until nothing more is expected, and answers with the state.
+
+    A stream that is lost is opened again: it begins with the order as it is.
+    """
+    while True:
+        try:
+            return watch(orders, order_id)
+        except grpc.RpcError as failure:
+            if failure.code() != grpc.StatusCode.UNAVAILABLE:
+                raise
+
+
+def watch(orders: OrderServiceStub, order_id: str) -> int:
+    """One stream, to the end that the core gives it. Waits for a core that is away."""
     state: int = ORDER_STATE_UNSPECIFIED
-    for message in orders.WatchOrder(WatchOrderRequest(order_id=order_id)):
+    for message in orders.WatchOrder(WatchOrderRequest(order_id=order_id), wait_for_ready=True):
         state = message.order.state
         print(f"version {message.order.version}: {OrderState.Name(message.order.state)}", flush=True)
     return state

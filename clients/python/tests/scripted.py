@@ -36,11 +36,12 @@ class Failure:
 
     code: grpc.StatusCode
     reason: str = ""
+    domain: str = "paystate"
     metadata: dict[str, str] = field(default_factory=dict)
 
     def raise_in(self, context: grpc.ServicerContext) -> None:
         if self.reason:
-            info = error_details_pb2.ErrorInfo(reason=self.reason, domain="paystate", metadata=self.metadata)
+            info = error_details_pb2.ErrorInfo(reason=self.reason, domain=self.domain, metadata=self.metadata)
             packed = any_pb2.Any()
             packed.Pack(info)
             status = status_pb2.Status(code=self.code.value[0], message="refused", details=[packed])
@@ -61,6 +62,7 @@ class ScriptedCore(SubscriptionServiceServicer):
         self.requests: list[StreamEventsRequest] = []
         self.calls: list[tuple[object, ...]] = []
         self.acknowledge_failures: list[Failure] = []
+        self.seconds_left: list[float] = []
         self.asked = threading.Semaphore(0)
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
         add_SubscriptionServiceServicer_to_server(self, self._server)
@@ -93,6 +95,7 @@ class ScriptedCore(SubscriptionServiceServicer):
 
     def Acknowledge(self, request: AcknowledgeRequest, context: grpc.ServicerContext) -> AcknowledgeResponse:
         assert request.subscription == "inventory"
+        self.seconds_left.append(context.time_remaining())
         self.calls.append(("acknowledge", request.lease, request.up_to_revision))
         if self.acknowledge_failures:
             self.acknowledge_failures.pop(0).raise_in(context)
@@ -100,6 +103,7 @@ class ScriptedCore(SubscriptionServiceServicer):
 
     def Park(self, request: ParkRequest, context: grpc.ServicerContext) -> ParkResponse:
         assert request.subscription == "inventory"
+        self.seconds_left.append(context.time_remaining())
         self.calls.append(("park", request.lease, request.event_id, request.reason))
         return ParkResponse()
 

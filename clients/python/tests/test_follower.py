@@ -64,6 +64,15 @@ def test_sends_filter_and_start() -> None:
         assert core.requests[1].position.after_revision == 41
 
 
+def test_stores_where_it_is_before_the_first_event() -> None:
+    with ScriptedCore([opened(41), progress(41), OPEN]) as core:
+        ledger = Ledger(core, last=41)
+        ledger.follower = Follower(core.channel, start=Position(latest=True))
+        ledger.follow()
+    assert ledger.got == [(41, 41, [])]
+    assert ledger.stored == "t41"
+
+
 def test_comes_back_after_every_passing_failure() -> None:
     passing = [
         StatusCode.UNAVAILABLE,
@@ -123,7 +132,7 @@ def test_nothing_of_a_broken_batch_is_handled() -> None:
 
 
 def test_a_refusal_ends_it_with_the_reason() -> None:
-    refusal = Failure(StatusCode.FAILED_PRECONDITION, "LOG_ID_CHANGED", {"log_id": "M"})
+    refusal = Failure(StatusCode.FAILED_PRECONDITION, "LOG_ID_CHANGED", metadata={"log_id": "M"})
     with ScriptedCore([refusal]) as core, pytest.raises(Refused) as caught:
         Ledger(core).follow()
     assert caught.value.code == StatusCode.FAILED_PRECONDITION
@@ -146,6 +155,13 @@ def test_a_refusal_needs_no_reason(code: StatusCode) -> None:
     with ScriptedCore([opened(0), Failure(code)]) as core, pytest.raises(Refused) as caught:
         Ledger(core).follow()
     assert (caught.value.code, caught.value.reason) == (code, "")
+
+
+def test_only_the_cores_own_reasons_count() -> None:
+    foreign = Failure(StatusCode.FAILED_PRECONDITION, "LEASE_LOST", "proxy.example", {"by": "proxy"})
+    with ScriptedCore([foreign]) as core, pytest.raises(Refused) as caught:
+        Ledger(core).follow()
+    assert (caught.value.reason, caught.value.metadata) == ("", {})
 
 
 def test_the_handlers_own_error_ends_it_as_it_is() -> None:
@@ -239,6 +255,24 @@ def test_an_unprocessable_event_is_parked() -> None:
     def effect(batch: Batch) -> None:
         if batch.events[0].revision == 6:
             raise Unprocessable("e6", "no such SKU")
+
+    scripts = [
+        [opened(5, lease="a"), batch(5, 7, 6, 7), OPEN],
+        [opened(5, lease="b"), batch(5, 7, 7), OPEN],
+    ]
+    with ScriptedCore(*scripts) as core:
+        assert Subscriber(core, last=7, effect=effect).follow() == [7]
+        assert core.calls == [("park", "a", "e6", "no such SKU"), ("acknowledge", "b", 7)]
+        assert all(20 < seconds < 40 for seconds in core.seconds_left)
+
+
+def test_an_unprocessable_event_is_parked_also_as_a_cause() -> None:
+    def effect(batch: Batch) -> None:
+        if batch.events[0].revision == 6:
+            try:
+                raise Unprocessable("e6", "no such SKU")
+            except Unprocessable as event:
+                raise RuntimeError("rolled back") from event
 
     scripts = [
         [opened(5, lease="a"), batch(5, 7, 6, 7), OPEN],

@@ -3,28 +3,37 @@
 use std::time::Duration;
 
 /// Exponential, with full jitter: the bound doubles with each failure, and the wait is anything up to it, so that many
-/// who lost the same server do not come back as one.
+/// who lost the same server do not come back as one. By default up to 50 ms at first and 10 s at most, as followers wait;
+/// for whoever must wait for something else besides, such as a broker.
 #[derive(Debug, Clone)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     first: Duration,
     longest: Duration,
     bound: Duration,
 }
 
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new(Duration::from_millis(50), Duration::from_secs(10))
+    }
+}
+
 impl Backoff {
-    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
+    /// The bound of the first wait, and of every wait.
+    #[must_use]
+    pub fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest, bound: first }
     }
 
     /// The wait before the next try.
-    pub(crate) fn wait(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         let bound = self.bound;
         self.bound = (bound * 2).min(self.longest);
         rand::random_range(Duration::ZERO..=bound)
     }
 
     /// It went well.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.bound = self.first;
     }
 }
@@ -35,14 +44,13 @@ mod tests {
 
     #[test]
     fn the_bound_doubles_up_to_the_longest_and_begins_anew_after_success() {
-        let (first, longest) = (Duration::from_millis(50), Duration::from_secs(10));
-        let mut backoff = Backoff::new(first, longest);
+        let mut backoff = Backoff::default();
         let bounds = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000].map(Duration::from_millis);
         for bound in bounds {
             assert_eq!(backoff.bound, bound);
             assert!(backoff.wait() <= bound);
         }
         backoff.reset();
-        assert!(backoff.wait() <= first);
+        assert_eq!(backoff.bound, bounds[0]);
     }
 }

@@ -5,6 +5,9 @@ use std::{collections::HashMap, fmt};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+/// `domain` of the core's own `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "paystate";
+
 /// The answer "no", with the core's stable reason.
 ///
 /// Made of any [`Status`], so it is also of use with the generated clients:
@@ -23,7 +26,7 @@ pub struct Refusal {
     /// The gRPC code.
     pub code: Code,
     /// `reason` of `google.rpc.ErrorInfo`, for example `LOG_ID_CHANGED`; stable over versions. Empty where whoever
-    /// answered gave none (a proxy, or no core at all).
+    /// answered gave none that is the core's own (a proxy, or no core at all).
     pub reason: String,
     /// What is wrong and what to do, for people.
     pub message: String,
@@ -38,11 +41,36 @@ impl Refusal {
     pub fn oldest_revision(&self) -> Option<i64> {
         self.metadata.get("oldest_revision")?.parse().ok()
     }
+
+    /// Whether the same question may have another answer later, by the code. What is wrong with the question itself
+    /// stays wrong.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self.code {
+            Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+            | Code::Aborted
+            | Code::Internal
+            | Code::Unavailable => true,
+            Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::DataLoss
+            | Code::Unauthenticated => false,
+        }
+    }
 }
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
-        let info = status.get_details_error_info();
+        let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
         let (reason, metadata) = info.map(|info| (info.reason, info.metadata)).unwrap_or_default();
         let mut message = status.message().to_owned();
         // The library says "transport error"; why is in what it wraps.
@@ -69,46 +97,32 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Whether the same question may have another answer later. What is wrong with the question itself stays wrong.
-pub(crate) fn may_pass(code: Code) -> bool {
-    match code {
-        Code::Ok
-        | Code::Cancelled
-        | Code::Unknown
-        | Code::DeadlineExceeded
-        | Code::ResourceExhausted
-        | Code::Aborted
-        | Code::Internal
-        | Code::Unavailable => true,
-        Code::InvalidArgument
-        | Code::NotFound
-        | Code::AlreadyExists
-        | Code::PermissionDenied
-        | Code::FailedPrecondition
-        | Code::OutOfRange
-        | Code::Unimplemented
-        | Code::DataLoss
-        | Code::Unauthenticated => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tonic_types::ErrorDetails;
 
     use super::*;
 
+    /// As somebody says it who calls himself `domain`.
+    fn refusal(domain: &str) -> Refusal {
+        let mut details = ErrorDetails::new();
+        let metadata = HashMap::from([("oldest_revision".into(), "42".into())]);
+        details.set_error_info("EVENTS_COMPACTED", domain, metadata);
+        Refusal::from(Status::with_error_details(Code::OutOfRange, "gone", details))
+    }
+
     #[test]
     fn the_reason_and_its_metadata_are_read() {
-        let mut details = ErrorDetails::new();
-        details.set_error_info(
-            "EVENTS_COMPACTED",
-            "paystate",
-            HashMap::from([("oldest_revision".into(), "42".into())]),
-        );
-        let refusal = Refusal::from(Status::with_error_details(Code::OutOfRange, "gone", details));
+        let refusal = refusal("paystate");
         assert_eq!((refusal.code, refusal.oldest_revision()), (Code::OutOfRange, Some(42)));
         assert_eq!(refusal.to_string(), "gone (EVENTS_COMPACTED)");
+    }
+
+    #[test]
+    fn what_a_proxy_calls_the_reason_is_not_the_cores() {
+        let refusal = refusal("proxy.example");
+        assert_eq!((refusal.reason.as_str(), refusal.metadata.len()), ("", 0));
+        assert_eq!(refusal.to_string(), "gone (OutOfRange)");
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! One stream of events, checked.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use paystate_proto::v1::{
     self, stream_events_response::Message, subscription_service_client::SubscriptionServiceClient,
 };
 use tokio::time::timeout;
-use tonic::{Status, Streaming};
+use tonic::{Response, Status, Streaming};
 
 use crate::{
     Channel,
     chain::{Chain, ChainBroken},
-    error::{Refusal, may_pass},
+    error::Refusal,
 };
 
 /// A stream on which nothing comes for this long, not even Progress, is dead. Progress comes every few seconds.
@@ -36,7 +36,7 @@ pub(crate) enum End {
 impl From<Status> for End {
     fn from(status: Status) -> Self {
         let refusal = Refusal::from(status);
-        if may_pass(refusal.code) || refusal.reason == LEASE_LOST {
+        if refusal.may_pass() || refusal.reason == LEASE_LOST {
             Self::Lost(refusal.to_string())
         } else {
             Self::Refused(refusal)
@@ -62,8 +62,7 @@ impl Events {
     pub(crate) async fn open(channel: &Channel, request: v1::StreamEventsRequest) -> Result<(v1::Opened, Self), End> {
         let until_head = request.stop_at_head;
         let mut client = SubscriptionServiceClient::new(channel.clone());
-        let opening = timeout(QUIET, client.stream_events(request)).await.map_err(|_| quiet())?;
-        let mut stream = opening?.into_inner();
+        let mut stream = answer(client.stream_events(request)).await?;
         match message(&mut stream).await? {
             Some(Message::Opened(opened)) => {
                 let chain = Chain::after(opened.after_revision);
@@ -93,17 +92,22 @@ impl Events {
     }
 }
 
-/// The next message; none at the end of the stream.
+/// The next message; none at the end of the stream. One of a kind that only a newer core knows is passed over.
 async fn message(stream: &mut Streaming<v1::StreamEventsResponse>) -> Result<Option<Message>, End> {
-    match timeout(QUIET, stream.message()).await {
-        Ok(Ok(Some(v1::StreamEventsResponse { message: Some(message) }))) => Ok(Some(message)),
-        Ok(Ok(Some(v1::StreamEventsResponse { message: None }))) => {
-            Err(ChainBroken::Malformed("a message of a kind that this version does not know").into())
+    loop {
+        match timeout(QUIET, stream.message()).await {
+            Ok(Ok(Some(v1::StreamEventsResponse { message: Some(message) }))) => return Ok(Some(message)),
+            Ok(Ok(Some(v1::StreamEventsResponse { message: None }))) => {}
+            Ok(Ok(None)) => return Ok(None),
+            Ok(Err(status)) => return Err(status.into()),
+            Err(_) => return Err(quiet()),
         }
-        Ok(Ok(None)) => Ok(None),
-        Ok(Err(status)) => Err(status.into()),
-        Err(_) => Err(quiet()),
     }
+}
+
+/// The answer to one call. A core that gives none is lost, like one that says nothing on a stream.
+pub(crate) async fn answer<T>(call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, End> {
+    Ok(timeout(QUIET, call).await.map_err(|_| quiet())??.into_inner())
 }
 
 fn quiet() -> End {

@@ -49,8 +49,9 @@ pub trait Handler: Send {
     /// Applies a batch: the effects of its events, and its `resume_token` in place of the one before, **in one
     /// transaction**. Returning `Ok` says that it is committed.
     ///
-    /// Compare the stored revision with `after_revision` in that transaction, and fail if they differ: then another
-    /// process of yours has gone on meanwhile, or a transaction of this one that was thought to be lost did commit.
+    /// First of all in that transaction compare the stored revision with `after_revision`, and fail if they differ: then
+    /// another process of yours has gone on meanwhile, or a transaction of this one that was thought to be lost did
+    /// commit.
     ///
     /// `events` may be empty: a place up to which nothing matches the filter. Store its token like any other.
     fn handle(&mut self, batch: v1::Batch) -> impl Future<Output = Result<(), Self::Error>> + Send;

@@ -55,6 +55,7 @@ mod subscriber;
 pub use paystate_proto::v1;
 
 pub use self::{
+    backoff::Backoff,
     chain::ChainBroken,
     channel::Channel,
     connect::{Connect, ConnectError},

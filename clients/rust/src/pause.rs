@@ -1,22 +1,10 @@
 //! The wait between two streams.
 
-use std::time::Duration;
-
 use crate::backoff::Backoff;
 
-/// Bounds of the wait.
-const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(10);
-
 /// Says why a stream was lost, and waits before the next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pause(Backoff);
-
-impl Default for Pause {
-    fn default() -> Self {
-        Self(Backoff::new(FIRST, LONGEST))
-    }
-}
 
 impl Pause {
     pub(crate) async fn after(&mut self, why: &str) {
@@ -25,7 +13,7 @@ impl Pause {
         tokio::time::sleep(wait).await;
     }
 
-    /// A message came.
+    /// It went well.
     pub(crate) fn reset(&mut self) {
         self.0.reset();
     }

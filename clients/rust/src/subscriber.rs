@@ -6,7 +6,7 @@ use paystate_proto::v1::{self, subscription_service_client::SubscriptionServiceC
 
 use crate::{
     Channel, FollowError,
-    events::{End, Events},
+    events::{End, Events, answer},
     pause::Pause,
 };
 
@@ -43,7 +43,9 @@ pub trait SubscriptionHandler: Send {
         async {}
     }
 
-    /// Applies the events of a batch, at least one. Returning `Ok` says that all of it is done, and confirms it.
+    /// Applies the events of a batch. Returning `Ok` says that all of it is done, and confirms it.
+    ///
+    /// `events` may be empty: a place up to which nothing matches the subscription's filter.
     fn handle(&mut self, batch: v1::Batch) -> impl Future<Output = Result<(), Unhandled<Self::Error>>> + Send;
 }
 
@@ -51,8 +53,11 @@ pub trait SubscriptionHandler: Send {
 /// that its handler has handled.
 ///
 /// Reconnects and checks like a [`Follower`](crate::Follower), except that after a reconnect the core says where to go
-/// on: after what is confirmed, or where an operator has moved the subscription. One reader at a time: a second one takes
-/// the subscription over, and the first takes it back.
+/// on: after what is confirmed, or where an operator has moved the subscription.
+///
+/// One reader at a time: a second one takes the subscription over, and the first takes it back. Two that do so before
+/// either has got anything acknowledged, in a rolling deploy for example, do it less and less often, with waits of up to
+/// 10 s: only an acknowledgement makes the waits short again.
 ///
 /// ```no_run
 /// use paystate_client::{Connect, Subscriber, SubscriptionHandler, Unhandled, v1};
@@ -128,15 +133,16 @@ impl Subscriber {
                 Ok(batch) => batch,
                 Err(end) => return Ok(end),
             };
-            pause.reset();
             let up_to_revision = batch.up_to_revision;
-            let handled = if batch.events.is_empty() { Ok(()) } else { handler.handle(batch).await };
-            match handled {
-                Ok(()) => {
-                    if let Err(end) = self.acknowledge(&lease, up_to_revision).await {
-                        return Ok(end);
-                    }
-                }
+            if up_to_revision == batch.after_revision {
+                // A mere sign of life.
+                continue;
+            }
+            match handler.handle(batch).await {
+                Ok(()) => match self.acknowledge(&lease, up_to_revision).await {
+                    Ok(()) => pause.reset(),
+                    Err(end) => return Ok(end),
+                },
                 Err(Unhandled::Failed(error)) => return Err(FollowError::Handler(error)),
                 Err(Unhandled::Unprocessable { event_id, reason }) => {
                     // What was sent behind the parked event is to be sent anew, without what must wait for it.
@@ -152,14 +158,14 @@ impl Subscriber {
     async fn acknowledge(&self, lease: &str, up_to_revision: i64) -> Result<(), End> {
         let subscription = self.subscription.clone();
         let request = v1::AcknowledgeRequest { subscription, lease: lease.to_owned(), up_to_revision };
-        SubscriptionServiceClient::new(self.channel.clone()).acknowledge(request).await?;
-        Ok(())
+        let mut core = SubscriptionServiceClient::new(self.channel.clone());
+        answer(core.acknowledge(request)).await.map(drop)
     }
 
     async fn park(&self, lease: &str, event_id: String, reason: String) -> Result<(), End> {
         let subscription = self.subscription.clone();
         let request = v1::ParkRequest { subscription, lease: lease.to_owned(), event_id, reason };
-        SubscriptionServiceClient::new(self.channel.clone()).park(request).await?;
-        Ok(())
+        let mut core = SubscriptionServiceClient::new(self.channel.clone());
+        answer(core.park(request)).await.map(drop)
     }
 }

@@ -135,6 +135,21 @@ async fn a_broken_chain_ends_it_and_nothing_of_it_is_handed_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_only_a_newer_core_says_is_passed_over() {
+    let core = Core::start([vec![
+        Step::Unknown,
+        opened(0),
+        Step::Unknown,
+        batch(0, &[1], 1, "t1"),
+        Step::Unknown,
+        batch(1, &[2], 2, "t2"),
+    ]]);
+    let mut journal = Journal::default();
+    follow(&core, &mut journal, 2).await;
+    assert_eq!((journal.applied, core.asked().len()), (vec![1], 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_would_be_refused_again_is_handed_to_the_caller_with_its_reason() {
     for (code, reason) in [
         (Code::FailedPrecondition, "LOG_ID_CHANGED"),
@@ -200,6 +215,8 @@ async fn until_the_head_it_follows_over_losses_and_then_ends() {
 #[derive(Default)]
 struct Mails {
     sent: Vec<i64>,
+    /// Where each batch ended.
+    seen: Vec<i64>,
     poison: Option<i64>,
     broken: bool,
 }
@@ -211,6 +228,7 @@ impl SubscriptionHandler for Mails {
         if self.broken {
             Err("no mail server".to_owned())?;
         }
+        self.seen.push(batch.up_to_revision);
         for event in batch.events {
             if self.poison == Some(event.revision) {
                 return Err(Unhandled::Unprocessable { event_id: event.event_id, reason: "no address".to_owned() });
@@ -226,7 +244,7 @@ async fn a_subscriber_acknowledges_under_the_lease_of_each_stream_and_parks_what
     let gone = || Step::Fail(refusal(Code::NotFound, "SUBSCRIPTION_NOT_FOUND"));
     let lost = || Step::Fail(refusal(Code::Aborted, "LEASE_LOST"));
     let core = Core::start([
-        vec![opened_with_lease(4, "a"), batch(4, &[5, 6], 6, ""), progress(9, ""), lost()],
+        vec![opened_with_lease(4, "a"), batch(4, &[5, 6], 6, ""), progress(6, ""), progress(9, ""), lost()],
         vec![opened_with_lease(9, "b"), batch(9, &[10, 11], 11, ""), Step::Silence],
         // An operator has moved it.
         vec![opened_with_lease(2, "c"), batch(2, &[3], 3, ""), gone()],
@@ -237,6 +255,7 @@ async fn a_subscriber_acknowledges_under_the_lease_of_each_stream_and_parks_what
         other => panic!("{other:?}"),
     }
     assert_eq!(mails.sent, [5, 6, 10, 3]);
+    assert_eq!(mails.seen, [6, 9, 11, 3], "a place without events is handed on, and a mere sign of life is not");
     assert_eq!(core.confirmed(), ["a: 6", "a: 9", "b: parked event-11, no address", "c: 3"]);
     assert!(core.asked().iter().all(|r| r.subscription == "mails" && r.position.is_none() && r.filter.is_none()));
 }
@@ -264,4 +283,41 @@ async fn what_the_handler_fails_with_ends_a_subscriber_and_acknowledges_nothing(
         other => panic!("{other:?}"),
     }
     assert!(core.confirmed().is_empty());
+}
+
+/// Follows until the subscription is gone. Answers with how long it took.
+async fn subscribe(core: &Core, mails: &mut Mails) -> Duration {
+    let begin = Instant::now();
+    match Subscriber::new(core.channel(), "mails").run(mails).await {
+        Err(FollowError::Refused(refusal)) => assert_eq!(refusal.reason, "SUBSCRIPTION_NOT_FOUND"),
+        other => panic!("{other:?}"),
+    }
+    begin.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_acknowledged_makes_the_waits_of_a_subscriber_short_again() {
+    // Another reader takes the subscription over before we have acknowledged anything; or after.
+    for (lease, least, most) in [("stale", 75, 300), ("a", 0, 2)] {
+        let taken = |_| {
+            let lost = Step::Fail(refusal(Code::Aborted, "LEASE_LOST"));
+            vec![opened_with_lease(0, lease), progress(0, ""), batch(0, &[1], 1, ""), lost]
+        };
+        let gone = vec![Step::Fail(refusal(Code::NotFound, "SUBSCRIPTION_NOT_FOUND"))];
+        let core = Core::start((0..40).map(taken).chain([gone]));
+        let took = subscribe(&core, &mut Mails::default()).await;
+        assert!((Duration::from_secs(least)..=Duration::from_secs(most)).contains(&took), "{lease}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_core_that_does_not_answer_is_left_after_30_s() {
+    for poison in [None, Some(1)] {
+        let core = Core::start([
+            vec![opened_with_lease(0, "silent"), batch(0, &[1], 1, ""), Step::Silence],
+            vec![Step::Fail(refusal(Code::NotFound, "SUBSCRIPTION_NOT_FOUND"))],
+        ]);
+        let took = subscribe(&core, &mut Mails { poison, ..Default::default() }).await;
+        assert!((Duration::from_secs(30)..Duration::from_secs(31)).contains(&took), "{took:?}");
+    }
 }

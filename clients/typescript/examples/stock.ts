@@ -9,6 +9,12 @@ CREATE TABLE IF NOT EXISTS movement (order_id TEXT NOT NULL, sku TEXT NOT NULL, 
 CREATE TABLE IF NOT EXISTS position (one INTEGER PRIMARY KEY CHECK (one = 1), resume_token TEXT NOT NULL, revision INTEGER NOT NULL);
 `;
 
+/** Moves the position from where a batch begins to where it ends, and changes nothing when it stands elsewhere. */
+const ADVANCE = `
+INSERT INTO position VALUES (1, ?, ?)
+ON CONFLICT DO UPDATE SET resume_token = excluded.resume_token, revision = excluded.revision WHERE position.revision = ?
+`;
+
 /** What was done for each order. */
 export interface Report {
   applied: Record<string, number>;
@@ -33,16 +39,13 @@ export class Stock implements Handler {
   }
 
   /** Stores all effects of the batch and its position, or nothing. */
-  handle({ events, resumeToken, upToRevision }: Batch): void {
+  handle({ afterRevision, events, resumeToken, upToRevision }: Batch): void {
     this.#database
       .transaction(() => {
+        // First of all the position: it holds up every other process, and says whether this batch is ours to apply.
+        const { changes } = this.#database.prepare(ADVANCE).run(resumeToken, upToRevision, afterRevision);
+        if (changes !== 1) throw new Error(`the stored position is not revision ${afterRevision}: another process has gone on`);
         for (const event of events) this.#apply(event);
-        this.#database
-          .prepare(
-            `INSERT INTO position VALUES (1, ?, ?)
-             ON CONFLICT DO UPDATE SET resume_token = excluded.resume_token, revision = excluded.revision`,
-          )
-          .run(resumeToken, upToRevision);
       })
       .immediate();
   }
@@ -87,6 +90,7 @@ function holds(state: OrderState): boolean {
 
 /** Reads what an order contains: these examples write it into the description, "mug x2". */
 function read(description: string): { sku: string; quantity: number } | undefined {
-  const [, sku, quantity] = /^(\S+) x([1-9]\d{0,5})$/.exec(description) ?? [];
-  return sku && quantity ? { sku, quantity: Number(quantity) } : undefined;
+  const [, sku, digits] = /^(\S+) x([1-9]\d*)$/.exec(description) ?? [];
+  const quantity = Number(digits);
+  return sku && Number.isSafeInteger(quantity) ? { sku, quantity } : undefined;
 }

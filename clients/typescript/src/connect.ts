@@ -54,6 +54,10 @@ export function connect(core: string, options: ConnectOptions = {}): Paystate {
     // Shorter than what routers on the way forget, and what finds a peer that is gone without a word.
     "grpc.keepalive_time_ms": 15_000,
     "grpc.keepalive_timeout_ms": 10_000,
+    // The library's own waits, a second at first and two minutes at last, would keep a follower away from a core that is long
+    // back.
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 5_000,
     ...(local && { "grpc.enable_http_proxy": 0 }),
     ...(secure && named(options.serverName)),
   });

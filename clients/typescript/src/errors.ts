@@ -48,8 +48,8 @@ export class ChainBrokenError extends Error {
 }
 
 /**
- * For handlers of a durable subscription: thrown by `handle`, it says that one event of the batch cannot be handled, now or
- * later. The follower parks that event and goes on with other orders.
+ * For handlers of a durable subscription: thrown by `handle` (or the `cause` of what it throws), it says that one event of the
+ * batch cannot be handled, now or later. The follower parks that event and goes on with other orders.
  */
 export class UnprocessableError extends Error {
   override readonly name = "UnprocessableError";
@@ -62,6 +62,12 @@ export class UnprocessableError extends Error {
     options?: ErrorOptions,
   ) {
     super(`event ${eventId} cannot be handled: ${reason}`, options);
+  }
+
+  /** @internal The first of its kind: the error itself, its cause, and so on. */
+  static among(error: unknown): UnprocessableError | undefined {
+    if (error instanceof UnprocessableError) return error;
+    return error instanceof Error ? UnprocessableError.among(error.cause) : undefined;
   }
 }
 

@@ -40,8 +40,10 @@ export interface Handler {
    */
   position?(): string | undefined | Promise<string | undefined>;
   /**
-   * Makes the batch take effect, and stores its `resumeToken` in the same transaction. What it throws ends `run`, and the
-   * batch was not handled; see `UnprocessableError` for the exception.
+   * Makes the batch take effect, and stores its `resumeToken` and `upToRevision` in the same transaction. First of all in
+   * that transaction it compares the stored revision with `afterRevision`, and throws if they differ: then another process
+   * of yours has gone on meanwhile, and this batch has taken effect. What it throws ends `run`, and the batch was not
+   * handled; see `UnprocessableError` for the exception.
    */
   handle(batch: Batch): void | Promise<void>;
 }
@@ -65,7 +67,9 @@ export interface FollowerOptions {
  * event takes effect exactly once, whenever either side is killed.
  *
  * With `subscription` the core keeps the position, and the follower acknowledges each batch after `handle` has returned.
- * An event may come again when the process dies in between: at least once, with a stable `eventId`.
+ * An event may come again when the process dies in between: at least once, with a stable `eventId`. One reader at a time: a
+ * second one takes the subscription over, and the first takes it back; the longer neither acknowledges anything, the less
+ * often, so that two of them get through a rolling deploy.
  */
 export class Follower {
   readonly #paystate: Paystate;
@@ -115,7 +119,7 @@ class HandlerFailed {
 /** One run. */
 class Session {
   readonly #chain = new Chain();
-  /** Streams in a row that delivered nothing. */
+  /** Streams in a row that brought us nothing; with a subscription, no acknowledgement. */
   #failures = 0;
 
   constructor(
@@ -165,9 +169,7 @@ class Session {
       for (;;) {
         const { done, value } = await this.#receive(iterator, ending);
         if (done) return;
-        if (value.message?.$case === "opened") opened = this.#opened(value.message.value);
-        else if (opened) await this.#deliver(value, opened.lease);
-        else throw new ChainBrokenError("the stream does not begin with Opened");
+        opened = await this.#take(value, opened);
       }
     } finally {
       await iterator.return?.();
@@ -191,54 +193,69 @@ class Session {
     }
   }
 
+  /** Takes one message; answers with how the stream was opened, if it is by now. */
+  async #take({ message }: StreamEventsResponse, opened: Opened | undefined): Promise<Opened | undefined> {
+    switch (message?.$case) {
+      case "opened":
+        if (opened) throw new ChainBrokenError("the stream says Opened twice");
+        return this.#opened(message.value);
+      case "batch":
+        await this.#deliver(message.value, opened);
+        return opened;
+      case "progress":
+        await this.#deliver(this.#checkpoint(message.value), opened);
+        return opened;
+      case "goingAway":
+        throw new Interrupted(`the core ends the stream: ${message.value.reason}`);
+      default:
+        // A kind of message that a newer core sends.
+        return opened;
+    }
+  }
+
   #opened(opened: Opened): Opened {
-    const { subscription } = this.options;
-    this.#chain.opened(opened, Boolean(subscription));
-    if (!subscription && this.position?.at?.$case !== "resumeToken") {
+    this.#chain.opened(opened, Boolean(this.options.subscription));
+    if (this.#unstored) {
       // "Latest" must not mean a later point when the stream is opened again.
       this.position = { at: { $case: "afterRevision", value: opened.afterRevision } };
     }
     return opened;
   }
 
-  async #deliver({ message }: StreamEventsResponse, lease: string): Promise<void> {
-    switch (message?.$case) {
-      case "batch":
-        return this.#batch(message.value, lease);
-      case "progress":
-        return this.#progress(message.value, lease);
-      case "goingAway":
-        throw new Interrupted(`the core ends the stream: ${message.value.reason}`);
-      default:
-      // A kind of message that a newer core sends.
-    }
+  /**
+   * The handler has nothing stored yet, so that also a place where the log stands still is news to it: without it the next run
+   * would begin at another "latest".
+   */
+  get #unstored(): boolean {
+    return !this.options.subscription && this.position?.at?.$case !== "resumeToken";
   }
 
-  /** A batch without events, unless the log has not moved. */
-  async #progress({ upToRevision, resumeToken }: Progress, lease: string): Promise<void> {
-    this.#failures = 0;
-    const afterRevision = this.#chain.upTo;
-    if (upToRevision !== afterRevision) {
-      await this.#batch({ afterRevision, upToRevision, events: [], resumeToken }, lease);
-    }
+  /** Progress as what it is: a batch without events. */
+  #checkpoint({ upToRevision, resumeToken }: Progress): Batch {
+    return { afterRevision: this.#chain.upTo, upToRevision, events: [], resumeToken };
   }
 
   /** Hands over a batch that continues the chain, and remembers or acknowledges it. */
-  async #batch(batch: Batch, lease: string): Promise<void> {
+  async #deliver(batch: Batch, opened: Opened | undefined): Promise<void> {
+    if (!opened) throw new ChainBrokenError("the stream does not begin with Opened");
     this.#chain.batch(batch);
-    this.#failures = 0;
     const { subscription } = this.options;
+    if (!subscription) this.#failures = 0;
+    const { afterRevision, upToRevision, resumeToken } = batch;
+    if (upToRevision === afterRevision && !this.#unstored) return; // A mere sign of life.
+    const { lease } = opened;
     try {
       await this.handler.handle(batch);
     } catch (error) {
-      if (subscription && error instanceof UnprocessableError) return this.#park(subscription, lease, error);
+      const unprocessable = subscription && UnprocessableError.among(error);
+      if (unprocessable) return this.#park(subscription, lease, unprocessable);
       throw new HandlerFailed(error);
     }
     if (subscription) {
-      const { upToRevision } = batch;
       await this.paystate.subscriptions.acknowledge({ subscription, lease, upToRevision }, this.#bound());
+      this.#failures = 0;
     } else {
-      this.position = resume(batch.resumeToken);
+      this.position = resume(resumeToken);
     }
   }
 

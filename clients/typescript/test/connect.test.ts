@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -47,6 +49,23 @@ test("only reads are tried again", async (t) => {
   await orders.getOrder({ orderId: "A1" });
   await assert.rejects(orders.createOrder(CreateOrderRequest.create({})), { code: status.UNAVAILABLE });
   assert.deepEqual(tries, { reads: 2, writes: 1 });
+});
+
+test("a lost core is looked for often", async (t) => {
+  // It takes connections, and breaks each of them at once.
+  let tries = 0;
+  const core = createServer((socket) => {
+    tries++;
+    socket.destroy();
+  });
+  await once(core.listen(0, "127.0.0.1"), "listening");
+  t.after(() => core.close());
+  const { orders, close } = connect(`http://127.0.0.1:${(core.address() as AddressInfo).port}`);
+  t.after(close);
+  const begin = Date.now();
+  while (tries < 4) await orders.getOrder({ orderId: "A1" }).catch(() => undefined);
+  // The library's own waits come to 4 s at least.
+  assert.ok(Date.now() - begin < 3_000, `${Date.now() - begin} ms`);
 });
 
 test("a call that fails says why, and one that is ended ends", async (t) => {

@@ -4,7 +4,16 @@ import { setTimeout as wait } from "node:timers/promises";
 
 import { status } from "@grpc/grpc-js";
 
-import { CallError, ChainBrokenError, connect, EventFilter, Follower, RejectedError, UnprocessableError } from "paystate-client";
+import {
+  CallError,
+  ChainBrokenError,
+  connect,
+  EventFilter,
+  Follower,
+  RejectedError,
+  StreamEventsResponse,
+  UnprocessableError,
+} from "paystate-client";
 
 import { backoff, USUAL } from "../src/timing.js";
 import { batch, done, failure, goingAway, lost, opened, type Play, progress, refused, Script, send, Store } from "./script.js";
@@ -28,14 +37,15 @@ test("each event comes once, over interruptions of every kind", async (t) => {
   assert.equal(interruptions, 6);
 });
 
-test("progress is a checkpoint only when the log has moved", async (t) => {
+test("progress is a checkpoint at first, and when the log has moved", async (t) => {
   const script = new Script([
-    send(lost, opened("log", 0), progress(0), progress(4), progress(4), batch(4, 6, 5), progress(8)),
+    send(lost, opened("log", 0), progress(0), progress(0), progress(4), progress(4), batch(4, 6, 5), progress(8)),
     send(undefined, opened("log", 8), batch(8, 9, 9)),
   ]);
   const store = new Store(9);
   assert.equal(await script.run(t, {}, store), done);
-  assert.deepEqual(store.batches, ["(0,4]", "(4,6]", "(6,8]", "(8,9]"]);
+  // The first one is where the log was when we began: without it another start would begin at another "latest".
+  assert.deepEqual(store.batches, ["(0,0]", "(0,4]", "(4,6]", "(6,8]", "(8,9]"]);
   assert.deepEqual(script.positions, ["earliest", "token-8"]);
 });
 
@@ -51,6 +61,7 @@ const BROKEN: Record<string, Play[]> = {
   "gap after reconnect": [send(lost, ...BEGIN), send(undefined, opened("log", 3), batch(3, 4, 4))],
   "duplicate after reconnect": [send(lost, ...BEGIN), send(undefined, ...BEGIN)],
   "another log": [send(lost, ...BEGIN), send(undefined, opened("other", 2), batch(2, 3, 3))],
+  "opened twice": [send(undefined, ...BEGIN, opened("log", 2), batch(2, 3, 3))],
   "not opened": [send(lost, ...BEGIN), send(undefined, batch(2, 3, 3))],
 };
 for (const [name, plays] of Object.entries(BROKEN)) {
@@ -60,6 +71,16 @@ for (const [name, plays] of Object.entries(BROKEN)) {
     assert.deepEqual(store.events, [1]);
   });
 }
+
+test("what only a newer core says is passed over", async (t) => {
+  const unknown = StreamEventsResponse.create({});
+  const script = new Script([
+    send(undefined, unknown, opened("log", 0), unknown, batch(0, 2, 1), unknown, batch(2, 3, 3)),
+  ]);
+  const store = new Store(3);
+  assert.equal(await script.run(t, {}, store), done);
+  assert.deepEqual(store.events, [1, 3]);
+});
 
 test("what the core refuses is handed over", async (t) => {
   const script = new Script([
@@ -116,6 +137,19 @@ test("what was not acknowledged comes again", async (t) => {
   assert.deepEqual(store.events, [4, 5, 4, 5, 4, 5, 6]);
 });
 
+test("only an acknowledgement makes the waits of a subscription short again", async (t) => {
+  // Another reader takes the lease before we have acknowledged anything, twelve times.
+  const stream = send(lost, opened("log", 3), progress(3), batch(3, 5, 4, 5));
+  const script = new Script([...Array<Play>(13).fill(stream), send(undefined, opened("log", 5), batch(5, 6, 6))]);
+  for (let n = 0; n < 12; n++) script.ackFails.push(refused(status.FAILED_PRECONDITION, "LEASE_LOST"));
+  const waits: number[] = [];
+  const options = { subscription: "stock", onInterrupt: (_: Error, waitMs: number) => waits.push(waitMs) };
+  assert.equal(await script.run(t, options, new Store(6)), done);
+  const first = 1;
+  assert.equal(waits.length, 13);
+  assert.ok(Math.max(...waits) > first && waits[12]! <= first, String(waits));
+});
+
 test("an acknowledgement that is refused ends the run", async (t) => {
   const script = new Script([send(undefined, opened("log", 3), batch(3, 5, 4, 5))]);
   script.ackFails.push(refused(status.FAILED_PRECONDITION, "ACKNOWLEDGE_AHEAD"));
@@ -130,7 +164,7 @@ test("an event that cannot be handled is parked", async (t) => {
     send(undefined, opened("log", 5), batch(5, 6, 6)),
   ]);
   const store = new Store(6, undefined, ({ events }) => {
-    if (events.length === 2) throw new UnprocessableError("event-5", "no such mug");
+    if (events.length === 2) throw new Error("stock", { cause: new UnprocessableError("event-5", "no such mug") });
   });
   assert.equal(await script.run(t, { subscription: "stock" }, store), done);
   assert.deepEqual(store.events, [4, 6]);

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log"
 	"net/url"
+	"regexp"
+	"strconv"
 
 	_ "modernc.org/sqlite"
 	"paystate.internal/paystate"
@@ -48,6 +50,11 @@ func (s *stock) Position(ctx context.Context) (token string, err error) {
 	return token, err
 }
 
+// advance moves the position from where the batch begins to where it ends, and changes nothing when it stands elsewhere.
+const advance = `INSERT INTO position VALUES (1, ?, ?)
+	ON CONFLICT DO UPDATE SET resume_token = excluded.resume_token, revision = excluded.revision
+	WHERE position.revision = ?`
+
 // Handle stores all effects of the batch and its position, or nothing.
 func (s *stock) Handle(ctx context.Context, batch *paystate.Batch) error {
 	tx, err := s.store.BeginTx(ctx, nil)
@@ -55,15 +62,22 @@ func (s *stock) Handle(ctx context.Context, batch *paystate.Batch) error {
 		return err
 	}
 	defer tx.Rollback() // Nothing after Commit.
+	// First of all the position: it holds up every other process, and says whether this batch is ours to apply.
+	moved, err := tx.ExecContext(ctx, advance, batch.ResumeToken, batch.UpToRevision, batch.AfterRevision)
+	if err != nil {
+		return err
+	}
+	rows, err := moved.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if rows != 1 {
+		return fmt.Errorf("the stored position is not revision %d: another process has gone on", batch.AfterRevision)
+	}
 	for _, event := range batch.Events {
 		if err := apply(ctx, tx, event); err != nil {
 			return fmt.Errorf("revision %d: %w", event.GetRevision(), err)
 		}
-	}
-	const position = `INSERT INTO position VALUES (1, ?, ?)
-		ON CONFLICT DO UPDATE SET resume_token = excluded.resume_token, revision = excluded.revision`
-	if _, err := tx.ExecContext(ctx, position, batch.ResumeToken, batch.UpToRevision); err != nil {
-		return err
 	}
 	return tx.Commit()
 }
@@ -98,10 +112,16 @@ func apply(ctx context.Context, tx *sql.Tx, event *pb.Event) error {
 	return nil
 }
 
+var goodsPattern = regexp.MustCompile(`^(\S+) x([1-9]\d*)$`)
+
 // goods reads what an order contains: these examples write it into the description, "mug x2".
 func goods(description string) (sku string, quantity int, ok bool) {
-	_, err := fmt.Sscanf(description, "%s x%d", &sku, &quantity)
-	return sku, quantity, err == nil && quantity > 0
+	parts := goodsPattern.FindStringSubmatch(description)
+	if parts == nil {
+		return "", 0, false
+	}
+	quantity, err := strconv.Atoi(parts[2])
+	return parts[1], quantity, err == nil
 }
 
 // report counts what was done for each order.

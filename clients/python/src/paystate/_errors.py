@@ -10,6 +10,9 @@ from google.rpc import error_details_pb2, status_pb2
 
 _DETAILS = "grpc-status-details-bin"
 
+# Whose reasons are meant; those of anything on the way to the core are not.
+_DOMAIN = "paystate"
+
 _PASSING = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -47,7 +50,7 @@ class Refused(PaystateError):
     code: grpc.StatusCode
     """The gRPC code; never OK."""
     reason: str
-    """The reason of google.rpc.ErrorInfo; empty if the answer carried none."""
+    """The core's reason, of google.rpc.ErrorInfo; empty if the answer carried none."""
     metadata: Mapping[str, str]
     """The metadata of google.rpc.ErrorInfo, for example `oldest_revision`."""
 
@@ -65,7 +68,7 @@ class Unprocessable(PaystateError):
     """Raised by a handler of a subscription: this event can never be handled.
 
     The follower parks it and goes on; later events of the same order are held back until somebody redrives it. The
-    rest of its batch is delivered again.
+    rest of its batch is delivered again. It may also be the `__cause__` of what is raised.
     """
 
     def __init__(self, event_id: str, reason: str) -> None:
@@ -88,10 +91,10 @@ def lost(failure: grpc.RpcError) -> Lost:
 
 
 def _info(failure: grpc.RpcError) -> error_details_pb2.ErrorInfo:
-    info = error_details_pb2.ErrorInfo()
     for key, value in cast("Iterable[tuple[str, bytes]]", failure.trailing_metadata() or ()):
         if key == _DETAILS:
             for detail in status_pb2.Status.FromString(value).details:
-                if detail.Unpack(info):
+                info = error_details_pb2.ErrorInfo()
+                if detail.Unpack(info) and info.domain == _DOMAIN:
                     return info
-    return info
+    return error_details_pb2.ErrorInfo()

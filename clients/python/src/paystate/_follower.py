@@ -50,6 +50,7 @@ class Follower:
 
         filter: only these events; it must stay the same as long as the stored position is used.
         start: where to begin when the handler has stored no position yet; the earliest event that is kept if absent.
+            On a quiet log the handler soon gets a batch without events, so that it stores where that is.
         subscription: the name of one that exists; it has a filter and a start of its own.
         quiet_after: after so many seconds without any message a stream is taken for dead. A core sends one every
             few seconds.
@@ -137,8 +138,12 @@ def _deliver(batch: Batch, chain: Chain, reading: Reading) -> bool:
 
 
 def _progress(progress: Progress, chain: Chain, reading: Reading) -> bool:
-    """Hands progress over as a batch without events; where it has not moved, it is only a sign of life."""
-    if progress.up_to_revision == chain.end:
+    """Hands progress over as a batch without events.
+
+    Where it has not moved it is only a sign of life, unless nothing is stored yet: without this token a restart would
+    begin at the start once more, which may be a later place by then.
+    """
+    if progress.up_to_revision == chain.end and not reading.awaits_token():
         return True
     checkpoint = Batch(
         after_revision=chain.end, up_to_revision=progress.up_to_revision, resume_token=progress.resume_token

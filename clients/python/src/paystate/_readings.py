@@ -19,7 +19,7 @@ from .v1.subscription_service_pb2 import (
 )
 from .v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 
-_DEADLINE = 10.0
+_DEADLINE = 30.0
 
 
 class Handler(Protocol):
@@ -33,7 +33,8 @@ class Handler(Protocol):
         the batch may have taken effect.
 
         With a subscription, the batch is acknowledged after this method has returned; what was not acknowledged
-        comes again, so the effects must bear that. `Unprocessable` puts one event aside.
+        comes again, so the effects must bear that. `Unprocessable`, as it is or as the `__cause__` of what is raised,
+        puts one event aside.
         """
 
 
@@ -42,6 +43,11 @@ class PositionHandler(Handler, Protocol):
 
     `handle` stores the effects of a batch *and* its `resume_token` in *one* transaction of one database. So a crash
     loses both or none, and nothing has to be deduplicated.
+
+    Two processes may come to run on one database, be it for a moment during a deployment. So let the transaction begin
+    with the position, and raise unless it moved: `UPDATE position SET resume_token = ?, revision = <up_to_revision>
+    WHERE revision = <after_revision>` (an INSERT while there is no row). Whoever comes second changes no row, and must
+    not store its effects; they would count twice.
     """
 
     def position(self) -> str | None:
@@ -59,6 +65,9 @@ class Reading(Protocol):
 
     def opened(self, opened: Opened) -> Chain:
         """Learns where the stream really begins; answers with the chain that its batches have to continue."""
+
+    def awaits_token(self) -> bool:
+        """Whether this place has yet to be stored: the next resume token is worth a batch of its own."""
 
     def deliver(self, batch: Batch) -> bool:
         """Hands a batch to the handler and notes that it is done; False when a new stream is needed."""
@@ -88,10 +97,13 @@ class OwnPosition:
             raise ChainBroken(
                 f"a stream begins after revision {opened.after_revision}, the one before ended at {self._chain.end}"
             )
-        if not self._next.HasField("resume_token"):
+        if self.awaits_token():
             # From here on "latest" must not move any more.
             self._next = Position(after_revision=opened.after_revision)
         return self._chain
+
+    def awaits_token(self) -> bool:
+        return not self._next.HasField("resume_token")
 
     def deliver(self, batch: Batch) -> bool:
         self._handler.handle(batch)
@@ -115,10 +127,16 @@ class DurableSubscription:
         self._lease = opened.lease
         return Chain(opened.after_revision)
 
+    def awaits_token(self) -> bool:
+        return False
+
     def deliver(self, batch: Batch) -> bool:
         try:
             self._handler.handle(batch)
-        except Unprocessable as event:
+        except Exception as failure:
+            event = _unprocessable(failure)
+            if event is None:
+                raise
             self._park(event)
             return False
         self._acknowledge(batch.up_to_revision)
@@ -139,3 +157,10 @@ class DurableSubscription:
             self._core.Park(request, timeout=_DEADLINE)
         except grpc.RpcError as failure:
             raise lost(failure) from None
+
+
+def _unprocessable(failure: BaseException | None) -> Unprocessable | None:
+    """The event that the handler cannot handle, also where a framework has wrapped its exception."""
+    while failure is not None and not isinstance(failure, Unprocessable):
+        failure = failure.__cause__
+    return failure

@@ -118,9 +118,12 @@ async fn apply(connection: &mut AnyConnection, event: &Event) -> Result<(), sqlx
     Ok(())
 }
 
-/// What an order contains, as these examples write it into the description: `mug x2`.
+/// What an order contains, as these examples write it into the description: `mug x2`. In words of a regular expression,
+/// `^\S+ x[1-9]\d*$`.
 fn goods(description: &str) -> Option<(&str, i64)> {
-    let (sku, quantity) = description.rsplit_once(" x")?;
-    let quantity = quantity.parse().ok().filter(|quantity| *quantity > 0)?;
-    Some((sku, quantity))
+    let (sku, quantity) = description.split_once(" x")?;
+    let is_sku = !sku.is_empty() && !sku.contains(char::is_whitespace);
+    let is_quantity = !quantity.starts_with('0') && quantity.bytes().all(|digit| digit.is_ascii_digit());
+    // Neither an empty quantity nor one beyond all bounds is a number.
+    Some((sku, quantity.parse().ok()?)).filter(|_| is_sku && is_quantity)
 }

@@ -24,6 +24,8 @@ use v1::{
 #[derive(Clone)]
 pub(crate) enum Step {
     Say(Message),
+    /// A message of a kind that only a newer core knows.
+    Unknown,
     Fail(Status),
     /// Nothing comes any more.
     Silence,
@@ -160,6 +162,7 @@ impl SubscriptionService for Service {
         script.retain(|step| !matches!(step, Step::Silence | Step::End));
         let steps = tokio_stream::iter(script).map(|step| match step {
             Step::Say(message) => Ok(v1::StreamEventsResponse { message: Some(message) }),
+            Step::Unknown => Ok(v1::StreamEventsResponse { message: None }),
             Step::Fail(status) => Err(status),
             Step::Silence | Step::End => unreachable!("not played"),
         });
@@ -173,6 +176,7 @@ impl SubscriptionService for Service {
         let v1::AcknowledgeRequest { lease, up_to_revision, .. } = request.into_inner();
         match lease.as_str() {
             "stale" => return Err(refusal(Code::FailedPrecondition, "LEASE_LOST")),
+            "silent" => std::future::pending().await,
             "ahead" => return Err(refusal(Code::FailedPrecondition, "ACKNOWLEDGE_AHEAD")),
             _ => self.0.lock().unwrap().confirmed.push(format!("{lease}: {up_to_revision}")),
         }
@@ -181,6 +185,9 @@ impl SubscriptionService for Service {
 
     async fn park(&self, request: Request<v1::ParkRequest>) -> Result<Response<v1::ParkResponse>, Status> {
         let v1::ParkRequest { lease, event_id, reason, .. } = request.into_inner();
+        if lease == "silent" {
+            std::future::pending().await
+        }
         self.0.lock().unwrap().confirmed.push(format!("{lease}: parked {event_id}, {reason}"));
         Ok(Response::new(v1::ParkResponse {}))
     }

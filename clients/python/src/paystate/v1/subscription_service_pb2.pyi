@@ -169,9 +169,9 @@ class CreateSubscriptionRequest(_message.Message):
     name: _builtins.str
     """Its name."""
     max_attempts: _builtins.int
-    """After this many failed deliveries an event is parked; 0 for never. When a stream ends and another one is opened, the
-    first event that was sent and not confirmed has failed once. All that was sent by then comes again in batches of one, so
-    that the next failure is that of the right event: confirm each batch.
+    """After this many failed deliveries an event is parked; 0 for never. A delivery fails when its client goes away, or its
+    core dies, before what was sent is confirmed; not when another stream takes over. What was sent by then comes again in
+    batches of one, and from there on each failure counts for the first event that is not confirmed: confirm each batch.
     """
     request_id: _builtins.str
     """Makes a retry safe, as in CreateOrder."""
@@ -336,7 +336,7 @@ class UpdateSubscriptionRequest(_message.Message):
     name: _builtins.str
     """Which."""
     max_attempts: _builtins.int
-    """The new limit; 0 for never."""
+    """The new limit; 0 for never. Absent: as it was."""
     @_builtins.property
     def filter(self) -> Global___EventFilter:
         """The new filter; holds from the confirmed revision on. Absent: as it was."""
@@ -346,13 +346,15 @@ class UpdateSubscriptionRequest(_message.Message):
         *,
         name: _builtins.str = ...,
         filter: Global___EventFilter | None = ...,
-        max_attempts: _builtins.int = ...,
+        max_attempts: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts", "filter", b"filter", "max_attempts", b"max_attempts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "max_attempts", b"max_attempts", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts", "filter", b"filter", "max_attempts", b"max_attempts", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__max_attempts: _TypeAlias = _typing.Literal["max_attempts"]  # noqa: Y015
+    _WhichOneofArgType__max_attempts: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_attempts) -> _WhichOneofReturnType__max_attempts | None: ...
 
 Global___UpdateSubscriptionRequest: _TypeAlias = UpdateSubscriptionRequest  # noqa: Y015
 
@@ -511,7 +513,7 @@ Global___StreamEventsRequest: _TypeAlias = StreamEventsRequest  # noqa: Y015
 
 @_typing.final
 class StreamEventsResponse(_message.Message):
-    """One message of StreamEvents."""
+    """One message of StreamEvents. A client ignores a message that it does not know: one of a newer server."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -878,7 +880,7 @@ class RedriveRequest(_message.Message):
     """Which subscription."""
     @_builtins.property
     def event_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Which events; empty for all. One that is held back stands for the parked one in front of it."""
+        """Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it."""
 
     def __init__(
         self,
@@ -901,16 +903,22 @@ class RedriveResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REDRIVEN_COUNT_FIELD_NUMBER: _builtins.int
+    DROPPED_EVENT_IDS_FIELD_NUMBER: _builtins.int
     redriven_count: _builtins.int
     """How many will be delivered again."""
+    @_builtins.property
+    def dropped_event_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Parked events that will not: retention has dropped them. What is held behind them and is left will."""
+
     def __init__(
         self,
         *,
         redriven_count: _builtins.int = ...,
+        dropped_event_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["redriven_count", b"redriven_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_event_ids", b"dropped_event_ids", "redriven_count", b"redriven_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -80,9 +80,9 @@ export interface CreateSubscriptionRequest {
     | Position
     | undefined;
   /**
-   * After this many failed deliveries an event is parked; 0 for never. When a stream ends and another one is opened, the
-   * first event that was sent and not confirmed has failed once. All that was sent by then comes again in batches of one, so
-   * that the next failure is that of the right event: confirm each batch.
+   * After this many failed deliveries an event is parked; 0 for never. A delivery fails when its client goes away, or its
+   * core dies, before what was sent is confirmed; not when another stream takes over. What was sent by then comes again in
+   * batches of one, and from there on each failure counts for the first event that is not confirmed: confirm each batch.
    */
   maxAttempts: number;
   /** Makes a retry safe, as in CreateOrder. */
@@ -131,8 +131,8 @@ export interface UpdateSubscriptionRequest {
   filter:
     | EventFilter
     | undefined;
-  /** The new limit; 0 for never. */
-  maxAttempts: number;
+  /** The new limit; 0 for never. Absent: as it was. */
+  maxAttempts?: number | undefined;
 }
 
 /** Response of UpdateSubscription. */
@@ -181,7 +181,7 @@ export interface StreamEventsRequest {
   stopAtHead: boolean;
 }
 
-/** One message of StreamEvents. */
+/** One message of StreamEvents. A client ignores a message that it does not know: one of a newer server. */
 export interface StreamEventsResponse {
   /** One of these. */
   message:
@@ -304,7 +304,7 @@ export interface ListParkedResponse {
 export interface RedriveRequest {
   /** Which subscription. */
   subscription: string;
-  /** Which events; empty for all. One that is held back stands for the parked one in front of it. */
+  /** Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it. */
   eventIds: string[];
 }
 
@@ -312,6 +312,8 @@ export interface RedriveRequest {
 export interface RedriveResponse {
   /** How many will be delivered again. */
   redrivenCount: bigint;
+  /** Parked events that will not: retention has dropped them. What is held behind them and is left will. */
+  droppedEventIds: string[];
 }
 
 function createBaseEventFilter(): EventFilter {
@@ -1134,7 +1136,7 @@ export const ListSubscriptionsResponse: MessageFns<ListSubscriptionsResponse> = 
 };
 
 function createBaseUpdateSubscriptionRequest(): UpdateSubscriptionRequest {
-  return { name: "", filter: undefined, maxAttempts: 0 };
+  return { name: "", filter: undefined, maxAttempts: undefined };
 }
 
 export const UpdateSubscriptionRequest: MessageFns<UpdateSubscriptionRequest> = {
@@ -1145,7 +1147,7 @@ export const UpdateSubscriptionRequest: MessageFns<UpdateSubscriptionRequest> = 
     if (message.filter !== undefined) {
       EventFilter.encode(message.filter, writer.uint32(18).fork()).join();
     }
-    if (message.maxAttempts !== 0) {
+    if (message.maxAttempts !== undefined) {
       writer.uint32(24).int32(message.maxAttempts);
     }
     return writer;
@@ -1209,7 +1211,7 @@ export const UpdateSubscriptionRequest: MessageFns<UpdateSubscriptionRequest> = 
     message.filter = (object.filter !== undefined && object.filter !== null)
       ? EventFilter.fromPartial(object.filter)
       : undefined;
-    message.maxAttempts = object.maxAttempts ?? 0;
+    message.maxAttempts = object.maxAttempts ?? undefined;
     return message;
   },
 };
@@ -2600,7 +2602,7 @@ export const RedriveRequest: MessageFns<RedriveRequest> = {
 };
 
 function createBaseRedriveResponse(): RedriveResponse {
-  return { redrivenCount: 0n };
+  return { redrivenCount: 0n, droppedEventIds: [] };
 }
 
 export const RedriveResponse: MessageFns<RedriveResponse> = {
@@ -2610,6 +2612,9 @@ export const RedriveResponse: MessageFns<RedriveResponse> = {
         throw new globalThis.Error("value provided for field message.redrivenCount of type int64 too large");
       }
       writer.uint32(8).int64(message.redrivenCount);
+    }
+    for (const v of message.droppedEventIds) {
+      writer.uint32(18).string(v!);
     }
     return writer;
   },
@@ -2635,6 +2640,14 @@ export const RedriveResponse: MessageFns<RedriveResponse> = {
             message.redrivenCount = reader.int64() as bigint;
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.droppedEventIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2655,6 +2668,7 @@ export const RedriveResponse: MessageFns<RedriveResponse> = {
     message.redrivenCount = (object.redrivenCount !== undefined && object.redrivenCount !== null)
       ? BigInt(object.redrivenCount)
       : 0n;
+    message.droppedEventIds = object.droppedEventIds?.map((e) => e) || [];
     return message;
   },
 };

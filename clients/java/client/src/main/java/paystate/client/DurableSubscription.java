@@ -1,7 +1,10 @@
 package paystate.client;
 
 import io.grpc.StatusException;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import paystate.v1.AcknowledgeRequest;
 import paystate.v1.Batch;
 import paystate.v1.Opened;
@@ -11,7 +14,10 @@ import paystate.v1.SubscriptionServiceGrpc.SubscriptionServiceBlockingV2Stub;
 
 /** The core keeps the position: each stream begins where it says, and what was handled is acknowledged with its lease. */
 final class DurableSubscription<E extends Exception> implements Reading<E> {
-    private static final long DEADLINE_SECONDS = 10;
+    /** How deep an exception is looked into; causes may go in a circle. */
+    private static final int CAUSES = 100;
+
+    private static final long DEADLINE_SECONDS = 30;
 
     private final SubscriptionServiceBlockingV2Stub core;
     private final String name;
@@ -36,15 +42,33 @@ final class DurableSubscription<E extends Exception> implements Reading<E> {
     }
 
     @Override
+    public boolean awaitsToken() {
+        return false;
+    }
+
+    @Override
     public boolean deliver(Batch batch) throws E, LostException {
         try {
             handler.handle(batch);
-        } catch (UnprocessableException event) {
-            park(event);
+        } catch (Exception failure) {
+            Optional<UnprocessableException> event = unprocessable(failure);
+            if (event.isEmpty()) {
+                throw failure;
+            }
+            park(event.get());
             return false;
         }
         acknowledge(batch.getUpToRevision());
         return true;
+    }
+
+    /** The event that the handler cannot handle, also where a framework has wrapped its exception. */
+    private static Optional<UnprocessableException> unprocessable(Throwable failure) {
+        return Stream.iterate(failure, Objects::nonNull, Throwable::getCause)
+                .limit(CAUSES)
+                .filter(UnprocessableException.class::isInstance)
+                .map(UnprocessableException.class::cast)
+                .findFirst();
     }
 
     private void acknowledge(long upToRevision) throws LostException {

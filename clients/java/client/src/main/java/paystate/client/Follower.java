@@ -154,10 +154,13 @@ public final class Follower {
         return reading.deliver(batch);
     }
 
-    /** Hands progress over as a batch without events; where it has not moved, it is only a sign of life. */
+    /**
+     * Hands progress over as a batch without events. Where it has not moved it is only a sign of life, unless nothing is
+     * stored yet: without this token a restart would begin at the start once more, which may be a later place by then.
+     */
     private static <E extends Exception> boolean progress(Progress progress, Chain chain, Reading<E> reading)
             throws E, LostException {
-        if (progress.getUpToRevision() == chain.end()) {
+        if (progress.getUpToRevision() == chain.end() && !reading.awaitsToken()) {
             return true;
         }
         Batch checkpoint = Batch.newBuilder()
@@ -200,7 +203,8 @@ public final class Follower {
         }
 
         /**
-         * Where to begin when the handler has stored no position yet. Without a subscription, which has its own.
+         * Where to begin when the handler has stored no position yet. Without a subscription, which has its own. On a quiet
+         * log the handler soon gets a batch without events, so that it stores where that is.
          *
          * @param start the earliest event that is kept, unless changed
          * @return this

@@ -18,7 +18,8 @@ public interface Handler<E extends Exception> {
      *
      * @param batch the events; from the first to the last one, or not at all
      * @throws E if the effects could not be stored; nothing of the batch may be
-     * @throws UnprocessableException with a subscription: if one event can never be handled; it is put aside
+     * @throws UnprocessableException with a subscription: if one event can never be handled, thrown as it is or as a cause; the event is
+     *     put aside
      */
     void handle(Batch batch) throws E;
 }

@@ -36,11 +36,16 @@ final class OwnPosition<E extends Exception> implements Reading<E> {
             throw new ChainBrokenException("a stream begins after revision " + opened.getAfterRevision()
                     + ", the one before ended at " + chain.end());
         }
-        if (!next.hasResumeToken()) {
+        if (awaitsToken()) {
             // From here on "latest" must not move any more.
             next = Position.newBuilder().setAfterRevision(opened.getAfterRevision()).build();
         }
         return chain;
+    }
+
+    @Override
+    public boolean awaitsToken() {
+        return !next.hasResumeToken();
     }
 
     @Override

@@ -8,6 +8,11 @@ import java.util.Optional;
  * <p>{@link #handle} stores the effects of a batch <em>and</em> its {@code resume_token} in <em>one</em> transaction of one
  * database. So a crash loses both or none, and nothing has to be deduplicated.
  *
+ * <p>Two processes may come to run on one database, be it for a moment during a deployment. So let the transaction begin
+ * with the position, and fail unless it moved: {@code UPDATE position SET resume_token = ?, revision = <up_to_revision>
+ * WHERE revision = <after_revision>} (an INSERT while there is no row). Whoever comes second changes no row, and must not
+ * store its effects; they would count twice.
+ *
  * @param <E> what it may fail with; ends {@link Follower#run} as it is
  */
 public interface PositionHandler<E extends Exception> extends Handler<E> {

@@ -16,6 +16,9 @@ interface Reading<E extends Exception> {
      */
     Chain opened(Opened opened);
 
+    /** Whether this place has yet to be stored: the next resume token is worth a batch of its own. */
+    boolean awaitsToken();
+
     /**
      * Hands a batch to the handler and notes that it is done.
      *

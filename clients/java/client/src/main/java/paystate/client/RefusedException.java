@@ -16,6 +16,9 @@ import java.util.Map;
 public final class RefusedException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
+    /** Whose reasons are meant; those of anything on the way to the core are not. */
+    private static final String DOMAIN = "paystate";
+
     /** The gRPC code. */
     private final Status.Code code;
 
@@ -50,7 +53,7 @@ public final class RefusedException extends RuntimeException {
     /**
      * Why, as a stable word.
      *
-     * @return the reason of {@code google.rpc.ErrorInfo}; empty if the answer carried none
+     * @return the core's reason, of {@code google.rpc.ErrorInfo}; empty if the answer carried none
      */
     public String reason() {
         return info.getReason();
@@ -69,7 +72,10 @@ public final class RefusedException extends RuntimeException {
         for (Any detail : StatusProto.fromThrowable(failure).getDetailsList()) {
             if (detail.is(ErrorInfo.class)) {
                 try {
-                    return detail.unpack(ErrorInfo.class);
+                    ErrorInfo info = detail.unpack(ErrorInfo.class);
+                    if (info.getDomain().equals(DOMAIN)) {
+                        return info;
+                    }
                 } catch (InvalidProtocolBufferException damaged) {
                     return ErrorInfo.getDefaultInstance();
                 }

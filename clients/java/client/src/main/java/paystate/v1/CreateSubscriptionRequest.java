@@ -182,9 +182,9 @@ private static final long serialVersionUID = 0L;
   private int maxAttempts_ = 0;
   /**
    * <pre>
-   * After this many failed deliveries an event is parked; 0 for never. When a stream ends and another one is opened, the
-   * first event that was sent and not confirmed has failed once. All that was sent by then comes again in batches of one, so
-   * that the next failure is that of the right event: confirm each batch.
+   * After this many failed deliveries an event is parked; 0 for never. A delivery fails when its client goes away, or its
+   * core dies, before what was sent is confirmed; not when another stream takes over. What was sent by then comes again in
+   * batches of one, and from there on each failure counts for the first event that is not confirmed: confirm each batch.
    * </pre>
    *
    * <code>int32 max_attempts = 4 [json_name = "maxAttempts"];</code>
@@ -1077,9 +1077,9 @@ private static final long serialVersionUID = 0L;
     private int maxAttempts_ ;
     /**
      * <pre>
-     * After this many failed deliveries an event is parked; 0 for never. When a stream ends and another one is opened, the
-     * first event that was sent and not confirmed has failed once. All that was sent by then comes again in batches of one, so
-     * that the next failure is that of the right event: confirm each batch.
+     * After this many failed deliveries an event is parked; 0 for never. A delivery fails when its client goes away, or its
+     * core dies, before what was sent is confirmed; not when another stream takes over. What was sent by then comes again in
+     * batches of one, and from there on each failure counts for the first event that is not confirmed: confirm each batch.
      * </pre>
      *
      * <code>int32 max_attempts = 4 [json_name = "maxAttempts"];</code>
@@ -1091,9 +1091,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After this many failed deliveries an event is parked; 0 for never. When a stream ends and another one is opened, the
-     * first event that was sent and not confirmed has failed once. All that was sent by then comes again in batches of one, so
-     * that the next failure is that of the right event: confirm each batch.
+     * After this many failed deliveries an event is parked; 0 for never. A delivery fails when its client goes away, or its
+     * core dies, before what was sent is confirmed; not when another stream takes over. What was sent by then comes again in
+     * batches of one, and from there on each failure counts for the first event that is not confirmed: confirm each batch.
      * </pre>
      *
      * <code>int32 max_attempts = 4 [json_name = "maxAttempts"];</code>
@@ -1109,9 +1109,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After this many failed deliveries an event is parked; 0 for never. When a stream ends and another one is opened, the
-     * first event that was sent and not confirmed has failed once. All that was sent by then comes again in batches of one, so
-     * that the next failure is that of the right event: confirm each batch.
+     * After this many failed deliveries an event is parked; 0 for never. A delivery fails when its client goes away, or its
+     * core dies, before what was sent is confirmed; not when another stream takes over. What was sent by then comes again in
+     * batches of one, and from there on each failure counts for the first event that is not confirmed: confirm each batch.
      * </pre>
      *
      * <code>int32 max_attempts = 4 [json_name = "maxAttempts"];</code>

@@ -108,7 +108,7 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * Which events; empty for all. One that is held back stands for the parked one in front of it.
+   * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
    * </pre>
    *
    * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -120,7 +120,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Which events; empty for all. One that is held back stands for the parked one in front of it.
+   * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
    * </pre>
    *
    * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -131,7 +131,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Which events; empty for all. One that is held back stands for the parked one in front of it.
+   * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
    * </pre>
    *
    * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -143,7 +143,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Which events; empty for all. One that is held back stands for the parked one in front of it.
+   * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
    * </pre>
    *
    * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -595,7 +595,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which events; empty for all. One that is held back stands for the parked one in front of it.
+     * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
      * </pre>
      *
      * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -608,7 +608,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which events; empty for all. One that is held back stands for the parked one in front of it.
+     * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
      * </pre>
      *
      * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -619,7 +619,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which events; empty for all. One that is held back stands for the parked one in front of it.
+     * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
      * </pre>
      *
      * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -631,7 +631,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which events; empty for all. One that is held back stands for the parked one in front of it.
+     * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
      * </pre>
      *
      * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -644,7 +644,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which events; empty for all. One that is held back stands for the parked one in front of it.
+     * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
      * </pre>
      *
      * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -663,7 +663,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which events; empty for all. One that is held back stands for the parked one in front of it.
+     * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
      * </pre>
      *
      * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -681,7 +681,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which events; empty for all. One that is held back stands for the parked one in front of it.
+     * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
      * </pre>
      *
      * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -699,7 +699,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which events; empty for all. One that is held back stands for the parked one in front of it.
+     * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
      * </pre>
      *
      * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -714,7 +714,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which events; empty for all. One that is held back stands for the parked one in front of it.
+     * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
      * </pre>
      *
      * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>

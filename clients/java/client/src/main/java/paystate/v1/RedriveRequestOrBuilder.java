@@ -32,7 +32,7 @@ public interface RedriveRequestOrBuilder extends
 
   /**
    * <pre>
-   * Which events; empty for all. One that is held back stands for the parked one in front of it.
+   * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
    * </pre>
    *
    * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -42,7 +42,7 @@ public interface RedriveRequestOrBuilder extends
       getEventIdsList();
   /**
    * <pre>
-   * Which events; empty for all. One that is held back stands for the parked one in front of it.
+   * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
    * </pre>
    *
    * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -51,7 +51,7 @@ public interface RedriveRequestOrBuilder extends
   int getEventIdsCount();
   /**
    * <pre>
-   * Which events; empty for all. One that is held back stands for the parked one in front of it.
+   * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
    * </pre>
    *
    * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>
@@ -61,7 +61,7 @@ public interface RedriveRequestOrBuilder extends
   java.lang.String getEventIds(int index);
   /**
    * <pre>
-   * Which events; empty for all. One that is held back stands for the parked one in front of it.
+   * Which events, at most 1000; empty for all. One that is held back stands for the parked one in front of it.
    * </pre>
    *
    * <code>repeated string event_ids = 2 [json_name = "eventIds"];</code>

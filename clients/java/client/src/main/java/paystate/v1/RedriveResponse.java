@@ -32,6 +32,8 @@ private static final long serialVersionUID = 0L;
     super(builder);
   }
   private RedriveResponse() {
+    droppedEventIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -67,6 +69,59 @@ private static final long serialVersionUID = 0L;
     return redrivenCount_;
   }
 
+  public static final int DROPPED_EVENT_IDS_FIELD_NUMBER = 2;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.LazyStringArrayList droppedEventIds_ =
+      com.google.protobuf.LazyStringArrayList.emptyList();
+  /**
+   * <pre>
+   * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+   * </pre>
+   *
+   * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+   * @return A list containing the droppedEventIds.
+   */
+  public com.google.protobuf.ProtocolStringList
+      getDroppedEventIdsList() {
+    return droppedEventIds_;
+  }
+  /**
+   * <pre>
+   * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+   * </pre>
+   *
+   * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+   * @return The count of droppedEventIds.
+   */
+  public int getDroppedEventIdsCount() {
+    return droppedEventIds_.size();
+  }
+  /**
+   * <pre>
+   * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+   * </pre>
+   *
+   * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+   * @param index The index of the element to return.
+   * @return The droppedEventIds at the given index.
+   */
+  public java.lang.String getDroppedEventIds(int index) {
+    return droppedEventIds_.get(index);
+  }
+  /**
+   * <pre>
+   * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+   * </pre>
+   *
+   * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the droppedEventIds at the given index.
+   */
+  public com.google.protobuf.ByteString
+      getDroppedEventIdsBytes(int index) {
+    return droppedEventIds_.getByteString(index);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -84,6 +139,9 @@ private static final long serialVersionUID = 0L;
     if (redrivenCount_ != 0L) {
       output.writeInt64(1, redrivenCount_);
     }
+    for (int i = 0; i < droppedEventIds_.size(); i++) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 2, droppedEventIds_.getRaw(i));
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -91,6 +149,14 @@ private static final long serialVersionUID = 0L;
     if (redrivenCount_ != 0L) {
       size += com.google.protobuf.CodedOutputStream
         .computeInt64Size(1, redrivenCount_);
+    }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < droppedEventIds_.size(); i++) {
+        dataSize += computeStringSizeNoTag(droppedEventIds_.getRaw(i));
+      }
+      size += dataSize;
+      size += 1 * getDroppedEventIdsList().size();
     }
     return size;
   }
@@ -118,6 +184,8 @@ private static final long serialVersionUID = 0L;
 
     if (getRedrivenCount()
         != other.getRedrivenCount()) return false;
+    if (!getDroppedEventIdsList()
+        .equals(other.getDroppedEventIdsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -132,6 +200,10 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + REDRIVEN_COUNT_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
         getRedrivenCount());
+    if (getDroppedEventIdsCount() > 0) {
+      hash = (37 * hash) + DROPPED_EVENT_IDS_FIELD_NUMBER;
+      hash = (53 * hash) + getDroppedEventIdsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -268,6 +340,8 @@ private static final long serialVersionUID = 0L;
       super.clear();
       bitField0_ = 0;
       redrivenCount_ = 0L;
+      droppedEventIds_ =
+          com.google.protobuf.LazyStringArrayList.emptyList();
       return this;
     }
 
@@ -304,6 +378,10 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000001) != 0)) {
         result.redrivenCount_ = redrivenCount_;
       }
+      if (((from_bitField0_ & 0x00000002) != 0)) {
+        droppedEventIds_.makeImmutable();
+        result.droppedEventIds_ = droppedEventIds_;
+      }
     }
 
     @java.lang.Override
@@ -320,6 +398,16 @@ private static final long serialVersionUID = 0L;
       if (other == paystate.v1.RedriveResponse.getDefaultInstance()) return this;
       if (other.getRedrivenCount() != 0L) {
         setRedrivenCount(other.getRedrivenCount());
+      }
+      if (!other.droppedEventIds_.isEmpty()) {
+        if (droppedEventIds_.isEmpty()) {
+          droppedEventIds_ = other.droppedEventIds_;
+          bitField0_ |= 0x00000002;
+        } else {
+          ensureDroppedEventIdsIsMutable();
+          droppedEventIds_.addAll(other.droppedEventIds_);
+        }
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -350,6 +438,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000001;
               break;
             } // case 8
+            case 18: {
+              ensureDroppedEventIdsIsMutable();
+              droppedEventIds_.add(input.readStringRequireUtf8());
+              break;
+            } // case 18
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -407,6 +500,153 @@ private static final long serialVersionUID = 0L;
     public Builder clearRedrivenCount() {
       bitField0_ = (bitField0_ & ~0x00000001);
       redrivenCount_ = 0L;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.LazyStringArrayList droppedEventIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    private void ensureDroppedEventIdsIsMutable() {
+      if (!droppedEventIds_.isModifiable()) {
+        droppedEventIds_ = new com.google.protobuf.LazyStringArrayList(droppedEventIds_);
+      }
+      bitField0_ |= 0x00000002;
+    }
+    /**
+     * <pre>
+     * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+     * </pre>
+     *
+     * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+     * @return A list containing the droppedEventIds.
+     */
+    public com.google.protobuf.ProtocolStringList
+        getDroppedEventIdsList() {
+      droppedEventIds_.makeImmutable();
+      return droppedEventIds_;
+    }
+    /**
+     * <pre>
+     * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+     * </pre>
+     *
+     * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+     * @return The count of droppedEventIds.
+     */
+    public int getDroppedEventIdsCount() {
+      return droppedEventIds_.size();
+    }
+    /**
+     * <pre>
+     * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+     * </pre>
+     *
+     * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+     * @param index The index of the element to return.
+     * @return The droppedEventIds at the given index.
+     */
+    public java.lang.String getDroppedEventIds(int index) {
+      return droppedEventIds_.get(index);
+    }
+    /**
+     * <pre>
+     * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+     * </pre>
+     *
+     * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+     * @param index The index of the value to return.
+     * @return The bytes of the droppedEventIds at the given index.
+     */
+    public com.google.protobuf.ByteString
+        getDroppedEventIdsBytes(int index) {
+      return droppedEventIds_.getByteString(index);
+    }
+    /**
+     * <pre>
+     * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+     * </pre>
+     *
+     * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+     * @param index The index to set the value at.
+     * @param value The droppedEventIds to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDroppedEventIds(
+        int index, java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      ensureDroppedEventIdsIsMutable();
+      droppedEventIds_.set(index, value);
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+     * </pre>
+     *
+     * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+     * @param value The droppedEventIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addDroppedEventIds(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      ensureDroppedEventIdsIsMutable();
+      droppedEventIds_.add(value);
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+     * </pre>
+     *
+     * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+     * @param values The droppedEventIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllDroppedEventIds(
+        java.lang.Iterable<java.lang.String> values) {
+      ensureDroppedEventIdsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, droppedEventIds_);
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+     * </pre>
+     *
+     * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDroppedEventIds() {
+      droppedEventIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+      bitField0_ = (bitField0_ & ~0x00000002);;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+     * </pre>
+     *
+     * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+     * @param value The bytes of the droppedEventIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addDroppedEventIdsBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      ensureDroppedEventIdsIsMutable();
+      droppedEventIds_.add(value);
+      bitField0_ |= 0x00000002;
       onChanged();
       return this;
     }

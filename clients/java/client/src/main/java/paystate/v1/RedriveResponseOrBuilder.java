@@ -19,4 +19,45 @@ public interface RedriveResponseOrBuilder extends
    * @return The redrivenCount.
    */
   long getRedrivenCount();
+
+  /**
+   * <pre>
+   * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+   * </pre>
+   *
+   * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+   * @return A list containing the droppedEventIds.
+   */
+  java.util.List<java.lang.String>
+      getDroppedEventIdsList();
+  /**
+   * <pre>
+   * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+   * </pre>
+   *
+   * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+   * @return The count of droppedEventIds.
+   */
+  int getDroppedEventIdsCount();
+  /**
+   * <pre>
+   * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+   * </pre>
+   *
+   * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+   * @param index The index of the element to return.
+   * @return The droppedEventIds at the given index.
+   */
+  java.lang.String getDroppedEventIds(int index);
+  /**
+   * <pre>
+   * Parked events that will not: retention has dropped them. What is held behind them and is left will.
+   * </pre>
+   *
+   * <code>repeated string dropped_event_ids = 2 [json_name = "droppedEventIds"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the droppedEventIds at the given index.
+   */
+  com.google.protobuf.ByteString
+      getDroppedEventIdsBytes(int index);
 }

@@ -7,7 +7,7 @@ package paystate.v1;
 
 /**
  * <pre>
- * One message of StreamEvents.
+ * One message of StreamEvents. A client ignores a message that it does not know: one of a newer server.
  * </pre>
  *
  * Protobuf type {@code paystate.v1.StreamEventsResponse}
@@ -491,7 +491,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * One message of StreamEvents.
+   * One message of StreamEvents. A client ignores a message that it does not know: one of a newer server.
    * </pre>
    *
    * Protobuf type {@code paystate.v1.StreamEventsResponse}

@@ -223,91 +223,92 @@ public final class SubscriptionServiceProto extends com.google.protobuf.Generate
       "SubscriptionsResponse\022?\n\rsubscriptions\030\001" +
       " \003(\0132\031.paystate.v1.SubscriptionR\rsubscri" +
       "ptions\022&\n\017next_page_token\030\002 \001(\tR\rnextPag" +
-      "eToken\"\204\001\n\031UpdateSubscriptionRequest\022\022\n\004" +
+      "eToken\"\232\001\n\031UpdateSubscriptionRequest\022\022\n\004" +
       "name\030\001 \001(\tR\004name\0220\n\006filter\030\002 \001(\0132\030.payst" +
-      "ate.v1.EventFilterR\006filter\022!\n\014max_attemp" +
-      "ts\030\003 \001(\005R\013maxAttempts\"[\n\032UpdateSubscript" +
-      "ionResponse\022=\n\014subscription\030\001 \001(\0132\031.pays" +
-      "tate.v1.SubscriptionR\014subscription\"/\n\031De" +
-      "leteSubscriptionRequest\022\022\n\004name\030\001 \001(\tR\004n" +
-      "ame\"\034\n\032DeleteSubscriptionResponse\"`\n\027See" +
-      "kSubscriptionRequest\022\022\n\004name\030\001 \001(\tR\004name" +
-      "\0221\n\010position\030\002 \001(\0132\025.paystate.v1.Positio" +
-      "nR\010position\"Y\n\030SeekSubscriptionResponse\022" +
-      "=\n\014subscription\030\001 \001(\0132\031.paystate.v1.Subs" +
-      "criptionR\014subscription\"\300\001\n\023StreamEventsR" +
-      "equest\022\"\n\014subscription\030\001 \001(\tR\014subscripti" +
-      "on\0221\n\010position\030\002 \001(\0132\025.paystate.v1.Posit" +
-      "ionR\010position\0220\n\006filter\030\003 \001(\0132\030.paystate" +
-      ".v1.EventFilterR\006filter\022 \n\014stop_at_head\030" +
-      "\004 \001(\010R\nstopAtHead\"\352\001\n\024StreamEventsRespon" +
-      "se\022-\n\006opened\030\001 \001(\0132\023.paystate.v1.OpenedH" +
-      "\000R\006opened\022*\n\005batch\030\002 \001(\0132\022.paystate.v1.B" +
-      "atchH\000R\005batch\0223\n\010progress\030\003 \001(\0132\025.paysta" +
-      "te.v1.ProgressH\000R\010progress\0227\n\ngoing_away" +
-      "\030\004 \001(\0132\026.paystate.v1.GoingAwayH\000R\tgoingA" +
-      "wayB\t\n\007message\"\\\n\006Opened\022\025\n\006log_id\030\001 \001(\t" +
-      "R\005logId\022%\n\016after_revision\030\002 \001(\003R\rafterRe" +
-      "vision\022\024\n\005lease\030\003 \001(\tR\005lease\"\243\001\n\005Batch\022%" +
-      "\n\016after_revision\030\001 \001(\003R\rafterRevision\022$\n" +
-      "\016up_to_revision\030\002 \001(\003R\014upToRevision\022*\n\006e" +
-      "vents\030\003 \003(\0132\022.paystate.v1.EventR\006events\022" +
-      "!\n\014resume_token\030\004 \001(\tR\013resumeToken\"S\n\010Pr" +
-      "ogress\022$\n\016up_to_revision\030\001 \001(\003R\014upToRevi" +
-      "sion\022!\n\014resume_token\030\002 \001(\tR\013resumeToken\"" +
-      "#\n\tGoingAway\022\026\n\006reason\030\001 \001(\tR\006reason\"t\n\022" +
-      "AcknowledgeRequest\022\"\n\014subscription\030\001 \001(\t" +
-      "R\014subscription\022\024\n\005lease\030\002 \001(\tR\005lease\022$\n\016" +
-      "up_to_revision\030\003 \001(\003R\014upToRevision\"J\n\023Ac" +
-      "knowledgeResponse\0223\n\025acknowledged_revisi" +
-      "on\030\001 \001(\003R\024acknowledgedRevision\"z\n\013ParkRe" +
-      "quest\022\"\n\014subscription\030\001 \001(\tR\014subscriptio" +
-      "n\022\024\n\005lease\030\002 \001(\tR\005lease\022\031\n\010event_id\030\003 \001(" +
-      "\tR\007eventId\022\026\n\006reason\030\004 \001(\tR\006reason\"\016\n\014Pa" +
-      "rkResponse\"\244\001\n\013ParkedEvent\022(\n\005event\030\001 \001(" +
-      "\0132\022.paystate.v1.EventR\005event\022\026\n\006reason\030\002" +
-      " \001(\tR\006reason\022\032\n\010attempts\030\003 \001(\005R\010attempts" +
-      "\0227\n\tpark_time\030\004 \001(\0132\032.google.protobuf.Ti" +
-      "mestampR\010parkTime\"s\n\021ListParkedRequest\022\"" +
-      "\n\014subscription\030\001 \001(\tR\014subscription\022\033\n\tpa" +
-      "ge_size\030\002 \001(\005R\010pageSize\022\035\n\npage_token\030\003 " +
-      "\001(\tR\tpageToken\"{\n\022ListParkedResponse\022=\n\r" +
-      "parked_events\030\001 \003(\0132\030.paystate.v1.Parked" +
-      "EventR\014parkedEvents\022&\n\017next_page_token\030\002" +
-      " \001(\tR\rnextPageToken\"Q\n\016RedriveRequest\022\"\n" +
-      "\014subscription\030\001 \001(\tR\014subscription\022\033\n\teve" +
-      "nt_ids\030\002 \003(\tR\010eventIds\"8\n\017RedriveRespons" +
-      "e\022%\n\016redriven_count\030\001 \001(\003R\rredrivenCount" +
-      "2\350\007\n\023SubscriptionService\022e\n\022CreateSubscr" +
-      "iption\022&.paystate.v1.CreateSubscriptionR" +
-      "equest\032\'.paystate.v1.CreateSubscriptionR" +
-      "esponse\022\\\n\017GetSubscription\022#.paystate.v1" +
-      ".GetSubscriptionRequest\032$.paystate.v1.Ge" +
-      "tSubscriptionResponse\022b\n\021ListSubscriptio" +
-      "ns\022%.paystate.v1.ListSubscriptionsReques" +
-      "t\032&.paystate.v1.ListSubscriptionsRespons" +
-      "e\022e\n\022UpdateSubscription\022&.paystate.v1.Up" +
-      "dateSubscriptionRequest\032\'.paystate.v1.Up" +
-      "dateSubscriptionResponse\022e\n\022DeleteSubscr" +
-      "iption\022&.paystate.v1.DeleteSubscriptionR" +
-      "equest\032\'.paystate.v1.DeleteSubscriptionR" +
-      "esponse\022_\n\020SeekSubscription\022$.paystate.v" +
-      "1.SeekSubscriptionRequest\032%.paystate.v1." +
-      "SeekSubscriptionResponse\022U\n\014StreamEvents" +
-      "\022 .paystate.v1.StreamEventsRequest\032!.pay" +
-      "state.v1.StreamEventsResponse0\001\022P\n\013Ackno" +
-      "wledge\022\037.paystate.v1.AcknowledgeRequest\032" +
-      " .paystate.v1.AcknowledgeResponse\022;\n\004Par" +
-      "k\022\030.paystate.v1.ParkRequest\032\031.paystate.v" +
-      "1.ParkResponse\022M\n\nListParked\022\036.paystate." +
-      "v1.ListParkedRequest\032\037.paystate.v1.ListP" +
-      "arkedResponse\022D\n\007Redrive\022\033.paystate.v1.R" +
-      "edriveRequest\032\034.paystate.v1.RedriveRespo" +
-      "nseB\233\001\n\013paystate.v1B\030SubscriptionService" +
-      "ProtoP\001Z%paystate.internal/paystate/pays" +
-      "tatev1\242\002\003PXX\252\002\013Paystate.V1\312\002\013Paystate\\V1" +
-      "\342\002\027Paystate\\V1\\GPBMetadata\352\002\014Paystate::V" +
-      "1b\006proto3"
+      "ate.v1.EventFilterR\006filter\022&\n\014max_attemp" +
+      "ts\030\003 \001(\005H\000R\013maxAttempts\210\001\001B\017\n\r_max_attem" +
+      "pts\"[\n\032UpdateSubscriptionResponse\022=\n\014sub" +
+      "scription\030\001 \001(\0132\031.paystate.v1.Subscripti" +
+      "onR\014subscription\"/\n\031DeleteSubscriptionRe" +
+      "quest\022\022\n\004name\030\001 \001(\tR\004name\"\034\n\032DeleteSubsc" +
+      "riptionResponse\"`\n\027SeekSubscriptionReque" +
+      "st\022\022\n\004name\030\001 \001(\tR\004name\0221\n\010position\030\002 \001(\013" +
+      "2\025.paystate.v1.PositionR\010position\"Y\n\030See" +
+      "kSubscriptionResponse\022=\n\014subscription\030\001 " +
+      "\001(\0132\031.paystate.v1.SubscriptionR\014subscrip" +
+      "tion\"\300\001\n\023StreamEventsRequest\022\"\n\014subscrip" +
+      "tion\030\001 \001(\tR\014subscription\0221\n\010position\030\002 \001" +
+      "(\0132\025.paystate.v1.PositionR\010position\0220\n\006f" +
+      "ilter\030\003 \001(\0132\030.paystate.v1.EventFilterR\006f" +
+      "ilter\022 \n\014stop_at_head\030\004 \001(\010R\nstopAtHead\"" +
+      "\352\001\n\024StreamEventsResponse\022-\n\006opened\030\001 \001(\013" +
+      "2\023.paystate.v1.OpenedH\000R\006opened\022*\n\005batch" +
+      "\030\002 \001(\0132\022.paystate.v1.BatchH\000R\005batch\0223\n\010p" +
+      "rogress\030\003 \001(\0132\025.paystate.v1.ProgressH\000R\010" +
+      "progress\0227\n\ngoing_away\030\004 \001(\0132\026.paystate." +
+      "v1.GoingAwayH\000R\tgoingAwayB\t\n\007message\"\\\n\006" +
+      "Opened\022\025\n\006log_id\030\001 \001(\tR\005logId\022%\n\016after_r" +
+      "evision\030\002 \001(\003R\rafterRevision\022\024\n\005lease\030\003 " +
+      "\001(\tR\005lease\"\243\001\n\005Batch\022%\n\016after_revision\030\001" +
+      " \001(\003R\rafterRevision\022$\n\016up_to_revision\030\002 " +
+      "\001(\003R\014upToRevision\022*\n\006events\030\003 \003(\0132\022.pays" +
+      "tate.v1.EventR\006events\022!\n\014resume_token\030\004 " +
+      "\001(\tR\013resumeToken\"S\n\010Progress\022$\n\016up_to_re" +
+      "vision\030\001 \001(\003R\014upToRevision\022!\n\014resume_tok" +
+      "en\030\002 \001(\tR\013resumeToken\"#\n\tGoingAway\022\026\n\006re" +
+      "ason\030\001 \001(\tR\006reason\"t\n\022AcknowledgeRequest" +
+      "\022\"\n\014subscription\030\001 \001(\tR\014subscription\022\024\n\005" +
+      "lease\030\002 \001(\tR\005lease\022$\n\016up_to_revision\030\003 \001" +
+      "(\003R\014upToRevision\"J\n\023AcknowledgeResponse\022" +
+      "3\n\025acknowledged_revision\030\001 \001(\003R\024acknowle" +
+      "dgedRevision\"z\n\013ParkRequest\022\"\n\014subscript" +
+      "ion\030\001 \001(\tR\014subscription\022\024\n\005lease\030\002 \001(\tR\005" +
+      "lease\022\031\n\010event_id\030\003 \001(\tR\007eventId\022\026\n\006reas" +
+      "on\030\004 \001(\tR\006reason\"\016\n\014ParkResponse\"\244\001\n\013Par" +
+      "kedEvent\022(\n\005event\030\001 \001(\0132\022.paystate.v1.Ev" +
+      "entR\005event\022\026\n\006reason\030\002 \001(\tR\006reason\022\032\n\010at" +
+      "tempts\030\003 \001(\005R\010attempts\0227\n\tpark_time\030\004 \001(" +
+      "\0132\032.google.protobuf.TimestampR\010parkTime\"" +
+      "s\n\021ListParkedRequest\022\"\n\014subscription\030\001 \001" +
+      "(\tR\014subscription\022\033\n\tpage_size\030\002 \001(\005R\010pag" +
+      "eSize\022\035\n\npage_token\030\003 \001(\tR\tpageToken\"{\n\022" +
+      "ListParkedResponse\022=\n\rparked_events\030\001 \003(" +
+      "\0132\030.paystate.v1.ParkedEventR\014parkedEvent" +
+      "s\022&\n\017next_page_token\030\002 \001(\tR\rnextPageToke" +
+      "n\"Q\n\016RedriveRequest\022\"\n\014subscription\030\001 \001(" +
+      "\tR\014subscription\022\033\n\tevent_ids\030\002 \003(\tR\010even" +
+      "tIds\"d\n\017RedriveResponse\022%\n\016redriven_coun" +
+      "t\030\001 \001(\003R\rredrivenCount\022*\n\021dropped_event_" +
+      "ids\030\002 \003(\tR\017droppedEventIds2\350\007\n\023Subscript" +
+      "ionService\022e\n\022CreateSubscription\022&.payst" +
+      "ate.v1.CreateSubscriptionRequest\032\'.payst" +
+      "ate.v1.CreateSubscriptionResponse\022\\\n\017Get" +
+      "Subscription\022#.paystate.v1.GetSubscripti" +
+      "onRequest\032$.paystate.v1.GetSubscriptionR" +
+      "esponse\022b\n\021ListSubscriptions\022%.paystate." +
+      "v1.ListSubscriptionsRequest\032&.paystate.v" +
+      "1.ListSubscriptionsResponse\022e\n\022UpdateSub" +
+      "scription\022&.paystate.v1.UpdateSubscripti" +
+      "onRequest\032\'.paystate.v1.UpdateSubscripti" +
+      "onResponse\022e\n\022DeleteSubscription\022&.payst" +
+      "ate.v1.DeleteSubscriptionRequest\032\'.payst" +
+      "ate.v1.DeleteSubscriptionResponse\022_\n\020See" +
+      "kSubscription\022$.paystate.v1.SeekSubscrip" +
+      "tionRequest\032%.paystate.v1.SeekSubscripti" +
+      "onResponse\022U\n\014StreamEvents\022 .paystate.v1" +
+      ".StreamEventsRequest\032!.paystate.v1.Strea" +
+      "mEventsResponse0\001\022P\n\013Acknowledge\022\037.payst" +
+      "ate.v1.AcknowledgeRequest\032 .paystate.v1." +
+      "AcknowledgeResponse\022;\n\004Park\022\030.paystate.v" +
+      "1.ParkRequest\032\031.paystate.v1.ParkResponse" +
+      "\022M\n\nListParked\022\036.paystate.v1.ListParkedR" +
+      "equest\032\037.paystate.v1.ListParkedResponse\022" +
+      "D\n\007Redrive\022\033.paystate.v1.RedriveRequest\032" +
+      "\034.paystate.v1.RedriveResponseB\233\001\n\013paysta" +
+      "te.v1B\030SubscriptionServiceProtoP\001Z%payst" +
+      "ate.internal/paystate/paystatev1\242\002\003PXX\252\002" +
+      "\013Paystate.V1\312\002\013Paystate\\V1\342\002\027Paystate\\V1" +
+      "\\GPBMetadata\352\002\014Paystate::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -495,7 +496,7 @@ public final class SubscriptionServiceProto extends com.google.protobuf.Generate
     internal_static_paystate_v1_RedriveResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_RedriveResponse_descriptor,
-        new java.lang.String[] { "RedrivenCount", });
+        new java.lang.String[] { "RedrivenCount", "DroppedEventIds", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.protobuf.DurationProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();

@@ -143,10 +143,22 @@ private static final long serialVersionUID = 0L;
   private int maxAttempts_ = 0;
   /**
    * <pre>
-   * The new limit; 0 for never.
+   * The new limit; 0 for never. Absent: as it was.
    * </pre>
    *
-   * <code>int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
+   * <code>optional int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
+   * @return Whether the maxAttempts field is set.
+   */
+  @java.lang.Override
+  public boolean hasMaxAttempts() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * The new limit; 0 for never. Absent: as it was.
+   * </pre>
+   *
+   * <code>optional int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
    * @return The maxAttempts.
    */
   @java.lang.Override
@@ -174,7 +186,7 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000001) != 0)) {
       output.writeMessage(2, getFilter());
     }
-    if (maxAttempts_ != 0) {
+    if (((bitField0_ & 0x00000002) != 0)) {
       output.writeInt32(3, maxAttempts_);
     }
     getUnknownFields().writeTo(output);
@@ -188,7 +200,7 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(2, getFilter());
     }
-    if (maxAttempts_ != 0) {
+    if (((bitField0_ & 0x00000002) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeInt32Size(3, maxAttempts_);
     }
@@ -223,8 +235,11 @@ private static final long serialVersionUID = 0L;
       if (!getFilter()
           .equals(other.getFilter())) return false;
     }
-    if (getMaxAttempts()
-        != other.getMaxAttempts()) return false;
+    if (hasMaxAttempts() != other.hasMaxAttempts()) return false;
+    if (hasMaxAttempts()) {
+      if (getMaxAttempts()
+          != other.getMaxAttempts()) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -242,8 +257,10 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + FILTER_FIELD_NUMBER;
       hash = (53 * hash) + getFilter().hashCode();
     }
-    hash = (37 * hash) + MAX_ATTEMPTS_FIELD_NUMBER;
-    hash = (53 * hash) + getMaxAttempts();
+    if (hasMaxAttempts()) {
+      hash = (37 * hash) + MAX_ATTEMPTS_FIELD_NUMBER;
+      hash = (53 * hash) + getMaxAttempts();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -437,6 +454,7 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000004) != 0)) {
         result.maxAttempts_ = maxAttempts_;
+        to_bitField0_ |= 0x00000002;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -461,7 +479,7 @@ private static final long serialVersionUID = 0L;
       if (other.hasFilter()) {
         mergeFilter(other.getFilter());
       }
-      if (other.getMaxAttempts() != 0) {
+      if (other.hasMaxAttempts()) {
         setMaxAttempts(other.getMaxAttempts());
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -772,10 +790,22 @@ private static final long serialVersionUID = 0L;
     private int maxAttempts_ ;
     /**
      * <pre>
-     * The new limit; 0 for never.
+     * The new limit; 0 for never. Absent: as it was.
      * </pre>
      *
-     * <code>int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
+     * <code>optional int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
+     * @return Whether the maxAttempts field is set.
+     */
+    @java.lang.Override
+    public boolean hasMaxAttempts() {
+      return ((bitField0_ & 0x00000004) != 0);
+    }
+    /**
+     * <pre>
+     * The new limit; 0 for never. Absent: as it was.
+     * </pre>
+     *
+     * <code>optional int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
      * @return The maxAttempts.
      */
     @java.lang.Override
@@ -784,10 +814,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new limit; 0 for never.
+     * The new limit; 0 for never. Absent: as it was.
      * </pre>
      *
-     * <code>int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
+     * <code>optional int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
      * @param value The maxAttempts to set.
      * @return This builder for chaining.
      */
@@ -800,10 +830,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new limit; 0 for never.
+     * The new limit; 0 for never. Absent: as it was.
      * </pre>
      *
-     * <code>int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
+     * <code>optional int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
      * @return This builder for chaining.
      */
     public Builder clearMaxAttempts() {

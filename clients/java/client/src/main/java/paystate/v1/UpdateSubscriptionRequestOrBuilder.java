@@ -59,10 +59,19 @@ public interface UpdateSubscriptionRequestOrBuilder extends
 
   /**
    * <pre>
-   * The new limit; 0 for never.
+   * The new limit; 0 for never. Absent: as it was.
    * </pre>
    *
-   * <code>int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
+   * <code>optional int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
+   * @return Whether the maxAttempts field is set.
+   */
+  boolean hasMaxAttempts();
+  /**
+   * <pre>
+   * The new limit; 0 for never. Absent: as it was.
+   * </pre>
+   *
+   * <code>optional int32 max_attempts = 3 [json_name = "maxAttempts"];</code>
    * @return The maxAttempts.
    */
   int getMaxAttempts();

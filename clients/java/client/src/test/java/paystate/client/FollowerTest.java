@@ -115,6 +115,17 @@ class FollowerTest {
     }
 
     @Test
+    void storesWhereItIsBeforeTheFirstEvent() throws Exception {
+        Ledger ledger = new Ledger().until(41);
+        try (ScriptedCore core = new ScriptedCore(sending(opened("L", 41), progress(41)))) {
+            ledger.follower = Follower.builder(core.channel).start(Position.newBuilder().setLatest(true).build()).build();
+            ledger.follower.run(ledger);
+        }
+        assertEquals(List.of("41-41[]"), ledger.got);
+        assertEquals(Optional.of("t41"), ledger.stored);
+    }
+
+    @Test
     void comesBackAfterEveryPassingFailure() throws Exception {
         Ledger ledger = new Ledger().until(8);
         try (ScriptedCore core = new ScriptedCore(
@@ -192,6 +203,16 @@ class FollowerTest {
                 RefusedException refused = assertThrows(RefusedException.class, () -> follow(core, new Ledger()));
                 assertEquals("", refused.reason());
             }
+        }
+    }
+
+    @Test
+    void onlyTheCoresOwnReasonsCount() throws Exception {
+        Throwable foreign = refusal("proxy.example", Status.Code.FAILED_PRECONDITION, "LEASE_LOST", "by", "proxy");
+        try (ScriptedCore core = new ScriptedCore(failing(foreign))) {
+            RefusedException refused = assertThrows(RefusedException.class, () -> follow(core, new Ledger()));
+            assertEquals("", refused.reason());
+            assertTrue(refused.metadata().isEmpty());
         }
     }
 
@@ -307,6 +328,21 @@ class FollowerTest {
                 }
             });
             assertEquals(List.of(7L), handled);
+            assertEquals(List.of("park a e6 no such SKU", "acknowledge b 7"), List.copyOf(core.calls));
+            assertTrue(core.secondsLeft.stream().allMatch(seconds -> seconds > 20 && seconds <= 30));
+        }
+    }
+
+    @Test
+    void anUnprocessableEventIsParkedAlsoAsACause() throws Exception {
+        try (ScriptedCore core = new ScriptedCore(
+                sending(leased("a", 5), batch(5, 7, 6, 7)), sending(leased("b", 5), batch(5, 7, 7)))) {
+            subscribe(core, 7, batch -> {
+                if (batch.getEvents(0).getRevision() == 6) {
+                    Exception event = new UnprocessableException("e6", "no such SKU");
+                    throw new IllegalStateException("rolled back", new IOException(event));
+                }
+            });
             assertEquals(List.of("park a e6 no such SKU", "acknowledge b 7"), List.copyOf(core.calls));
         }
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 
 import com.google.protobuf.Any;
 import com.google.rpc.ErrorInfo;
+import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
 import io.grpc.inprocess.InProcessChannelBuilder;
@@ -18,6 +19,7 @@ import java.util.Queue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import paystate.v1.AcknowledgeRequest;
 import paystate.v1.AcknowledgeResponse;
@@ -43,6 +45,9 @@ final class ScriptedCore extends SubscriptionServiceGrpc.SubscriptionServiceImpl
     /** "acknowledge LEASE REVISION" and "park LEASE EVENT REASON", in order. */
     final BlockingQueue<String> calls = new LinkedBlockingQueue<>();
 
+    /** How long the caller of each of them waits. */
+    final BlockingQueue<Long> secondsLeft = new LinkedBlockingQueue<>();
+
     /** What the next acknowledgements fail with, if anything. */
     final Queue<Throwable> acknowledgeFailures = new ConcurrentLinkedQueue<>();
 
@@ -67,6 +72,7 @@ final class ScriptedCore extends SubscriptionServiceGrpc.SubscriptionServiceImpl
 
     @Override
     public void acknowledge(AcknowledgeRequest request, StreamObserver<AcknowledgeResponse> out) {
+        noteDeadline();
         calls.add("acknowledge " + request.getLease() + " " + request.getUpToRevision());
         assertEquals("inventory", request.getSubscription());
         Throwable failure = acknowledgeFailures.poll();
@@ -80,9 +86,14 @@ final class ScriptedCore extends SubscriptionServiceGrpc.SubscriptionServiceImpl
 
     @Override
     public void park(ParkRequest request, StreamObserver<ParkResponse> out) {
+        noteDeadline();
         calls.add("park " + request.getLease() + " " + request.getEventId() + " " + request.getReason());
         out.onNext(ParkResponse.getDefaultInstance());
         out.onCompleted();
+    }
+
+    private void noteDeadline() {
+        secondsLeft.add(Context.current().getDeadline().timeRemaining(TimeUnit.SECONDS));
     }
 
     @Override
@@ -113,7 +124,11 @@ final class ScriptedCore extends SubscriptionServiceGrpc.SubscriptionServiceImpl
     }
 
     static Throwable refusal(io.grpc.Status.Code code, String reason, String key, String value) {
-        ErrorInfo info = ErrorInfo.newBuilder().setReason(reason).setDomain("paystate").putMetadata(key, value).build();
+        return refusal("paystate", code, reason, key, value);
+    }
+
+    static Throwable refusal(String domain, io.grpc.Status.Code code, String reason, String key, String value) {
+        ErrorInfo info = ErrorInfo.newBuilder().setReason(reason).setDomain(domain).putMetadata(key, value).build();
         return StatusProto.toStatusRuntimeException(com.google.rpc.Status.newBuilder()
                 .setCode(code.value())
                 .setMessage("refused")

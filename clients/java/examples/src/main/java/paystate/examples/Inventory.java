@@ -1,6 +1,8 @@
 package paystate.examples;
 
 import io.grpc.ManagedChannel;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.Optional;
@@ -18,14 +20,30 @@ import paystate.v1.OrderState;
  * back. What an order is about stands in its description, "SKU xQUANTITY", for example "mug x2".
  *
  * <p>Kill it whenever you like: stock, journal and position change in one transaction, so no payment counts twice and none
- * is missed. Nothing is deduplicated by hand.
+ * is missed. Nothing is deduplicated by hand. Of two that run on one database, the second one fails.
  */
 public final class Inventory implements PositionHandler<SQLException> {
-    private static final Pattern GOODS = Pattern.compile("(\\S+) x([1-9]\\d{0,8})");
+    private static final Logger LOG = System.getLogger("inventory");
+
+    /** What an order contains. */
+    private record Goods(String sku, long quantity) {
+        private static final Pattern DESCRIPTION = Pattern.compile("^(\\S+) x([1-9]\\d*)$");
+
+        static Optional<Goods> of(String description) {
+            Matcher found = DESCRIPTION.matcher(description);
+            try {
+                return found.matches()
+                        ? Optional.of(new Goods(found.group(1), Long.parseLong(found.group(2))))
+                        : Optional.empty();
+            } catch (NumberFormatException tooMany) {
+                return Optional.empty();
+            }
+        }
+    }
 
     private final Stock stock;
 
-    private Inventory(Stock stock) {
+    Inventory(Stock stock) {
         this.stock = stock;
     }
 
@@ -38,10 +56,10 @@ public final class Inventory implements PositionHandler<SQLException> {
     public void handle(Batch batch) throws SQLException {
         stock.begin();
         try {
+            stock.movePosition(batch.getAfterRevision(), batch.getUpToRevision(), batch.getResumeToken());
             for (Event event : batch.getEventsList()) {
                 apply(event);
             }
-            stock.setPosition(batch.getResumeToken(), batch.getUpToRevision());
             stock.commit();
         } catch (SQLException | RuntimeException failure) {
             stock.rollback();
@@ -53,12 +71,17 @@ public final class Inventory implements PositionHandler<SQLException> {
     private void apply(Event event) throws SQLException {
         boolean before = holds(event.getFromState());
         boolean after = holds(event.getToState());
-        Matcher goods = GOODS.matcher(event.getOrder().getDescription());
-        if (before == after || !goods.matches()) {
+        if (before == after) {
             return;
         }
-        long quantity = Long.parseLong(goods.group(2));
-        stock.move(event.getOrderId(), goods.group(1), after ? -quantity : quantity, event.getRevision());
+        Optional<Goods> goods = Goods.of(event.getOrder().getDescription());
+        if (goods.isEmpty()) {
+            LOG.log(Level.WARNING, "order {0}: \"{1}\" is not SKU xQUANTITY: nothing in stock", event.getOrderId(),
+                    event.getOrder().getDescription());
+            return;
+        }
+        long quantity = goods.get().quantity();
+        stock.move(event.getOrderId(), goods.get().sku(), after ? -quantity : quantity, event.getRevision());
     }
 
     private static boolean holds(OrderState state) {

@@ -1,6 +1,7 @@
 package paystate.examples;
 
 import io.grpc.ManagedChannel;
+import io.grpc.Status;
 import io.grpc.StatusException;
 import io.grpc.stub.BlockingClientCall;
 import java.util.UUID;
@@ -72,11 +73,25 @@ public final class OrderService {
                 .build());
     }
 
-    /** Watches until nothing more is expected: the core ends the stream then. */
-    private static OrderState settled(OrderServiceBlockingV2Stub orders, String orderId)
+    /** Watches until nothing more is expected. A stream that is lost is opened again: it begins with the order as it is. */
+    static OrderState settled(OrderServiceBlockingV2Stub orders, String orderId)
             throws StatusException, InterruptedException {
-        BlockingClientCall<?, WatchOrderResponse> watch =
-                orders.watchOrder(WatchOrderRequest.newBuilder().setOrderId(orderId).build());
+        while (true) {
+            try {
+                return watch(orders, orderId);
+            } catch (StatusException failure) {
+                if (failure.getStatus().getCode() != Status.Code.UNAVAILABLE) {
+                    throw failure;
+                }
+            }
+        }
+    }
+
+    /** One stream, to the end that the core gives it. Waits for a core that is away. */
+    private static OrderState watch(OrderServiceBlockingV2Stub orders, String orderId)
+            throws StatusException, InterruptedException {
+        BlockingClientCall<?, WatchOrderResponse> watch = orders.withWaitForReady()
+                .watchOrder(WatchOrderRequest.newBuilder().setOrderId(orderId).build());
         OrderState state = OrderState.ORDER_STATE_UNSPECIFIED;
         for (WatchOrderResponse message; (message = watch.read()) != null; ) {
             Order order = message.getOrder();

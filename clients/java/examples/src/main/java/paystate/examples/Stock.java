@@ -87,10 +87,19 @@ final class Stock implements AutoCloseable {
                 + " ON CONFLICT (sku) DO UPDATE SET quantity = quantity + excluded.quantity", sku, quantity);
     }
 
-    void setPosition(String resumeToken, long revision) throws SQLException {
-        update("INSERT INTO position (only, resume_token, revision) VALUES (1, ?, ?)"
-                + " ON CONFLICT (only) DO UPDATE SET resume_token = excluded.resume_token, revision = excluded.revision",
-                resumeToken, revision);
+    /**
+     * Moves the position on. First in its transaction, so that of two processes the second one waits here, and then fails.
+     *
+     * @throws IllegalStateException if this database has not read the log exactly up to {@code after}
+     */
+    void movePosition(long after, long upTo, String resumeToken) throws SQLException {
+        int moved = update("INSERT INTO position (only, resume_token, revision) VALUES (1, ?, ?) ON CONFLICT (only)"
+                + " DO UPDATE SET resume_token = excluded.resume_token, revision = excluded.revision WHERE revision = ?",
+                resumeToken, upTo, after);
+        if (moved == 0) {
+            throw new IllegalStateException("this database is no longer at revision " + after
+                    + ": another inventory uses it too; stop one of the two");
+        }
     }
 
     @Override
@@ -98,12 +107,12 @@ final class Stock implements AutoCloseable {
         database.close();
     }
 
-    private void update(String sql, Object... values) throws SQLException {
+    private int update(String sql, Object... values) throws SQLException {
         try (PreparedStatement statement = database.prepareStatement(sql)) {
             for (int i = 0; i < values.length; i++) {
                 statement.setObject(i + 1, values[i]);
             }
-            statement.executeUpdate();
+            return statement.executeUpdate();
         }
     }
 
