@@ -7,8 +7,9 @@
 //! - A claim waits for a unit that has inserted the same notification and not ended yet.
 //! - The head row of the log is bumped by the last statement before COMMIT: revisions come in commit order.
 //!
-//! Each table gets one statement per unit, over arrays, whatever the size of the batch. Units have connections
-//! of their own; readers cannot starve them.
+//! A unit that takes in callbacks costs five round trips, whatever its size: BEGIN, claims and locks, what is known
+//! already, everything that is written, COMMIT. Statements work on arrays. Units have connections of their own;
+//! readers, followers of the log and subscriptions cannot starve them.
 
 mod audit;
 mod lease;

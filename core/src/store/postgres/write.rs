@@ -1,4 +1,5 @@
-//! The statements that write, each over arrays: one per table, whatever the size of the batch.
+//! The statements that write, each over arrays. What every callback writes is one statement; what is rare has
+//! one each, before it.
 
 use std::{borrow::Cow, collections::HashMap};
 
