@@ -199,9 +199,9 @@ async fn an_open_transaction_makes_no_reader_skip_an_event() {
     let url = postgres.url();
     let hold = tokio::spawn(async move {
         let write = "INSERT INTO request VALUES ('held', '', 'first')";
-        psql(&url, &["BEGIN", write, "SELECT pg_sleep(3)", "COMMIT"]).await.unwrap();
+        psql(&url, &["BEGIN", write, "SELECT pg_sleep(10)", "COMMIT"]).await.unwrap();
     });
-    let holds = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(3)'";
+    let holds = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(10)'";
     until("the open transaction", async || postgres.sql(holds).await == "1").await;
     let pause = Duration::from_millis(1);
     tokio::join!(create_all(&mut one, "a", 100, pause), create_all(&mut other, "b", 100, pause));
