@@ -76,6 +76,12 @@ pub struct Payment {
     /// Successful transactions that the platform reported for it. More than one means paid twice.
     #[prost(message, repeated, tag = "6")]
     pub transactions: ::prost::alloc::vec::Vec<Transaction>,
+    /// When the platform refuses to take money for it; absent where paystate did not begin it.
+    #[prost(message, optional, tag = "7")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The platform's name for it, where it has one before it is paid (Stripe).
+    #[prost(string, tag = "8")]
+    pub platform_reference: ::prost::alloc::string::String,
 }
 /// Money that moved at a platform.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -123,6 +129,12 @@ pub struct Refund {
     /// True when `amount` is all that was refunded on the transaction so far, as Alipay reports it.
     #[prost(bool, tag = "7")]
     pub cumulative: bool,
+    /// When paystate was asked for it; absent when the platform reported it first.
+    #[prost(message, optional, tag = "8")]
+    pub request_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why, as it was asked for.
+    #[prost(string, tag = "9")]
+    pub reason: ::prost::alloc::string::String,
 }
 /// One entry of an order's journal; the unit that subscribers receive.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -262,6 +274,8 @@ pub enum TransactionStanding {
     Credited = 1,
     /// It does not fit the order, or the order was paid or closed already: a case holds it.
     Held = 2,
+    /// It did not fit, and the case was settled without crediting it: it went back, or was kept.
+    Settled = 3,
 }
 impl TransactionStanding {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -273,6 +287,7 @@ impl TransactionStanding {
             Self::Unspecified => "TRANSACTION_STANDING_UNSPECIFIED",
             Self::Credited => "TRANSACTION_STANDING_CREDITED",
             Self::Held => "TRANSACTION_STANDING_HELD",
+            Self::Settled => "TRANSACTION_STANDING_SETTLED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -281,6 +296,7 @@ impl TransactionStanding {
             "TRANSACTION_STANDING_UNSPECIFIED" => Some(Self::Unspecified),
             "TRANSACTION_STANDING_CREDITED" => Some(Self::Credited),
             "TRANSACTION_STANDING_HELD" => Some(Self::Held),
+            "TRANSACTION_STANDING_SETTLED" => Some(Self::Settled),
             _ => None,
         }
     }
@@ -350,6 +366,10 @@ pub enum EventKind {
     OrderClosed = 8,
     /// A case on the order was settled.
     CaseResolved = 9,
+    /// A case on the order was opened by something else than news of money.
+    CaseOpened = 10,
+    /// A refund was asked for.
+    RefundRequested = 11,
 }
 impl EventKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -368,6 +388,8 @@ impl EventKind {
             Self::CloseRequested => "EVENT_KIND_CLOSE_REQUESTED",
             Self::OrderClosed => "EVENT_KIND_ORDER_CLOSED",
             Self::CaseResolved => "EVENT_KIND_CASE_RESOLVED",
+            Self::CaseOpened => "EVENT_KIND_CASE_OPENED",
+            Self::RefundRequested => "EVENT_KIND_REFUND_REQUESTED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -383,6 +405,8 @@ impl EventKind {
             "EVENT_KIND_CLOSE_REQUESTED" => Some(Self::CloseRequested),
             "EVENT_KIND_ORDER_CLOSED" => Some(Self::OrderClosed),
             "EVENT_KIND_CASE_RESOLVED" => Some(Self::CaseResolved),
+            "EVENT_KIND_CASE_OPENED" => Some(Self::CaseOpened),
+            "EVENT_KIND_REFUND_REQUESTED" => Some(Self::RefundRequested),
             _ => None,
         }
     }
@@ -611,12 +635,16 @@ pub struct RejectedCallback {
 /// Request of RecordRejections.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RecordRejectionsRequest {
-    /// 1 to 256 refused callbacks.
+    /// At most 256 refused callbacks.
     #[prost(message, repeated, tag = "1")]
     pub rejections: ::prost::alloc::vec::Vec<RejectedCallback>,
     /// How many more were refused since the last call but not sent, because of the edge's rate limit.
     #[prost(int64, tag = "2")]
     pub suppressed_count: i64,
+    /// Accounts whose callbacks were turned away since the last call because the edge had too much to do: what they said
+    /// is asked for.
+    #[prost(string, repeated, tag = "3")]
+    pub shed_accounts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Response of RecordRejections.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1049,1396 +1077,6 @@ pub mod ingest_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// Something that a person or a policy must settle.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Case {
-    /// Stable id.
-    #[prost(string, tag = "1")]
-    pub case_id: ::prost::alloc::string::String,
-    /// What it is about.
-    #[prost(enumeration = "CaseKind", tag = "2")]
-    pub kind: i32,
-    /// Whether it is settled.
-    #[prost(enumeration = "CaseState", tag = "3")]
-    pub state: i32,
-    /// The order; empty for UNKNOWN_ORDER until the number is bound, unless the money is booked on an order
-    /// already.
-    #[prost(string, tag = "4")]
-    pub order_id: ::prost::alloc::string::String,
-    /// The account on which the money arrived.
-    #[prost(string, tag = "5")]
-    pub account: ::prost::alloc::string::String,
-    /// The payment's number.
-    #[prost(string, tag = "6")]
-    pub out_trade_no: ::prost::alloc::string::String,
-    /// The platform's number.
-    #[prost(string, tag = "7")]
-    pub transaction_id: ::prost::alloc::string::String,
-    /// What was expected; absent when nothing was.
-    #[prost(message, optional, tag = "8")]
-    pub expected: ::core::option::Option<Money>,
-    /// What was observed.
-    #[prost(message, optional, tag = "9")]
-    pub observed: ::core::option::Option<Money>,
-    /// One sentence for people.
-    #[prost(string, tag = "10")]
-    pub summary: ::prost::alloc::string::String,
-    /// The message that opened it; see ListNotifications.
-    #[prost(string, tag = "11")]
-    pub notification_id: ::prost::alloc::string::String,
-    /// When it was opened.
-    #[prost(message, optional, tag = "12")]
-    pub open_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// When it should be settled.
-    #[prost(message, optional, tag = "13")]
-    pub due_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Who looks after it.
-    #[prost(string, tag = "14")]
-    pub owner: ::prost::alloc::string::String,
-    /// How it was settled.
-    #[prost(enumeration = "CaseResolution", tag = "15")]
-    pub resolution: i32,
-    /// When it was settled.
-    #[prost(message, optional, tag = "16")]
-    pub resolve_time: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// A stored callback. Its bytes are sealed and not shown.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Notification {
-    /// Stable id.
-    #[prost(string, tag = "1")]
-    pub notification_id: ::prost::alloc::string::String,
-    /// The platform.
-    #[prost(string, tag = "2")]
-    pub provider: ::prost::alloc::string::String,
-    /// The account named in the URL.
-    #[prost(string, tag = "3")]
-    pub account: ::prost::alloc::string::String,
-    /// Whether it was believed.
-    #[prost(enumeration = "Verdict", tag = "4")]
-    pub verdict: i32,
-    /// Why not, e.g. "SIGNATURE_INVALID"; empty when it was.
-    #[prost(string, tag = "5")]
-    pub reason: ::prost::alloc::string::String,
-    /// What was wrong, for people.
-    #[prost(string, tag = "6")]
-    pub detail: ::prost::alloc::string::String,
-    /// Accepted: the payment's number. Rejected: the number that the body claims, not believed.
-    #[prost(string, tag = "7")]
-    pub out_trade_no: ::prost::alloc::string::String,
-    /// The platform's name for what happened.
-    #[prost(string, tag = "8")]
-    pub event_type: ::prost::alloc::string::String,
-    /// The platform's own id of the message.
-    #[prost(string, tag = "9")]
-    pub platform_notice_id: ::prost::alloc::string::String,
-    /// Which key verified it.
-    #[prost(string, tag = "10")]
-    pub key_id: ::prost::alloc::string::String,
-    /// When the edge had read it.
-    #[prost(message, optional, tag = "11")]
-    pub receive_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Length of the body in bytes.
-    #[prost(int64, tag = "12")]
-    pub body_size: i64,
-    /// SHA-256 of the body (of what was kept of it, when rejected), lower-case hex.
-    #[prost(string, tag = "13")]
-    pub body_sha256: ::prost::alloc::string::String,
-    /// The order that it was about, where known.
-    #[prost(string, tag = "14")]
-    pub order_id: ::prost::alloc::string::String,
-    /// The payer as shown to people, e.g. "2088****0412"; empty if unknown.
-    #[prost(string, tag = "15")]
-    pub masked_payer: ::prost::alloc::string::String,
-    /// How it was learned.
-    #[prost(enumeration = "ObservationSource", tag = "16")]
-    pub source: i32,
-    /// Address of the peer; only for rejected ones.
-    #[prost(string, tag = "17")]
-    pub remote_address: ::prost::alloc::string::String,
-}
-/// Request of ExplainOrder. One of the two is set.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ExplainOrderRequest {
-    /// Which order.
-    #[prost(string, tag = "1")]
-    pub order_id: ::prost::alloc::string::String,
-    /// Or: the order of which payment.
-    #[prost(string, tag = "2")]
-    pub out_trade_no: ::prost::alloc::string::String,
-}
-/// One line of an order's story.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ExplainEntry {
-    /// When.
-    #[prost(message, optional, tag = "1")]
-    pub time: ::core::option::Option<::prost_types::Timestamp>,
-    /// What, in one sentence.
-    #[prost(string, tag = "2")]
-    pub text: ::prost::alloc::string::String,
-    /// The record behind the sentence.
-    #[prost(oneof = "explain_entry::Record", tags = "3, 4, 5")]
-    pub record: ::core::option::Option<explain_entry::Record>,
-}
-/// Nested message and enum types in `ExplainEntry`.
-pub mod explain_entry {
-    /// The record behind the sentence.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Record {
-        /// A stored callback.
-        #[prost(message, tag = "3")]
-        Notification(super::Notification),
-        /// A transition. Its `order` snapshot is left out.
-        #[prost(message, tag = "4")]
-        Event(super::Event),
-        /// A case.
-        #[prost(message, tag = "5")]
-        Case(super::Case),
-    }
-}
-/// Response of ExplainOrder.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ExplainOrderResponse {
-    /// The order as it is now.
-    #[prost(message, optional, tag = "1")]
-    pub order: ::core::option::Option<Order>,
-    /// Its story, oldest first; at most 1000 lines.
-    #[prost(message, repeated, tag = "2")]
-    pub entries: ::prost::alloc::vec::Vec<ExplainEntry>,
-    /// What happens next, or what a person should do.
-    #[prost(string, tag = "3")]
-    pub next_step: ::prost::alloc::string::String,
-}
-/// Request of ListNotifications. Empty fields mean all.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListNotificationsRequest {
-    /// Only of this account.
-    #[prost(string, tag = "1")]
-    pub account: ::prost::alloc::string::String,
-    /// Only with this verdict.
-    #[prost(enumeration = "Verdict", tag = "2")]
-    pub verdict: i32,
-    /// Only about this number, proven or claimed.
-    #[prost(string, tag = "3")]
-    pub out_trade_no: ::prost::alloc::string::String,
-    /// At most this many; 0 for 50, at most 500.
-    #[prost(int32, tag = "4")]
-    pub page_size: i32,
-    /// From the page before.
-    #[prost(string, tag = "5")]
-    pub page_token: ::prost::alloc::string::String,
-}
-/// Response of ListNotifications.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListNotificationsResponse {
-    /// One page.
-    #[prost(message, repeated, tag = "1")]
-    pub notifications: ::prost::alloc::vec::Vec<Notification>,
-    /// Empty on the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-}
-/// Request of ListCases. Empty fields mean all.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListCasesRequest {
-    /// Only in this state.
-    #[prost(enumeration = "CaseState", tag = "1")]
-    pub state: i32,
-    /// Only of this kind.
-    #[prost(enumeration = "CaseKind", tag = "2")]
-    pub kind: i32,
-    /// Only of this order.
-    #[prost(string, tag = "3")]
-    pub order_id: ::prost::alloc::string::String,
-    /// At most this many; 0 for 50, at most 500.
-    #[prost(int32, tag = "4")]
-    pub page_size: i32,
-    /// From the page before.
-    #[prost(string, tag = "5")]
-    pub page_token: ::prost::alloc::string::String,
-}
-/// Response of ListCases.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListCasesResponse {
-    /// One page.
-    #[prost(message, repeated, tag = "1")]
-    pub cases: ::prost::alloc::vec::Vec<Case>,
-    /// Empty on the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-}
-/// Request of ResolveCase.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ResolveCaseRequest {
-    /// Which.
-    #[prost(string, tag = "1")]
-    pub case_id: ::prost::alloc::string::String,
-    /// How.
-    #[prost(enumeration = "CaseResolution", tag = "2")]
-    pub resolution: i32,
-    /// Why; required.
-    #[prost(string, tag = "3")]
-    pub reason: ::prost::alloc::string::String,
-    /// Makes a retry safe, as in CreateOrder.
-    #[prost(string, tag = "4")]
-    pub request_id: ::prost::alloc::string::String,
-}
-/// Response of ResolveCase.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ResolveCaseResponse {
-    /// The case after the call.
-    #[prost(message, optional, tag = "1")]
-    pub case: ::core::option::Option<Case>,
-    /// The order after the call.
-    #[prost(message, optional, tag = "2")]
-    pub order: ::core::option::Option<Order>,
-}
-/// Request of RecheckPayment.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RecheckPaymentRequest {
-    /// Which payment.
-    #[prost(string, tag = "1")]
-    pub out_trade_no: ::prost::alloc::string::String,
-}
-/// Response of RecheckPayment.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RecheckPaymentResponse {
-    /// The order after the answer was taken in.
-    #[prost(message, optional, tag = "1")]
-    pub order: ::core::option::Option<Order>,
-}
-/// Request of RunReconciliation.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RunReconciliationRequest {
-    /// Which account.
-    #[prost(string, tag = "1")]
-    pub account: ::prost::alloc::string::String,
-    /// Which day, "YYYY-MM-DD" in the platform's time zone.
-    #[prost(string, tag = "2")]
-    pub date: ::prost::alloc::string::String,
-}
-/// Response of RunReconciliation.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RunReconciliationResponse {
-    /// Ask for it with GetReconciliation.
-    #[prost(string, tag = "1")]
-    pub reconciliation_id: ::prost::alloc::string::String,
-}
-/// Request of GetReconciliation.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetReconciliationRequest {
-    /// Which.
-    #[prost(string, tag = "1")]
-    pub reconciliation_id: ::prost::alloc::string::String,
-}
-/// Response of GetReconciliation.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetReconciliationResponse {
-    /// Which account.
-    #[prost(string, tag = "1")]
-    pub account: ::prost::alloc::string::String,
-    /// Which day.
-    #[prost(string, tag = "2")]
-    pub date: ::prost::alloc::string::String,
-    /// Whether it has ended.
-    #[prost(bool, tag = "3")]
-    pub done: bool,
-    /// Lines read from the statement.
-    #[prost(int64, tag = "4")]
-    pub line_count: i64,
-    /// Lines that match our record.
-    #[prost(int64, tag = "5")]
-    pub matched_count: i64,
-    /// Cases that it opened.
-    #[prost(string, repeated, tag = "6")]
-    pub case_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-/// Request of VerifyAudit.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct VerifyAuditRequest {}
-/// One invariant and whether it holds.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct InvariantResult {
-    /// Its name, e.g. "I5".
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// What it says.
-    #[prost(string, tag = "2")]
-    pub statement: ::prost::alloc::string::String,
-    /// The first rows that break it; empty when it holds.
-    #[prost(string, repeated, tag = "3")]
-    pub violations: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-/// Response of VerifyAudit.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct VerifyAuditResponse {
-    /// One for each invariant that the database can show.
-    #[prost(message, repeated, tag = "1")]
-    pub results: ::prost::alloc::vec::Vec<InvariantResult>,
-}
-/// What a case is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseKind {
-    /// Not set; never stored.
-    Unspecified = 0,
-    /// Paid, but not the order's amount.
-    AmountMismatch = 1,
-    /// Paid in another currency.
-    CurrencyMismatch = 2,
-    /// Paid through another account than the payment was begun on.
-    AccountMismatch = 3,
-    /// Paid after the order was closed.
-    LatePayment = 4,
-    /// Paid more than once.
-    DoublePayment = 5,
-    /// Money for a number that belongs to no order.
-    UnknownOrder = 6,
-    /// The platform cannot be made to tell how a payment ended.
-    Stuck = 7,
-    /// A refund did not reach the payer.
-    RefundStuck = 8,
-    /// On the statement, not in our record.
-    ReconciliationMissingHere = 9,
-    /// In our record, not on the statement.
-    ReconciliationMissingThere = 10,
-    /// Amounts differ between statement and record.
-    ReconciliationAmount = 11,
-    /// States differ between statement and record.
-    ReconciliationStatus = 12,
-}
-impl CaseKind {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_KIND_UNSPECIFIED",
-            Self::AmountMismatch => "CASE_KIND_AMOUNT_MISMATCH",
-            Self::CurrencyMismatch => "CASE_KIND_CURRENCY_MISMATCH",
-            Self::AccountMismatch => "CASE_KIND_ACCOUNT_MISMATCH",
-            Self::LatePayment => "CASE_KIND_LATE_PAYMENT",
-            Self::DoublePayment => "CASE_KIND_DOUBLE_PAYMENT",
-            Self::UnknownOrder => "CASE_KIND_UNKNOWN_ORDER",
-            Self::Stuck => "CASE_KIND_STUCK",
-            Self::RefundStuck => "CASE_KIND_REFUND_STUCK",
-            Self::ReconciliationMissingHere => "CASE_KIND_RECONCILIATION_MISSING_HERE",
-            Self::ReconciliationMissingThere => "CASE_KIND_RECONCILIATION_MISSING_THERE",
-            Self::ReconciliationAmount => "CASE_KIND_RECONCILIATION_AMOUNT",
-            Self::ReconciliationStatus => "CASE_KIND_RECONCILIATION_STATUS",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_KIND_AMOUNT_MISMATCH" => Some(Self::AmountMismatch),
-            "CASE_KIND_CURRENCY_MISMATCH" => Some(Self::CurrencyMismatch),
-            "CASE_KIND_ACCOUNT_MISMATCH" => Some(Self::AccountMismatch),
-            "CASE_KIND_LATE_PAYMENT" => Some(Self::LatePayment),
-            "CASE_KIND_DOUBLE_PAYMENT" => Some(Self::DoublePayment),
-            "CASE_KIND_UNKNOWN_ORDER" => Some(Self::UnknownOrder),
-            "CASE_KIND_STUCK" => Some(Self::Stuck),
-            "CASE_KIND_REFUND_STUCK" => Some(Self::RefundStuck),
-            "CASE_KIND_RECONCILIATION_MISSING_HERE" => {
-                Some(Self::ReconciliationMissingHere)
-            }
-            "CASE_KIND_RECONCILIATION_MISSING_THERE" => {
-                Some(Self::ReconciliationMissingThere)
-            }
-            "CASE_KIND_RECONCILIATION_AMOUNT" => Some(Self::ReconciliationAmount),
-            "CASE_KIND_RECONCILIATION_STATUS" => Some(Self::ReconciliationStatus),
-            _ => None,
-        }
-    }
-}
-/// Whether a case is settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseState {
-    /// Not set; never stored.
-    Unspecified = 0,
-    /// Waits for a person or a policy.
-    Open = 1,
-    /// Settled.
-    Resolved = 2,
-}
-impl CaseState {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_STATE_UNSPECIFIED",
-            Self::Open => "CASE_STATE_OPEN",
-            Self::Resolved => "CASE_STATE_RESOLVED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_STATE_OPEN" => Some(Self::Open),
-            "CASE_STATE_RESOLVED" => Some(Self::Resolved),
-            _ => None,
-        }
-    }
-}
-/// How a case is settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseResolution {
-    /// Not settled.
-    Unspecified = 0,
-    /// The money is accepted as it is.
-    Accept = 1,
-    /// The money goes back.
-    Refund = 2,
-    /// The order ends.
-    Close = 3,
-    /// Nothing needs doing.
-    Ignore = 4,
-    /// The number turned out to belong to an order after all, and the money was applied to it.
-    Bound = 5,
-}
-impl CaseResolution {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_RESOLUTION_UNSPECIFIED",
-            Self::Accept => "CASE_RESOLUTION_ACCEPT",
-            Self::Refund => "CASE_RESOLUTION_REFUND",
-            Self::Close => "CASE_RESOLUTION_CLOSE",
-            Self::Ignore => "CASE_RESOLUTION_IGNORE",
-            Self::Bound => "CASE_RESOLUTION_BOUND",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_RESOLUTION_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_RESOLUTION_ACCEPT" => Some(Self::Accept),
-            "CASE_RESOLUTION_REFUND" => Some(Self::Refund),
-            "CASE_RESOLUTION_CLOSE" => Some(Self::Close),
-            "CASE_RESOLUTION_IGNORE" => Some(Self::Ignore),
-            "CASE_RESOLUTION_BOUND" => Some(Self::Bound),
-            _ => None,
-        }
-    }
-}
-/// Whether a callback was believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Verdict {
-    /// Not set; never stored.
-    Unspecified = 0,
-    /// Verified, stored, acted upon.
-    Accepted = 1,
-    /// Refused; nothing of it was believed.
-    Rejected = 2,
-}
-impl Verdict {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "VERDICT_UNSPECIFIED",
-            Self::Accepted => "VERDICT_ACCEPTED",
-            Self::Rejected => "VERDICT_REJECTED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "VERDICT_UNSPECIFIED" => Some(Self::Unspecified),
-            "VERDICT_ACCEPTED" => Some(Self::Accepted),
-            "VERDICT_REJECTED" => Some(Self::Rejected),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-pub mod operations_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// What the person on call asks and does.
-    #[derive(Debug, Clone)]
-    pub struct OperationsServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl OperationsServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> OperationsServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> OperationsServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            OperationsServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// The whole story of an order in time order, and what happens next.
-        pub async fn explain_order(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ExplainOrderRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ExplainOrderResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/paystate.v1.OperationsService/ExplainOrder",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("paystate.v1.OperationsService", "ExplainOrder"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Lists stored callbacks, accepted and refused, newest first.
-        pub async fn list_notifications(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListNotificationsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListNotificationsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/paystate.v1.OperationsService/ListNotifications",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("paystate.v1.OperationsService", "ListNotifications"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Lists cases, newest first.
-        pub async fn list_cases(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListCasesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListCasesResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/paystate.v1.OperationsService/ListCases",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("paystate.v1.OperationsService", "ListCases"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Settles a case.
-        pub async fn resolve_case(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ResolveCaseRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ResolveCaseResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/paystate.v1.OperationsService/ResolveCase",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("paystate.v1.OperationsService", "ResolveCase"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Asks the platform about a payment now.
-        pub async fn recheck_payment(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RecheckPaymentRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RecheckPaymentResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/paystate.v1.OperationsService/RecheckPayment",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("paystate.v1.OperationsService", "RecheckPayment"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Reconciles a day of an account with the platform's statement.
-        pub async fn run_reconciliation(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RunReconciliationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RunReconciliationResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/paystate.v1.OperationsService/RunReconciliation",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("paystate.v1.OperationsService", "RunReconciliation"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Reads a reconciliation.
-        pub async fn get_reconciliation(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetReconciliationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetReconciliationResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/paystate.v1.OperationsService/GetReconciliation",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("paystate.v1.OperationsService", "GetReconciliation"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Checks the invariants that the database can show.
-        pub async fn verify_audit(
-            &mut self,
-            request: impl tonic::IntoRequest<super::VerifyAuditRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::VerifyAuditResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/paystate.v1.OperationsService/VerifyAudit",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("paystate.v1.OperationsService", "VerifyAudit"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod operations_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with OperationsServiceServer.
-    #[async_trait]
-    pub trait OperationsService: std::marker::Send + std::marker::Sync + 'static {
-        /// The whole story of an order in time order, and what happens next.
-        async fn explain_order(
-            &self,
-            request: tonic::Request<super::ExplainOrderRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ExplainOrderResponse>,
-            tonic::Status,
-        >;
-        /// Lists stored callbacks, accepted and refused, newest first.
-        async fn list_notifications(
-            &self,
-            request: tonic::Request<super::ListNotificationsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListNotificationsResponse>,
-            tonic::Status,
-        >;
-        /// Lists cases, newest first.
-        async fn list_cases(
-            &self,
-            request: tonic::Request<super::ListCasesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListCasesResponse>,
-            tonic::Status,
-        >;
-        /// Settles a case.
-        async fn resolve_case(
-            &self,
-            request: tonic::Request<super::ResolveCaseRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ResolveCaseResponse>,
-            tonic::Status,
-        >;
-        /// Asks the platform about a payment now.
-        async fn recheck_payment(
-            &self,
-            request: tonic::Request<super::RecheckPaymentRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RecheckPaymentResponse>,
-            tonic::Status,
-        >;
-        /// Reconciles a day of an account with the platform's statement.
-        async fn run_reconciliation(
-            &self,
-            request: tonic::Request<super::RunReconciliationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RunReconciliationResponse>,
-            tonic::Status,
-        >;
-        /// Reads a reconciliation.
-        async fn get_reconciliation(
-            &self,
-            request: tonic::Request<super::GetReconciliationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetReconciliationResponse>,
-            tonic::Status,
-        >;
-        /// Checks the invariants that the database can show.
-        async fn verify_audit(
-            &self,
-            request: tonic::Request<super::VerifyAuditRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::VerifyAuditResponse>,
-            tonic::Status,
-        >;
-    }
-    /// What the person on call asks and does.
-    #[derive(Debug)]
-    pub struct OperationsServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> OperationsServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for OperationsServiceServer<T>
-    where
-        T: OperationsService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/paystate.v1.OperationsService/ExplainOrder" => {
-                    #[allow(non_camel_case_types)]
-                    struct ExplainOrderSvc<T: OperationsService>(pub Arc<T>);
-                    impl<
-                        T: OperationsService,
-                    > tonic::server::UnaryService<super::ExplainOrderRequest>
-                    for ExplainOrderSvc<T> {
-                        type Response = super::ExplainOrderResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ExplainOrderRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OperationsService>::explain_order(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ExplainOrderSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/paystate.v1.OperationsService/ListNotifications" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListNotificationsSvc<T: OperationsService>(pub Arc<T>);
-                    impl<
-                        T: OperationsService,
-                    > tonic::server::UnaryService<super::ListNotificationsRequest>
-                    for ListNotificationsSvc<T> {
-                        type Response = super::ListNotificationsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListNotificationsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OperationsService>::list_notifications(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListNotificationsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/paystate.v1.OperationsService/ListCases" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListCasesSvc<T: OperationsService>(pub Arc<T>);
-                    impl<
-                        T: OperationsService,
-                    > tonic::server::UnaryService<super::ListCasesRequest>
-                    for ListCasesSvc<T> {
-                        type Response = super::ListCasesResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListCasesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OperationsService>::list_cases(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListCasesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/paystate.v1.OperationsService/ResolveCase" => {
-                    #[allow(non_camel_case_types)]
-                    struct ResolveCaseSvc<T: OperationsService>(pub Arc<T>);
-                    impl<
-                        T: OperationsService,
-                    > tonic::server::UnaryService<super::ResolveCaseRequest>
-                    for ResolveCaseSvc<T> {
-                        type Response = super::ResolveCaseResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ResolveCaseRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OperationsService>::resolve_case(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ResolveCaseSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/paystate.v1.OperationsService/RecheckPayment" => {
-                    #[allow(non_camel_case_types)]
-                    struct RecheckPaymentSvc<T: OperationsService>(pub Arc<T>);
-                    impl<
-                        T: OperationsService,
-                    > tonic::server::UnaryService<super::RecheckPaymentRequest>
-                    for RecheckPaymentSvc<T> {
-                        type Response = super::RecheckPaymentResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RecheckPaymentRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OperationsService>::recheck_payment(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RecheckPaymentSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/paystate.v1.OperationsService/RunReconciliation" => {
-                    #[allow(non_camel_case_types)]
-                    struct RunReconciliationSvc<T: OperationsService>(pub Arc<T>);
-                    impl<
-                        T: OperationsService,
-                    > tonic::server::UnaryService<super::RunReconciliationRequest>
-                    for RunReconciliationSvc<T> {
-                        type Response = super::RunReconciliationResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RunReconciliationRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OperationsService>::run_reconciliation(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RunReconciliationSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/paystate.v1.OperationsService/GetReconciliation" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetReconciliationSvc<T: OperationsService>(pub Arc<T>);
-                    impl<
-                        T: OperationsService,
-                    > tonic::server::UnaryService<super::GetReconciliationRequest>
-                    for GetReconciliationSvc<T> {
-                        type Response = super::GetReconciliationResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetReconciliationRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OperationsService>::get_reconciliation(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetReconciliationSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/paystate.v1.OperationsService/VerifyAudit" => {
-                    #[allow(non_camel_case_types)]
-                    struct VerifyAuditSvc<T: OperationsService>(pub Arc<T>);
-                    impl<
-                        T: OperationsService,
-                    > tonic::server::UnaryService<super::VerifyAuditRequest>
-                    for VerifyAuditSvc<T> {
-                        type Response = super::VerifyAuditResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::VerifyAuditRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OperationsService>::verify_audit(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = VerifyAuditSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for OperationsServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "paystate.v1.OperationsService";
-    impl<T> tonic::server::NamedService for OperationsServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
 /// Request of CreateOrder.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateOrderRequest {
@@ -2635,10 +1273,11 @@ pub struct CreateRefundRequest {
     /// Which order.
     #[prost(string, tag = "1")]
     pub order_id: ::prost::alloc::string::String,
-    /// Which payment; may be empty when only one is credited.
+    /// Which payment; may be empty when one is credited.
     #[prost(string, tag = "2")]
     pub out_trade_no: ::prost::alloc::string::String,
-    /// The shop's number of the refund; the same on every retry.
+    /// The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+    /// retry.
     #[prost(string, tag = "3")]
     pub out_refund_no: ::prost::alloc::string::String,
     /// How much.
@@ -2972,9 +1611,13 @@ pub mod order_service_client {
                 .insert(GrpcMethod::new("paystate.v1.OrderService", "WatchOrder"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-        /// ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-        /// TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+        /// Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+        /// needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+        /// repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+        /// method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+        /// FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+        /// PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+        /// followed; repeat the call to go on with it.
         pub async fn start_payment(
             &mut self,
             request: impl tonic::IntoRequest<super::StartPaymentRequest>,
@@ -3000,7 +1643,8 @@ pub mod order_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-        /// to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+        /// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+        /// with reason ORDER_ALREADY_PAID.
         pub async fn close_order(
             &mut self,
             request: impl tonic::IntoRequest<super::CloseOrderRequest>,
@@ -3025,7 +1669,11 @@ pub mod order_service_client {
                 .insert(GrpcMethod::new("paystate.v1.OrderService", "CloseOrder"));
             self.inner.unary(req, path, codec).await
         }
-        /// Gives money back on a paid order.
+        /// Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+        /// with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+        /// INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+        /// reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+        /// of it is in the refund's state, not in the status of the call.
         pub async fn create_refund(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateRefundRequest>,
@@ -3050,7 +1698,7 @@ pub mod order_service_client {
                 .insert(GrpcMethod::new("paystate.v1.OrderService", "CreateRefund"));
             self.inner.unary(req, path, codec).await
         }
-        /// Reads one refund.
+        /// Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
         pub async fn get_refund(
             &mut self,
             request: impl tonic::IntoRequest<super::GetRefundRequest>,
@@ -3135,9 +1783,13 @@ pub mod order_service_server {
             &self,
             request: tonic::Request<super::WatchOrderRequest>,
         ) -> std::result::Result<tonic::Response<Self::WatchOrderStream>, tonic::Status>;
-        /// Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-        /// ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-        /// TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+        /// Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+        /// needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+        /// repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+        /// method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+        /// FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+        /// PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+        /// followed; repeat the call to go on with it.
         async fn start_payment(
             &self,
             request: tonic::Request<super::StartPaymentRequest>,
@@ -3146,7 +1798,8 @@ pub mod order_service_server {
             tonic::Status,
         >;
         /// Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-        /// to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+        /// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+        /// with reason ORDER_ALREADY_PAID.
         async fn close_order(
             &self,
             request: tonic::Request<super::CloseOrderRequest>,
@@ -3154,7 +1807,11 @@ pub mod order_service_server {
             tonic::Response<super::CloseOrderResponse>,
             tonic::Status,
         >;
-        /// Gives money back on a paid order.
+        /// Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+        /// with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+        /// INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+        /// reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+        /// of it is in the refund's state, not in the status of the call.
         async fn create_refund(
             &self,
             request: tonic::Request<super::CreateRefundRequest>,
@@ -3162,7 +1819,7 @@ pub mod order_service_server {
             tonic::Response<super::CreateRefundResponse>,
             tonic::Status,
         >;
-        /// Reads one refund.
+        /// Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
         async fn get_refund(
             &self,
             request: tonic::Request<super::GetRefundRequest>,
@@ -3695,6 +2352,60 @@ pub mod order_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// How a call to a platform ended, and what was said.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PlatformAnswer {
+    /// How it ended.
+    #[prost(enumeration = "PlatformOutcome", tag = "1")]
+    pub outcome: i32,
+    /// The platform's own code, e.g. "ACQ.TRADE_HAS_SUCCESS"; or one of the edge's where nothing was answered, e.g. "TIMEOUT".
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    /// What happened, for people.
+    #[prost(string, tag = "3")]
+    pub detail: ::prost::alloc::string::String,
+    /// ANSWERED to a question: what was verified, to be recorded like a callback; its source is QUERY. Absent where the
+    /// answer says nothing about money.
+    #[prost(message, optional, tag = "4")]
+    pub message: ::core::option::Option<VerifiedMessage>,
+    /// Every request that was sent for this call, oldest first.
+    #[prost(message, repeated, tag = "5")]
+    pub exchanges: ::prost::alloc::vec::Vec<Exchange>,
+    /// RATE_LIMITED: for how long, if the platform said so.
+    #[prost(message, optional, tag = "6")]
+    pub retry_after: ::core::option::Option<::prost_types::Duration>,
+}
+/// One request to a platform and its answer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Exchange {
+    /// What it was for, e.g. "QueryPayment".
+    #[prost(string, tag = "1")]
+    pub operation: ::prost::alloc::string::String,
+    /// HTTP method and URL without its query.
+    #[prost(string, tag = "2")]
+    pub target: ::prost::alloc::string::String,
+    /// When the request was sent.
+    #[prost(message, optional, tag = "3")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// From there to the whole answer, or to giving up.
+    #[prost(message, optional, tag = "4")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+    /// 0 when nothing came.
+    #[prost(int32, tag = "5")]
+    pub http_status: i32,
+    /// How it ended.
+    #[prost(enumeration = "PlatformOutcome", tag = "6")]
+    pub outcome: i32,
+    /// The platform's code, or the edge's.
+    #[prost(string, tag = "7")]
+    pub code: ::prost::alloc::string::String,
+    /// Query or body as sent, without authentication headers and keys; at most 16 KiB. Sealed at rest.
+    #[prost(bytes = "vec", tag = "8")]
+    pub request: ::prost::alloc::vec::Vec<u8>,
+    /// Body as received; at most 16 KiB. Sealed at rest.
+    #[prost(bytes = "vec", tag = "9")]
+    pub response: ::prost::alloc::vec::Vec<u8>,
+}
 /// Request of Initiate.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InitiateRequest {
@@ -3725,17 +2436,26 @@ pub struct InitiateRequest {
     /// Where the browser goes afterwards.
     #[prost(string, tag = "9")]
     pub return_url: ::prost::alloc::string::String,
+    /// When the attempt was begun; the same on every retry.
+    #[prost(message, optional, tag = "10")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Response of Initiate.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InitiateResponse {
-    /// What the front end needs.
+    /// How the call ended. Where nothing needs to be sent (a signed form), ANSWERED without exchanges.
+    #[prost(message, optional, tag = "5")]
+    pub answer: ::core::option::Option<PlatformAnswer>,
+    /// The platform's name for the attempt where questions need it (Stripe); empty otherwise.
+    #[prost(string, tag = "6")]
+    pub platform_reference: ::prost::alloc::string::String,
+    /// What the front end needs; set when the answer is ANSWERED.
     #[prost(oneof = "initiate_response::Action", tags = "1, 2, 3, 4")]
     pub action: ::core::option::Option<initiate_response::Action>,
 }
 /// Nested message and enum types in `InitiateResponse`.
 pub mod initiate_response {
-    /// What the front end needs.
+    /// What the front end needs; set when the answer is ANSWERED.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Action {
         /// Send the browser here.
@@ -3764,13 +2484,19 @@ pub struct QueryPaymentRequest {
     /// When the attempt was begun; UnionPay needs it.
     #[prost(message, optional, tag = "3")]
     pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// As Initiate returned it.
+    #[prost(string, tag = "4")]
+    pub platform_reference: ::prost::alloc::string::String,
+    /// What must be paid; stands in facts about unpaid attempts, whose answers name no amount on some platforms.
+    #[prost(message, optional, tag = "5")]
+    pub amount: ::core::option::Option<Money>,
 }
 /// Response of QueryPayment.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct QueryPaymentResponse {
-    /// The verified answer; without observations when the platform knows of no such payment.
-    #[prost(message, optional, tag = "1")]
-    pub message: ::core::option::Option<VerifiedMessage>,
+    /// How the call ended; its message has what is known.
+    #[prost(message, optional, tag = "2")]
+    pub answer: ::core::option::Option<PlatformAnswer>,
 }
 /// Request of ClosePayment.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3781,13 +2507,16 @@ pub struct ClosePaymentRequest {
     /// The attempt's number.
     #[prost(string, tag = "2")]
     pub out_trade_no: ::prost::alloc::string::String,
+    /// As Initiate returned it.
+    #[prost(string, tag = "3")]
+    pub platform_reference: ::prost::alloc::string::String,
 }
 /// Response of ClosePayment.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ClosePaymentResponse {
-    /// The verified answer.
-    #[prost(message, optional, tag = "1")]
-    pub message: ::core::option::Option<VerifiedMessage>,
+    /// How the call ended. REFUSED where it is paid already; NOT_SENT where the platform closes by time alone (UnionPay).
+    #[prost(message, optional, tag = "2")]
+    pub answer: ::core::option::Option<PlatformAnswer>,
 }
 /// Request of Refund.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3813,13 +2542,19 @@ pub struct RefundRequest {
     /// Why.
     #[prost(string, tag = "7")]
     pub reason: ::prost::alloc::string::String,
+    /// When the payment succeeded, by the platform's clock; decides between void and refund at UnionPay.
+    #[prost(message, optional, tag = "8")]
+    pub pay_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the refund was asked for; the same on every retry.
+    #[prost(message, optional, tag = "9")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Response of Refund.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RefundResponse {
-    /// The verified answer.
-    #[prost(message, optional, tag = "1")]
-    pub message: ::core::option::Option<VerifiedMessage>,
+    /// How the call ended. ANSWERED: accepted; its message says how it stands where the platform does so.
+    #[prost(message, optional, tag = "2")]
+    pub answer: ::core::option::Option<PlatformAnswer>,
 }
 /// Request of QueryRefund.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3833,16 +2568,25 @@ pub struct QueryRefundRequest {
     /// The refund's number.
     #[prost(string, tag = "3")]
     pub out_refund_no: ::prost::alloc::string::String,
-    /// When the refund was begun; UnionPay needs it.
+    /// When the refund was asked for; UnionPay needs it.
     #[prost(message, optional, tag = "4")]
     pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The platform's number of the refunded payment.
+    #[prost(string, tag = "5")]
+    pub transaction_id: ::prost::alloc::string::String,
+    /// The platform's number of the refund, where known.
+    #[prost(string, tag = "6")]
+    pub refund_id: ::prost::alloc::string::String,
+    /// How much was to go back.
+    #[prost(message, optional, tag = "7")]
+    pub amount: ::core::option::Option<Money>,
 }
 /// Response of QueryRefund.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct QueryRefundResponse {
-    /// The verified answer; without observations when the platform knows of no such refund.
-    #[prost(message, optional, tag = "1")]
-    pub message: ::core::option::Option<VerifiedMessage>,
+    /// How the call ended; its message has what is known.
+    #[prost(message, optional, tag = "2")]
+    pub answer: ::core::option::Option<PlatformAnswer>,
 }
 /// Request of FetchStatement.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3857,11 +2601,11 @@ pub struct FetchStatementRequest {
 /// One message of FetchStatement.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FetchStatementResponse {
-    /// Lines of the statement, in file order.
+    /// Lines of the statement, in file order; at most 1000.
     #[prost(message, repeated, tag = "1")]
     pub lines: ::prost::alloc::vec::Vec<StatementLine>,
 }
-/// One line of a statement.
+/// One line of a statement: one movement of money.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatementLine {
     /// Place in the file, starting at 1.
@@ -3879,7 +2623,7 @@ pub struct StatementLine {
     /// The platform's number of the refund; empty for payments.
     #[prost(string, tag = "5")]
     pub refund_id: ::prost::alloc::string::String,
-    /// What was paid or given back.
+    /// What was paid or given back; never negative.
     #[prost(message, optional, tag = "6")]
     pub amount: ::core::option::Option<Money>,
     /// The platform's fee; negative when it is given back. Minor units of the same currency.
@@ -3888,6 +2632,91 @@ pub struct StatementLine {
     /// When it was settled.
     #[prost(message, optional, tag = "8")]
     pub occur_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether money came or went back.
+    #[prost(enumeration = "StatementLineKind", tag = "9")]
+    pub kind: i32,
+}
+/// How a call to a platform ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PlatformOutcome {
+    /// Not set; never sent.
+    Unspecified = 0,
+    /// The platform answered, and the answer is verified.
+    Answered = 1,
+    /// The platform says that it knows no such payment or refund. It may be wrong for a while after a success.
+    NotFound = 2,
+    /// The platform refused for good, and nothing has happened: `code` and `detail` say why.
+    Refused = 3,
+    /// Nobody knows whether it had an effect: ask before trying again.
+    Unknown = 4,
+    /// The platform asked for patience; nothing has happened.
+    RateLimited = 5,
+    /// Nothing was sent: the account has no keys for calls, or the platform has no such operation.
+    NotSent = 6,
+}
+impl PlatformOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PLATFORM_OUTCOME_UNSPECIFIED",
+            Self::Answered => "PLATFORM_OUTCOME_ANSWERED",
+            Self::NotFound => "PLATFORM_OUTCOME_NOT_FOUND",
+            Self::Refused => "PLATFORM_OUTCOME_REFUSED",
+            Self::Unknown => "PLATFORM_OUTCOME_UNKNOWN",
+            Self::RateLimited => "PLATFORM_OUTCOME_RATE_LIMITED",
+            Self::NotSent => "PLATFORM_OUTCOME_NOT_SENT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PLATFORM_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "PLATFORM_OUTCOME_ANSWERED" => Some(Self::Answered),
+            "PLATFORM_OUTCOME_NOT_FOUND" => Some(Self::NotFound),
+            "PLATFORM_OUTCOME_REFUSED" => Some(Self::Refused),
+            "PLATFORM_OUTCOME_UNKNOWN" => Some(Self::Unknown),
+            "PLATFORM_OUTCOME_RATE_LIMITED" => Some(Self::RateLimited),
+            "PLATFORM_OUTCOME_NOT_SENT" => Some(Self::NotSent),
+            _ => None,
+        }
+    }
+}
+/// Whether money came or went back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum StatementLineKind {
+    /// Not set; never sent.
+    Unspecified = 0,
+    /// It came.
+    Payment = 1,
+    /// It went back.
+    Refund = 2,
+}
+impl StatementLineKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "STATEMENT_LINE_KIND_UNSPECIFIED",
+            Self::Payment => "STATEMENT_LINE_KIND_PAYMENT",
+            Self::Refund => "STATEMENT_LINE_KIND_REFUND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "STATEMENT_LINE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "STATEMENT_LINE_KIND_PAYMENT" => Some(Self::Payment),
+            "STATEMENT_LINE_KIND_REFUND" => Some(Self::Refund),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 pub mod provider_gateway_service_client {
@@ -3900,9 +2729,9 @@ pub mod provider_gateway_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// What the core asks of the edge, which holds the platform keys. Every answer that carries facts comes as
-    /// a VerifiedMessage, so that it takes the same path as a callback. An unknown outcome is DEADLINE_EXCEEDED
-    /// or UNAVAILABLE with reason OUTCOME_UNKNOWN: ask before trying again.
+    /// What the core asks of the edge, which holds the platform keys. How a call to the platform ended is part of the
+    /// answer (PlatformAnswer), and so is the log of what was sent and received. A gRPC error says that the edge could not
+    /// be asked, or did not answer in time: whether the platform was called is then unknown.
     #[derive(Debug, Clone)]
     pub struct ProviderGatewayServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -3985,7 +2814,7 @@ pub mod provider_gateway_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Begins a payment at the platform.
+        /// Begins a payment at the platform. Safe to repeat with the same content.
         pub async fn initiate(
             &mut self,
             request: impl tonic::IntoRequest<super::InitiateRequest>,
@@ -4039,7 +2868,7 @@ pub mod provider_gateway_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Closes an unpaid payment.
+        /// Closes an unpaid payment. That the platform agreed is no fact yet: ask afterwards.
         pub async fn close_payment(
             &mut self,
             request: impl tonic::IntoRequest<super::ClosePaymentRequest>,
@@ -4066,7 +2895,7 @@ pub mod provider_gateway_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Gives money back.
+        /// Gives money back. Safe to repeat with the same content.
         pub async fn refund(
             &mut self,
             request: impl tonic::IntoRequest<super::RefundRequest>,
@@ -4115,7 +2944,9 @@ pub mod provider_gateway_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Fetches a day's statement.
+        /// Fetches a day's statement, line by line. No lines: nothing moved on that day. Errors: FAILED_PRECONDITION with
+        /// reason STATEMENT_NOT_READY (come back later) or NO_API (the account has no keys for calls), INVALID_ARGUMENT,
+        /// DATA_LOSS with reason STATEMENT_DAMAGED (hash or format), UNAVAILABLE.
         pub async fn fetch_statement(
             &mut self,
             request: impl tonic::IntoRequest<super::FetchStatementRequest>,
@@ -4160,7 +2991,7 @@ pub mod provider_gateway_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with ProviderGatewayServiceServer.
     #[async_trait]
     pub trait ProviderGatewayService: std::marker::Send + std::marker::Sync + 'static {
-        /// Begins a payment at the platform.
+        /// Begins a payment at the platform. Safe to repeat with the same content.
         async fn initiate(
             &self,
             request: tonic::Request<super::InitiateRequest>,
@@ -4176,7 +3007,7 @@ pub mod provider_gateway_service_server {
             tonic::Response<super::QueryPaymentResponse>,
             tonic::Status,
         >;
-        /// Closes an unpaid payment.
+        /// Closes an unpaid payment. That the platform agreed is no fact yet: ask afterwards.
         async fn close_payment(
             &self,
             request: tonic::Request<super::ClosePaymentRequest>,
@@ -4184,7 +3015,7 @@ pub mod provider_gateway_service_server {
             tonic::Response<super::ClosePaymentResponse>,
             tonic::Status,
         >;
-        /// Gives money back.
+        /// Gives money back. Safe to repeat with the same content.
         async fn refund(
             &self,
             request: tonic::Request<super::RefundRequest>,
@@ -4203,7 +3034,9 @@ pub mod provider_gateway_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// Fetches a day's statement.
+        /// Fetches a day's statement, line by line. No lines: nothing moved on that day. Errors: FAILED_PRECONDITION with
+        /// reason STATEMENT_NOT_READY (come back later) or NO_API (the account has no keys for calls), INVALID_ARGUMENT,
+        /// DATA_LOSS with reason STATEMENT_DAMAGED (hash or format), UNAVAILABLE.
         async fn fetch_statement(
             &self,
             request: tonic::Request<super::FetchStatementRequest>,
@@ -4212,9 +3045,9 @@ pub mod provider_gateway_service_server {
             tonic::Status,
         >;
     }
-    /// What the core asks of the edge, which holds the platform keys. Every answer that carries facts comes as
-    /// a VerifiedMessage, so that it takes the same path as a callback. An unknown outcome is DEADLINE_EXCEEDED
-    /// or UNAVAILABLE with reason OUTCOME_UNKNOWN: ask before trying again.
+    /// What the core asks of the edge, which holds the platform keys. How a call to the platform ended is part of the
+    /// answer (PlatformAnswer), and so is the log of what was sent and received. A gRPC error says that the edge could not
+    /// be asked, or did not answer in time: whether the platform was called is then unknown.
     #[derive(Debug)]
     pub struct ProviderGatewayServiceServer<T> {
         inner: Arc<T>,
@@ -4614,6 +3447,1792 @@ pub mod provider_gateway_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "paystate.v1.ProviderGatewayService";
     impl<T> tonic::server::NamedService for ProviderGatewayServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Something that a person or a policy must settle.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Case {
+    /// Stable id.
+    #[prost(string, tag = "1")]
+    pub case_id: ::prost::alloc::string::String,
+    /// What it is about.
+    #[prost(enumeration = "CaseKind", tag = "2")]
+    pub kind: i32,
+    /// Whether it is settled.
+    #[prost(enumeration = "CaseState", tag = "3")]
+    pub state: i32,
+    /// The order; empty for UNKNOWN_ORDER until the number is bound, unless the money is booked on an order
+    /// already.
+    #[prost(string, tag = "4")]
+    pub order_id: ::prost::alloc::string::String,
+    /// The account on which the money arrived.
+    #[prost(string, tag = "5")]
+    pub account: ::prost::alloc::string::String,
+    /// The payment's number.
+    #[prost(string, tag = "6")]
+    pub out_trade_no: ::prost::alloc::string::String,
+    /// The platform's number.
+    #[prost(string, tag = "7")]
+    pub transaction_id: ::prost::alloc::string::String,
+    /// What was expected; absent when nothing was.
+    #[prost(message, optional, tag = "8")]
+    pub expected: ::core::option::Option<Money>,
+    /// What was observed.
+    #[prost(message, optional, tag = "9")]
+    pub observed: ::core::option::Option<Money>,
+    /// One sentence for people.
+    #[prost(string, tag = "10")]
+    pub summary: ::prost::alloc::string::String,
+    /// The message that opened it; see ListNotifications.
+    #[prost(string, tag = "11")]
+    pub notification_id: ::prost::alloc::string::String,
+    /// When it was opened.
+    #[prost(message, optional, tag = "12")]
+    pub open_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it should be settled.
+    #[prost(message, optional, tag = "13")]
+    pub due_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who looks after it.
+    #[prost(string, tag = "14")]
+    pub owner: ::prost::alloc::string::String,
+    /// How it was settled.
+    #[prost(enumeration = "CaseResolution", tag = "15")]
+    pub resolution: i32,
+    /// When it was settled.
+    #[prost(message, optional, tag = "16")]
+    pub resolve_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What it may be settled with.
+    #[prost(enumeration = "CaseResolution", repeated, tag = "17")]
+    pub allowed_resolutions: ::prost::alloc::vec::Vec<i32>,
+    /// Why it was settled so, as the person or the policy said.
+    #[prost(string, tag = "18")]
+    pub resolve_reason: ::prost::alloc::string::String,
+    /// Who settled it: "operator" or "policy"; empty when news did.
+    #[prost(string, tag = "19")]
+    pub resolver: ::prost::alloc::string::String,
+    /// What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+    #[prost(string, tag = "20")]
+    pub evidence: ::prost::alloc::string::String,
+}
+/// A stored callback. Its bytes are sealed and not shown.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Notification {
+    /// Stable id.
+    #[prost(string, tag = "1")]
+    pub notification_id: ::prost::alloc::string::String,
+    /// The platform.
+    #[prost(string, tag = "2")]
+    pub provider: ::prost::alloc::string::String,
+    /// The account named in the URL.
+    #[prost(string, tag = "3")]
+    pub account: ::prost::alloc::string::String,
+    /// Whether it was believed.
+    #[prost(enumeration = "Verdict", tag = "4")]
+    pub verdict: i32,
+    /// Why not, e.g. "SIGNATURE_INVALID"; empty when it was.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    /// What was wrong, for people.
+    #[prost(string, tag = "6")]
+    pub detail: ::prost::alloc::string::String,
+    /// Accepted: the payment's number. Rejected: the number that the body claims, not believed.
+    #[prost(string, tag = "7")]
+    pub out_trade_no: ::prost::alloc::string::String,
+    /// The platform's name for what happened.
+    #[prost(string, tag = "8")]
+    pub event_type: ::prost::alloc::string::String,
+    /// The platform's own id of the message.
+    #[prost(string, tag = "9")]
+    pub platform_notice_id: ::prost::alloc::string::String,
+    /// Which key verified it.
+    #[prost(string, tag = "10")]
+    pub key_id: ::prost::alloc::string::String,
+    /// When the edge had read it.
+    #[prost(message, optional, tag = "11")]
+    pub receive_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Length of the body in bytes.
+    #[prost(int64, tag = "12")]
+    pub body_size: i64,
+    /// SHA-256 of the body (of what was kept of it, when rejected), lower-case hex.
+    #[prost(string, tag = "13")]
+    pub body_sha256: ::prost::alloc::string::String,
+    /// The order that it was about, where known.
+    #[prost(string, tag = "14")]
+    pub order_id: ::prost::alloc::string::String,
+    /// The payer as shown to people, e.g. "2088****0412"; empty if unknown.
+    #[prost(string, tag = "15")]
+    pub masked_payer: ::prost::alloc::string::String,
+    /// How it was learned.
+    #[prost(enumeration = "ObservationSource", tag = "16")]
+    pub source: i32,
+    /// Address of the peer; only for rejected ones.
+    #[prost(string, tag = "17")]
+    pub remote_address: ::prost::alloc::string::String,
+}
+/// Request of ExplainOrder. One of the two is set.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainOrderRequest {
+    /// Which order.
+    #[prost(string, tag = "1")]
+    pub order_id: ::prost::alloc::string::String,
+    /// Or: the order of which payment.
+    #[prost(string, tag = "2")]
+    pub out_trade_no: ::prost::alloc::string::String,
+}
+/// One line of an order's story.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainEntry {
+    /// When.
+    #[prost(message, optional, tag = "1")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What, in one sentence.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    /// The record behind the sentence.
+    #[prost(oneof = "explain_entry::Record", tags = "3, 4, 5, 6")]
+    pub record: ::core::option::Option<explain_entry::Record>,
+}
+/// Nested message and enum types in `ExplainEntry`.
+pub mod explain_entry {
+    /// The record behind the sentence.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Record {
+        /// A stored callback.
+        #[prost(message, tag = "3")]
+        Notification(super::Notification),
+        /// A transition. Its `order` snapshot is left out.
+        #[prost(message, tag = "4")]
+        Event(super::Event),
+        /// A case.
+        #[prost(message, tag = "5")]
+        Case(super::Case),
+        /// A call to the platform. Its `request` and `response` are left out.
+        #[prost(message, tag = "6")]
+        Exchange(super::Exchange),
+    }
+}
+/// Response of ExplainOrder.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainOrderResponse {
+    /// The order as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub order: ::core::option::Option<Order>,
+    /// Its story, oldest first; at most 1000 lines.
+    #[prost(message, repeated, tag = "2")]
+    pub entries: ::prost::alloc::vec::Vec<ExplainEntry>,
+    /// What happens next, or what a person should do.
+    #[prost(string, tag = "3")]
+    pub next_step: ::prost::alloc::string::String,
+}
+/// Request of ListNotifications. Empty fields mean all.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNotificationsRequest {
+    /// Only of this account.
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// Only with this verdict.
+    #[prost(enumeration = "Verdict", tag = "2")]
+    pub verdict: i32,
+    /// Only about this number, proven or claimed.
+    #[prost(string, tag = "3")]
+    pub out_trade_no: ::prost::alloc::string::String,
+    /// At most this many; 0 for 50, at most 500.
+    #[prost(int32, tag = "4")]
+    pub page_size: i32,
+    /// From the page before.
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Response of ListNotifications.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNotificationsResponse {
+    /// One page.
+    #[prost(message, repeated, tag = "1")]
+    pub notifications: ::prost::alloc::vec::Vec<Notification>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Request of ListCases. Empty fields mean all.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCasesRequest {
+    /// Only in this state.
+    #[prost(enumeration = "CaseState", tag = "1")]
+    pub state: i32,
+    /// Only of this kind.
+    #[prost(enumeration = "CaseKind", tag = "2")]
+    pub kind: i32,
+    /// Only of this order.
+    #[prost(string, tag = "3")]
+    pub order_id: ::prost::alloc::string::String,
+    /// At most this many; 0 for 50, at most 500.
+    #[prost(int32, tag = "4")]
+    pub page_size: i32,
+    /// From the page before.
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Response of ListCases.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCasesResponse {
+    /// One page.
+    #[prost(message, repeated, tag = "1")]
+    pub cases: ::prost::alloc::vec::Vec<Case>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Request of ResolveCase.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResolveCaseRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub case_id: ::prost::alloc::string::String,
+    /// How.
+    #[prost(enumeration = "CaseResolution", tag = "2")]
+    pub resolution: i32,
+    /// Why; required.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// Makes a retry safe, as in CreateOrder.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// Response of ResolveCase.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResolveCaseResponse {
+    /// The case after the call.
+    #[prost(message, optional, tag = "1")]
+    pub case: ::core::option::Option<Case>,
+    /// The order after the call.
+    #[prost(message, optional, tag = "2")]
+    pub order: ::core::option::Option<Order>,
+}
+/// Request of AssignCase.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssignCaseRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub case_id: ::prost::alloc::string::String,
+    /// Who looks after it: at most 64 characters; empty for nobody.
+    #[prost(string, tag = "2")]
+    pub owner: ::prost::alloc::string::String,
+}
+/// Response of AssignCase.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssignCaseResponse {
+    /// The case after the call.
+    #[prost(message, optional, tag = "1")]
+    pub case: ::core::option::Option<Case>,
+}
+/// Request of RecheckPayment.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecheckPaymentRequest {
+    /// Which payment.
+    #[prost(string, tag = "1")]
+    pub out_trade_no: ::prost::alloc::string::String,
+}
+/// Response of RecheckPayment.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RecheckPaymentResponse {
+    /// The order after the answer was taken in.
+    #[prost(message, optional, tag = "1")]
+    pub order: ::core::option::Option<Order>,
+}
+/// Request of RunReconciliation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RunReconciliationRequest {
+    /// Which account.
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// Which day, "YYYY-MM-DD" in the platform's time zone.
+    #[prost(string, tag = "2")]
+    pub date: ::prost::alloc::string::String,
+}
+/// Response of RunReconciliation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RunReconciliationResponse {
+    /// Ask for it with GetReconciliation.
+    #[prost(string, tag = "1")]
+    pub reconciliation_id: ::prost::alloc::string::String,
+}
+/// One message of ImportStatement.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ImportStatementRequest {
+    /// Which account; in the first message.
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// Which day, "YYYY-MM-DD" in the platform's time zone; in the first message.
+    #[prost(string, tag = "2")]
+    pub date: ::prost::alloc::string::String,
+    /// The next lines, in file order; at most 1000.
+    #[prost(message, repeated, tag = "3")]
+    pub lines: ::prost::alloc::vec::Vec<StatementLine>,
+}
+/// Response of ImportStatement.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportStatementResponse {
+    /// The result is there: read it with GetReconciliation.
+    #[prost(string, tag = "1")]
+    pub reconciliation_id: ::prost::alloc::string::String,
+}
+/// Request of GetReconciliation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReconciliationRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub reconciliation_id: ::prost::alloc::string::String,
+    /// Differences at most; 0 for 50, at most 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// From the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// One difference between statement and record.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Difference {
+    /// What differs.
+    #[prost(enumeration = "DifferenceKind", tag = "1")]
+    pub kind: i32,
+    /// The line as the statement has it; absent for MISSING_THERE.
+    #[prost(message, optional, tag = "2")]
+    pub line: ::core::option::Option<StatementLine>,
+    /// Whether it is about money that came or that went back.
+    #[prost(enumeration = "StatementLineKind", tag = "3")]
+    pub line_kind: i32,
+    /// The shop's number of the payment.
+    #[prost(string, tag = "4")]
+    pub out_trade_no: ::prost::alloc::string::String,
+    /// The platform's number of the payment.
+    #[prost(string, tag = "5")]
+    pub transaction_id: ::prost::alloc::string::String,
+    /// The shop's number of the refund.
+    #[prost(string, tag = "6")]
+    pub out_refund_no: ::prost::alloc::string::String,
+    /// What our record has; absent for MISSING_HERE.
+    #[prost(message, optional, tag = "7")]
+    pub recorded: ::core::option::Option<Money>,
+    /// The likely cause, from the journal, in one sentence.
+    #[prost(string, tag = "8")]
+    pub cause: ::prost::alloc::string::String,
+    /// It is gone: the platform was asked, and our record is true now.
+    #[prost(bool, tag = "9")]
+    pub healed: bool,
+    /// The case that it opened; empty when it was healed.
+    #[prost(string, tag = "10")]
+    pub case_id: ::prost::alloc::string::String,
+    /// The order, where known.
+    #[prost(string, tag = "11")]
+    pub order_id: ::prost::alloc::string::String,
+}
+/// Response of GetReconciliation.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetReconciliationResponse {
+    /// Which account.
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// Which day.
+    #[prost(string, tag = "2")]
+    pub date: ::prost::alloc::string::String,
+    /// Whether it has ended.
+    #[prost(bool, tag = "3")]
+    pub done: bool,
+    /// Lines read from the statement.
+    #[prost(int64, tag = "4")]
+    pub line_count: i64,
+    /// Lines that match our record.
+    #[prost(int64, tag = "5")]
+    pub matched_count: i64,
+    /// Cases that it opened or found open: those of the differences on this page.
+    #[prost(string, repeated, tag = "6")]
+    pub case_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Where it stands.
+    #[prost(enumeration = "ReconciliationState", tag = "7")]
+    pub state: i32,
+    /// Why it failed; or what it waits for.
+    #[prost(string, tag = "8")]
+    pub detail: ::prost::alloc::string::String,
+    /// Differences, in the order in which they were found.
+    #[prost(message, repeated, tag = "9")]
+    pub differences: ::prost::alloc::vec::Vec<Difference>,
+    /// Empty on the last page.
+    #[prost(string, tag = "10")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// How many differences there are, healed ones included.
+    #[prost(int64, tag = "11")]
+    pub difference_count: i64,
+    /// Movements near midnight that are looked for on the neighbouring day's statement before they count as differences.
+    #[prost(int64, tag = "12")]
+    pub carried_count: i64,
+    /// When it began.
+    #[prost(message, optional, tag = "13")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it ended.
+    #[prost(message, optional, tag = "14")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Sum of the fees on the statement by currency, minor units.
+    #[prost(map = "string, int64", tag = "15")]
+    pub fees_minor: ::std::collections::HashMap<::prost::alloc::string::String, i64>,
+}
+/// Request of VerifyAudit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VerifyAuditRequest {}
+/// One invariant and whether it holds.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InvariantResult {
+    /// Its name, e.g. "I5".
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What it says.
+    #[prost(string, tag = "2")]
+    pub statement: ::prost::alloc::string::String,
+    /// The first rows that break it; empty when it holds.
+    #[prost(string, repeated, tag = "3")]
+    pub violations: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Response of VerifyAudit.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VerifyAuditResponse {
+    /// One for each invariant that the database can show.
+    #[prost(message, repeated, tag = "1")]
+    pub results: ::prost::alloc::vec::Vec<InvariantResult>,
+}
+/// What a case is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseKind {
+    /// Not set; never stored.
+    Unspecified = 0,
+    /// Paid, but not the order's amount.
+    AmountMismatch = 1,
+    /// Paid in another currency.
+    CurrencyMismatch = 2,
+    /// Paid through another account than the payment was begun on.
+    AccountMismatch = 3,
+    /// Paid after the order was closed.
+    LatePayment = 4,
+    /// Paid more than once.
+    DoublePayment = 5,
+    /// Money for a number that belongs to no order.
+    UnknownOrder = 6,
+    /// The platform cannot be made to tell how a payment ended.
+    Stuck = 7,
+    /// A refund did not reach the payer.
+    RefundStuck = 8,
+    /// On the statement, not in our record.
+    ReconciliationMissingHere = 9,
+    /// In our record, not on the statement.
+    ReconciliationMissingThere = 10,
+    /// Amounts differ between statement and record.
+    ReconciliationAmount = 11,
+    /// States differ between statement and record.
+    ReconciliationStatus = 12,
+    /// The fee on the statement is not the one that was agreed.
+    ReconciliationFee = 13,
+}
+impl CaseKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_KIND_UNSPECIFIED",
+            Self::AmountMismatch => "CASE_KIND_AMOUNT_MISMATCH",
+            Self::CurrencyMismatch => "CASE_KIND_CURRENCY_MISMATCH",
+            Self::AccountMismatch => "CASE_KIND_ACCOUNT_MISMATCH",
+            Self::LatePayment => "CASE_KIND_LATE_PAYMENT",
+            Self::DoublePayment => "CASE_KIND_DOUBLE_PAYMENT",
+            Self::UnknownOrder => "CASE_KIND_UNKNOWN_ORDER",
+            Self::Stuck => "CASE_KIND_STUCK",
+            Self::RefundStuck => "CASE_KIND_REFUND_STUCK",
+            Self::ReconciliationMissingHere => "CASE_KIND_RECONCILIATION_MISSING_HERE",
+            Self::ReconciliationMissingThere => "CASE_KIND_RECONCILIATION_MISSING_THERE",
+            Self::ReconciliationAmount => "CASE_KIND_RECONCILIATION_AMOUNT",
+            Self::ReconciliationStatus => "CASE_KIND_RECONCILIATION_STATUS",
+            Self::ReconciliationFee => "CASE_KIND_RECONCILIATION_FEE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_KIND_AMOUNT_MISMATCH" => Some(Self::AmountMismatch),
+            "CASE_KIND_CURRENCY_MISMATCH" => Some(Self::CurrencyMismatch),
+            "CASE_KIND_ACCOUNT_MISMATCH" => Some(Self::AccountMismatch),
+            "CASE_KIND_LATE_PAYMENT" => Some(Self::LatePayment),
+            "CASE_KIND_DOUBLE_PAYMENT" => Some(Self::DoublePayment),
+            "CASE_KIND_UNKNOWN_ORDER" => Some(Self::UnknownOrder),
+            "CASE_KIND_STUCK" => Some(Self::Stuck),
+            "CASE_KIND_REFUND_STUCK" => Some(Self::RefundStuck),
+            "CASE_KIND_RECONCILIATION_MISSING_HERE" => {
+                Some(Self::ReconciliationMissingHere)
+            }
+            "CASE_KIND_RECONCILIATION_MISSING_THERE" => {
+                Some(Self::ReconciliationMissingThere)
+            }
+            "CASE_KIND_RECONCILIATION_AMOUNT" => Some(Self::ReconciliationAmount),
+            "CASE_KIND_RECONCILIATION_STATUS" => Some(Self::ReconciliationStatus),
+            "CASE_KIND_RECONCILIATION_FEE" => Some(Self::ReconciliationFee),
+            _ => None,
+        }
+    }
+}
+/// Whether a case is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseState {
+    /// Not set; never stored.
+    Unspecified = 0,
+    /// Waits for a person or a policy.
+    Open = 1,
+    /// Settled.
+    Resolved = 2,
+}
+impl CaseState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_STATE_UNSPECIFIED",
+            Self::Open => "CASE_STATE_OPEN",
+            Self::Resolved => "CASE_STATE_RESOLVED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_STATE_OPEN" => Some(Self::Open),
+            "CASE_STATE_RESOLVED" => Some(Self::Resolved),
+            _ => None,
+        }
+    }
+}
+/// How a case is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseResolution {
+    /// Not settled.
+    Unspecified = 0,
+    /// The money is accepted as it is.
+    Accept = 1,
+    /// The money goes back.
+    Refund = 2,
+    /// The order ends.
+    Close = 3,
+    /// Nothing needs doing.
+    Ignore = 4,
+    /// The number turned out to belong to an order after all, and the money was applied to it.
+    Bound = 5,
+    /// Later news made it moot.
+    Overtaken = 6,
+}
+impl CaseResolution {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_RESOLUTION_UNSPECIFIED",
+            Self::Accept => "CASE_RESOLUTION_ACCEPT",
+            Self::Refund => "CASE_RESOLUTION_REFUND",
+            Self::Close => "CASE_RESOLUTION_CLOSE",
+            Self::Ignore => "CASE_RESOLUTION_IGNORE",
+            Self::Bound => "CASE_RESOLUTION_BOUND",
+            Self::Overtaken => "CASE_RESOLUTION_OVERTAKEN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_RESOLUTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_RESOLUTION_ACCEPT" => Some(Self::Accept),
+            "CASE_RESOLUTION_REFUND" => Some(Self::Refund),
+            "CASE_RESOLUTION_CLOSE" => Some(Self::Close),
+            "CASE_RESOLUTION_IGNORE" => Some(Self::Ignore),
+            "CASE_RESOLUTION_BOUND" => Some(Self::Bound),
+            "CASE_RESOLUTION_OVERTAKEN" => Some(Self::Overtaken),
+            _ => None,
+        }
+    }
+}
+/// Whether a callback was believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Verdict {
+    /// Not set; never stored.
+    Unspecified = 0,
+    /// Verified, stored, acted upon.
+    Accepted = 1,
+    /// Refused; nothing of it was believed.
+    Rejected = 2,
+}
+impl Verdict {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "VERDICT_UNSPECIFIED",
+            Self::Accepted => "VERDICT_ACCEPTED",
+            Self::Rejected => "VERDICT_REJECTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VERDICT_UNSPECIFIED" => Some(Self::Unspecified),
+            "VERDICT_ACCEPTED" => Some(Self::Accepted),
+            "VERDICT_REJECTED" => Some(Self::Rejected),
+            _ => None,
+        }
+    }
+}
+/// What differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DifferenceKind {
+    /// Not set; never stored.
+    Unspecified = 0,
+    /// On the statement, not in our record.
+    MissingHere = 1,
+    /// In our record, not on the statement.
+    MissingThere = 2,
+    /// Amount or currency.
+    Amount = 3,
+    /// Settled there, in another state here.
+    Status = 4,
+    /// The fee is not the one that was agreed.
+    Fee = 5,
+    /// The statement has the same movement twice.
+    Repeated = 6,
+}
+impl DifferenceKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DIFFERENCE_KIND_UNSPECIFIED",
+            Self::MissingHere => "DIFFERENCE_KIND_MISSING_HERE",
+            Self::MissingThere => "DIFFERENCE_KIND_MISSING_THERE",
+            Self::Amount => "DIFFERENCE_KIND_AMOUNT",
+            Self::Status => "DIFFERENCE_KIND_STATUS",
+            Self::Fee => "DIFFERENCE_KIND_FEE",
+            Self::Repeated => "DIFFERENCE_KIND_REPEATED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DIFFERENCE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "DIFFERENCE_KIND_MISSING_HERE" => Some(Self::MissingHere),
+            "DIFFERENCE_KIND_MISSING_THERE" => Some(Self::MissingThere),
+            "DIFFERENCE_KIND_AMOUNT" => Some(Self::Amount),
+            "DIFFERENCE_KIND_STATUS" => Some(Self::Status),
+            "DIFFERENCE_KIND_FEE" => Some(Self::Fee),
+            "DIFFERENCE_KIND_REPEATED" => Some(Self::Repeated),
+            _ => None,
+        }
+    }
+}
+/// Where a reconciliation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReconciliationState {
+    /// Not set; never stored.
+    Unspecified = 0,
+    /// Under way.
+    Running = 1,
+    /// Ended; its result stands.
+    Done = 2,
+    /// Ended without a result: see `detail`. Run it again.
+    Failed = 3,
+}
+impl ReconciliationState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RECONCILIATION_STATE_UNSPECIFIED",
+            Self::Running => "RECONCILIATION_STATE_RUNNING",
+            Self::Done => "RECONCILIATION_STATE_DONE",
+            Self::Failed => "RECONCILIATION_STATE_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RECONCILIATION_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "RECONCILIATION_STATE_RUNNING" => Some(Self::Running),
+            "RECONCILIATION_STATE_DONE" => Some(Self::Done),
+            "RECONCILIATION_STATE_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod operations_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What the person on call asks and does.
+    #[derive(Debug, Clone)]
+    pub struct OperationsServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl OperationsServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> OperationsServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> OperationsServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            OperationsServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The whole story of an order in time order, and what happens next.
+        pub async fn explain_order(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainOrderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainOrderResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/ExplainOrder",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("paystate.v1.OperationsService", "ExplainOrder"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists stored callbacks, accepted and refused, newest first.
+        pub async fn list_notifications(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNotificationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNotificationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/ListNotifications",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("paystate.v1.OperationsService", "ListNotifications"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists cases, newest first.
+        pub async fn list_cases(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCasesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/ListCases",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paystate.v1.OperationsService", "ListCases"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+        /// CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+        /// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+        /// PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
+        pub async fn resolve_case(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResolveCaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResolveCaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/ResolveCase",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paystate.v1.OperationsService", "ResolveCase"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+        pub async fn assign_case(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AssignCaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AssignCaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/AssignCase",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paystate.v1.OperationsService", "AssignCase"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+        /// FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+        /// questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
+        pub async fn recheck_payment(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RecheckPaymentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RecheckPaymentResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/RecheckPayment",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("paystate.v1.OperationsService", "RecheckPayment"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+        /// runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+        /// with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
+        pub async fn run_reconciliation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RunReconciliationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RunReconciliationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/RunReconciliation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("paystate.v1.OperationsService", "RunReconciliation"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+        /// all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+        pub async fn import_statement(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ImportStatementRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportStatementResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/ImportStatement",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("paystate.v1.OperationsService", "ImportStatement"),
+                );
+            self.inner.client_streaming(req, path, codec).await
+        }
+        /// Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
+        pub async fn get_reconciliation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReconciliationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReconciliationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/GetReconciliation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("paystate.v1.OperationsService", "GetReconciliation"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Checks the invariants that the database can show.
+        pub async fn verify_audit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::VerifyAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::VerifyAuditResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/VerifyAudit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paystate.v1.OperationsService", "VerifyAudit"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod operations_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with OperationsServiceServer.
+    #[async_trait]
+    pub trait OperationsService: std::marker::Send + std::marker::Sync + 'static {
+        /// The whole story of an order in time order, and what happens next.
+        async fn explain_order(
+            &self,
+            request: tonic::Request<super::ExplainOrderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainOrderResponse>,
+            tonic::Status,
+        >;
+        /// Lists stored callbacks, accepted and refused, newest first.
+        async fn list_notifications(
+            &self,
+            request: tonic::Request<super::ListNotificationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNotificationsResponse>,
+            tonic::Status,
+        >;
+        /// Lists cases, newest first.
+        async fn list_cases(
+            &self,
+            request: tonic::Request<super::ListCasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCasesResponse>,
+            tonic::Status,
+        >;
+        /// Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+        /// CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+        /// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+        /// PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
+        async fn resolve_case(
+            &self,
+            request: tonic::Request<super::ResolveCaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResolveCaseResponse>,
+            tonic::Status,
+        >;
+        /// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+        async fn assign_case(
+            &self,
+            request: tonic::Request<super::AssignCaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AssignCaseResponse>,
+            tonic::Status,
+        >;
+        /// Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+        /// FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+        /// questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
+        async fn recheck_payment(
+            &self,
+            request: tonic::Request<super::RecheckPaymentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RecheckPaymentResponse>,
+            tonic::Status,
+        >;
+        /// Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+        /// runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+        /// with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
+        async fn run_reconciliation(
+            &self,
+            request: tonic::Request<super::RunReconciliationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RunReconciliationResponse>,
+            tonic::Status,
+        >;
+        /// Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+        /// all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+        async fn import_statement(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ImportStatementRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportStatementResponse>,
+            tonic::Status,
+        >;
+        /// Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
+        async fn get_reconciliation(
+            &self,
+            request: tonic::Request<super::GetReconciliationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReconciliationResponse>,
+            tonic::Status,
+        >;
+        /// Checks the invariants that the database can show.
+        async fn verify_audit(
+            &self,
+            request: tonic::Request<super::VerifyAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::VerifyAuditResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What the person on call asks and does.
+    #[derive(Debug)]
+    pub struct OperationsServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> OperationsServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for OperationsServiceServer<T>
+    where
+        T: OperationsService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/paystate.v1.OperationsService/ExplainOrder" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainOrderSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::ExplainOrderRequest>
+                    for ExplainOrderSvc<T> {
+                        type Response = super::ExplainOrderResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::explain_order(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainOrderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/ListNotifications" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListNotificationsSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::ListNotificationsRequest>
+                    for ListNotificationsSvc<T> {
+                        type Response = super::ListNotificationsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListNotificationsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::list_notifications(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListNotificationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/ListCases" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCasesSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::ListCasesRequest>
+                    for ListCasesSvc<T> {
+                        type Response = super::ListCasesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCasesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::list_cases(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCasesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/ResolveCase" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResolveCaseSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::ResolveCaseRequest>
+                    for ResolveCaseSvc<T> {
+                        type Response = super::ResolveCaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResolveCaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::resolve_case(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResolveCaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/AssignCase" => {
+                    #[allow(non_camel_case_types)]
+                    struct AssignCaseSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::AssignCaseRequest>
+                    for AssignCaseSvc<T> {
+                        type Response = super::AssignCaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AssignCaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::assign_case(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AssignCaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/RecheckPayment" => {
+                    #[allow(non_camel_case_types)]
+                    struct RecheckPaymentSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::RecheckPaymentRequest>
+                    for RecheckPaymentSvc<T> {
+                        type Response = super::RecheckPaymentResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RecheckPaymentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::recheck_payment(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RecheckPaymentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/RunReconciliation" => {
+                    #[allow(non_camel_case_types)]
+                    struct RunReconciliationSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::RunReconciliationRequest>
+                    for RunReconciliationSvc<T> {
+                        type Response = super::RunReconciliationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RunReconciliationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::run_reconciliation(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RunReconciliationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/ImportStatement" => {
+                    #[allow(non_camel_case_types)]
+                    struct ImportStatementSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::ClientStreamingService<
+                        super::ImportStatementRequest,
+                    > for ImportStatementSvc<T> {
+                        type Response = super::ImportStatementResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ImportStatementRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::import_statement(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ImportStatementSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/GetReconciliation" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetReconciliationSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::GetReconciliationRequest>
+                    for GetReconciliationSvc<T> {
+                        type Response = super::GetReconciliationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetReconciliationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::get_reconciliation(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetReconciliationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/VerifyAudit" => {
+                    #[allow(non_camel_case_types)]
+                    struct VerifyAuditSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::VerifyAuditRequest>
+                    for VerifyAuditSvc<T> {
+                        type Response = super::VerifyAuditResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::VerifyAuditRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::verify_audit(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = VerifyAuditSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for OperationsServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "paystate.v1.OperationsService";
+    impl<T> tonic::server::NamedService for OperationsServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
