@@ -7,14 +7,19 @@
 //! A platform is one folder with the same rooms:
 //! - `notify`: verify a callback, then read facts out of what was verified;
 //! - `ack`: what success and failure look like on the wire;
+//! - `api`: build and sign a call to the platform, verify and read its answer;
 //! - the folder's `mod.rs`: the account's pinned settings and keys, and nothing that a message may choose.
 //!
 //! A new platform is a new folder and one line in [`registry`].
 
 pub mod alipay;
+pub mod api;
+mod bill_day;
 mod callback;
 mod crypto;
+mod encode;
 mod fact;
+mod failure;
 mod form;
 mod headers;
 mod ident;
@@ -22,6 +27,7 @@ pub mod money;
 pub mod registry;
 mod rejection;
 mod settings;
+pub mod statement;
 pub mod stripe;
 #[cfg(test)]
 mod testing;
@@ -30,7 +36,7 @@ pub mod unionpay;
 pub mod wechatpay;
 
 pub use callback::{Ack, Callback, Notice, Outcome, Platform};
-pub use crypto::{KeyError, RsaPublicKey};
+pub use crypto::{KeyError, RsaPrivateKey, RsaPublicKey};
 pub use fact::{Fact, Payer, PaymentFact, PaymentStatus, RefundAmount, RefundFact, RefundStatus};
 pub use money::{Currency, Money};
 pub use registry::Provider;

@@ -91,6 +91,11 @@ pub fn parse_integer(text: &str) -> Result<i64, Rejection> {
     text.parse().map_err(|_| bad())
 }
 
+/// Writes fen as yuan with two decimals, e.g. 1230 as `"12.30"`. Amounts are never negative.
+pub(crate) fn format_yuan(minor: i64) -> String {
+    format!("{}.{:02}", minor / 100, minor % 100)
+}
+
 fn clip(text: &str) -> String {
     text.chars().take(32).collect()
 }
@@ -104,6 +109,16 @@ mod tests {
         for (text, minor) in [("0.01", 1), ("12.30", 1230), ("7", 700), ("0.00", 0), ("92233720368547758.07", i64::MAX)]
         {
             assert_eq!(parse_yuan(text), Ok(minor), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        for (minor, text) in
+            [(0, "0.00"), (1, "0.01"), (10, "0.10"), (1230, "12.30"), (i64::MAX, "92233720368547758.07")]
+        {
+            assert_eq!(format_yuan(minor), text);
+            assert_eq!(parse_yuan(text), Ok(minor));
         }
     }
 

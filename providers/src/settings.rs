@@ -44,6 +44,25 @@ impl Problems {
         }
     }
 
+    /// An address `http(s)://host[:port][/path]`, without the `/` at its end. No query and no user name: platforms
+    /// refuse or garble them.
+    pub(crate) fn url(&mut self, field: &'static str, value: &str) -> Option<String> {
+        if value.trim().is_empty() {
+            self.add(field, "it is missing; write an address like https://pay.example.com/…");
+            return None;
+        }
+        let good = value.parse::<http::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.query().is_none()
+                && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        });
+        if !good || value.contains('#') {
+            self.add(field, format!("{:?} is not an address like https://host/path without a query", clip(value)));
+            return None;
+        }
+        Some(value.trim_end_matches('/').to_owned())
+    }
+
     /// `account` when there was no problem; all problems otherwise. `None` without a problem cannot
     /// happen, because whoever drops a value notes why.
     pub(crate) fn finish<T>(self, account: Option<T>) -> Result<T, Vec<SettingProblem>> {
@@ -56,4 +75,20 @@ impl Problems {
 
 fn clip(value: &str) -> String {
     value.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let url = |value: &str| Problems::default().url("x", value);
+        assert_eq!(url("https://a.example/b/").as_deref(), Some("https://a.example/b"));
+        assert_eq!(url("http://127.0.0.1:8080").as_deref(), Some("http://127.0.0.1:8080"));
+        for bad in ["", " ", "a.example", "/b", "ftp://a", "https://", "https://a/?b=1", "https://u@a", "https://a/#b"]
+        {
+            assert_eq!(url(bad), None, "{bad}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 
-use crate::{Callback, Instant};
+use crate::{Callback, Instant, Notice, api::Reply};
 
 /// A key pair of a pretended platform.
 pub(crate) struct TestKey {
@@ -29,6 +29,10 @@ impl TestKey {
 
     pub(crate) fn public_pem(&self) -> String {
         self.pair.public_key_pem()
+    }
+
+    pub(crate) fn private_pem(&self) -> String {
+        self.pair.serialize_pem()
     }
 
     /// Base64 of the SHA-256 signature.
@@ -105,6 +109,29 @@ pub(crate) fn with<'a>(pairs: &[(&'a str, &'a str)], name: &'a str, value: Optio
     let mut changed: Vec<_> = pairs.iter().copied().filter(|(k, _)| *k != name).collect();
     changed.extend(value.map(|value| (name, value)));
     changed
+}
+
+/// What a platform answered; anything else fails the test.
+pub(crate) fn answer<T: std::fmt::Debug>(reply: Reply<T>) -> T {
+    let shown = format!("{reply:?}");
+    let Reply::Answered(answer) = reply else { panic!("{shown}") };
+    answer
+}
+
+/// The notice that an answer became.
+pub(crate) fn notice_of(reply: Reply<Option<Notice>>) -> Notice {
+    answer(reply).expect("a notice")
+}
+
+/// How a call ended, and its code where it was not answered.
+pub(crate) fn ending<T>(reply: &Reply<T>) -> (&'static str, &str) {
+    match reply {
+        Reply::Answered(_) => ("answered", ""),
+        Reply::NotFound(said) => ("not found", &said.code),
+        Reply::Refused(said) => ("refused", &said.code),
+        Reply::Unknown(said) => ("unknown", &said.code),
+        Reply::RateLimited(said, _) => ("rate limited", &said.code),
+    }
 }
 
 /// Flips one bit of `bytes`.

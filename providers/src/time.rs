@@ -1,6 +1,6 @@
 //! Points in time as the platforms write them. Nothing here reads a clock.
 
-use crate::{Reason, Rejection};
+use crate::{Reason, Rejection, statement::Day};
 
 /// A point in time: microseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,9 +59,36 @@ pub fn parse_rfc3339(text: &str) -> Result<Instant, Rejection> {
     text.parse::<jiff::Timestamp>().map(|t| Instant(t.as_microsecond())).map_err(|_| malformed(text))
 }
 
+/// Writes Beijing time as UnionPay does, e.g. `"20261122100000"`. `None` beyond the year 9999.
+pub(crate) fn format_beijing_compact(at: Instant) -> Option<String> {
+    in_beijing(at, "%Y%m%d%H%M%S")
+}
+
+/// When a calendar day begins, `hours_east` of Greenwich. `None` for a day that no calendar has.
+pub(crate) fn start_of_day(day: Day, hours_east: i8) -> Option<Instant> {
+    let date = jiff::civil::Date::new(day.year, day.month, day.day).ok()?;
+    let start = jiff::tz::offset(hours_east).to_timestamp(date.at(0, 0, 0, 0)).ok()?;
+    Some(Instant(start.as_microsecond()))
+}
+
 fn beijing(format: &str, text: &str) -> Result<Instant, Rejection> {
     let civil = jiff::civil::DateTime::strptime(format, text).map_err(|_| malformed(text))?;
     jiff::tz::offset(8).to_timestamp(civil).map(|t| Instant(t.as_microsecond())).map_err(|_| malformed(text))
+}
+
+/// Writes Beijing time as Alipay does, e.g. `"2026-11-22 10:00:00"`. `None` beyond the year 9999.
+pub(crate) fn format_beijing(at: Instant) -> Option<String> {
+    in_beijing(at, "%Y-%m-%d %H:%M:%S")
+}
+
+/// Writes RFC 3339 in Beijing time as WeChat Pay does, e.g. `"2026-11-22T10:00:00+08:00"`. `None` beyond the year 9999.
+pub(crate) fn format_rfc3339_beijing(at: Instant) -> Option<String> {
+    in_beijing(at, "%Y-%m-%dT%H:%M:%S+08:00")
+}
+
+fn in_beijing(at: Instant, format: &str) -> Option<String> {
+    let utc = jiff::Timestamp::from_microsecond(at.0).ok()?;
+    Some(jiff::tz::offset(8).to_datetime(utc).strftime(format).to_string())
 }
 
 fn malformed(text: &str) -> Rejection {
@@ -82,6 +109,25 @@ mod tests {
         assert_eq!(parse_beijing_compact("20261122100000"), Ok(Instant::from_seconds(TEN)));
         assert_eq!(parse_rfc3339("2026-11-22T10:00:00+08:00"), Ok(Instant::from_seconds(TEN)));
         assert_eq!(Instant::from_micros(-1).seconds(), -1);
+        assert_eq!(format_beijing_compact(Instant::from_seconds(TEN)).as_deref(), Some("20261122100000"));
+        assert_eq!(format_beijing_compact(Instant::from_micros(i64::MAX)), None);
+    }
+
+    #[test]
+    fn days_begin_where_they_are() {
+        let day = Day { year: 2026, month: 11, day: 22 };
+        assert_eq!(start_of_day(day, 8), Some(Instant::from_seconds(TEN - 10 * 3600)));
+        assert_eq!(start_of_day(day, 0), Some(Instant::from_seconds(TEN - 2 * 3600)));
+        assert_eq!(start_of_day(Day { month: 13, ..day }, 8), None);
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let ten = Instant::from_seconds(TEN);
+        assert_eq!(format_beijing(ten).as_deref(), Some("2026-11-22 10:00:00"));
+        assert_eq!(format_rfc3339_beijing(ten).as_deref(), Some("2026-11-22T10:00:00+08:00"));
+        assert_eq!(parse_rfc3339("2026-11-22T10:00:00+08:00"), Ok(ten));
+        assert_eq!(format_beijing(Instant::from_micros(i64::MAX)), None);
     }
 
     #[test]

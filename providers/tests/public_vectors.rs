@@ -13,6 +13,7 @@ use serde_json::Value;
 
 mod vectors {
     pub(crate) mod alipay;
+    pub(crate) mod alipay_calls;
     pub(crate) mod stripe;
     pub(crate) mod support;
     pub(crate) mod unionpay;

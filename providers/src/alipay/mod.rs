@@ -4,15 +4,20 @@
 //! configured; `app_id`, and `seller_id` where configured, must be ours.
 //! Rules: opendocs.alipay.com 00f7nu, 02mse7, 02kdnf; verified against signed sandbox messages.
 
+mod api;
 mod notify;
 mod response;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod trade;
 
 use http::StatusCode;
 
-pub use self::signature::Verified;
+pub use self::{
+    api::{AlipayApi, AlipayApiSettings},
+    signature::Verified,
+};
 use crate::{
     Ack, Callback, KeyError, Notice, Outcome, Platform, Reason, Rejection, SettingProblem,
     crypto::{Certificate, RsaPublicKey},
@@ -48,6 +53,7 @@ pub struct Alipay {
     seller_id: Option<String>,
     key: RsaPublicKey,
     key_id: String,
+    by_certificate: bool,
 }
 
 impl Alipay {
@@ -71,7 +77,15 @@ impl Alipay {
             seller_id: settings.seller_id,
             key_id: key.fingerprint(),
             key,
+            by_certificate: matches!(settings.key, AlipayKey::Certificate(_)),
         }))
+    }
+
+    /// Whether the application is in certificate mode: callbacks are verified as ever, but [`AlipayApi`] cannot call for
+    /// it, because such requests must name certificates.
+    #[must_use]
+    pub fn by_certificate(&self) -> bool {
+        self.by_certificate
     }
 
     fn bind_app(&self, form: &Form) -> Result<(), Rejection> {

@@ -21,6 +21,18 @@ pub enum KeyError {
     /// The secret half of a pair.
     #[error("this is a private key; the platform's PUBLIC key belongs here (and treat this private key as leaked)")]
     PrivateKey,
+    /// The public half of a pair where the secret half belongs.
+    #[error("this is a public key or a certificate; the merchant's own PRIVATE key belongs here")]
+    PublicInsteadOfPrivate,
+    /// A private key under a password.
+    #[error("this private key is encrypted; decrypt it first: openssl pkey -in FILE -out OTHER_FILE")]
+    EncryptedPrivateKey,
+    /// Some other PEM where a private key belongs.
+    #[error("this is a PEM block of kind {0:?}; a PRIVATE KEY or RSA PRIVATE KEY block belongs here")]
+    OtherPemThanPrivate(String),
+    /// Decodes, but is no usable private key.
+    #[error("it decodes, but is no RSA private key of 2048 to 8192 bit in PKCS#8 or PKCS#1")]
+    UnreadablePrivate,
     /// A request for a certificate.
     #[error("this is a certificate request (CSR); the certificate or public key that the platform issued belongs here")]
     CertificateRequest,

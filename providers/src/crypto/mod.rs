@@ -9,6 +9,7 @@ mod certificate;
 mod error;
 mod hmac;
 mod pem;
+mod private_key;
 mod rsa;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ pub(crate) use self::{
     error::looks_like_placeholder,
     hmac::HmacSha256,
 };
-pub use self::{error::KeyError, rsa::RsaPublicKey};
+pub use self::{error::KeyError, private_key::RsaPrivateKey, rsa::RsaPublicKey};
 
 /// Decodes standard base64: padding required and canonical, no blanks, no line breaks.
 pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {

@@ -8,7 +8,9 @@
 //! `refund.updated` and `refund.failed`: `charge.refunded` does not say which refund it is about.
 //! Rules: docs.stripe.com/webhooks, docs.stripe.com/api/events/types.
 
+mod api;
 mod events;
+mod facts;
 mod objects;
 mod signature;
 #[cfg(test)]
@@ -16,7 +18,10 @@ mod tests;
 
 use http::StatusCode;
 
-pub use self::signature::Verified;
+pub use self::{
+    api::{StripeApi, StripeApiSettings},
+    signature::Verified,
+};
 use crate::{
     Ack, Callback, Notice, Outcome, Platform, Rejection, SettingProblem,
     crypto::{HmacSha256, looks_like_placeholder},

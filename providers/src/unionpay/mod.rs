@@ -4,6 +4,7 @@
 //! if it chains to the configured authority *and* names UnionPay, because merchants hold certificates of
 //! the same authority. Rules: open.unionpay.com acpAPIId 754-757; verified against signed test messages.
 
+mod api;
 mod cache;
 mod chain;
 mod notify;
@@ -13,7 +14,11 @@ mod tests;
 
 use http::StatusCode;
 
-pub use self::{chain::UnionPayEnvironment, signature::Verified};
+pub use self::{
+    api::{UnionPayApi, UnionPayApiSettings},
+    chain::UnionPayEnvironment,
+    signature::Verified,
+};
 use crate::{
     Ack, Callback, Notice, Outcome, Platform, Reason, Rejection, SettingProblem, form::Form, ident, settings::Problems,
 };
@@ -35,6 +40,7 @@ pub struct UnionPaySettings {
 #[derive(Debug)]
 pub struct UnionPay {
     mer_id: String,
+    environment: UnionPayEnvironment,
     chain: chain::Chain,
     cache: cache::Cache,
 }
@@ -50,7 +56,8 @@ impl UnionPay {
             problems.add("mer_id", "a merchant number has exactly 15 letters and digits");
         }
         let chain = chain::Chain::new(&settings, &mut problems);
-        problems.finish(chain.map(|chain| Self { mer_id: settings.mer_id, chain, cache: cache::Cache::default() }))
+        let UnionPaySettings { mer_id, environment, .. } = settings;
+        problems.finish(chain.map(|chain| Self { mer_id, environment, chain, cache: cache::Cache::default() }))
     }
 
     fn bind(&self, form: &Form) -> Result<(), Rejection> {

@@ -14,18 +14,48 @@ const YUAN: &str = "156";
 /// of ciphertext that differ each time and so name nobody.
 const MAX_CARD: usize = 32;
 
-/// What a response code says (codes: open.unionpay.com, response code list).
-enum Fate {
+/// What a response code says of a transaction (codes: open.unionpay.com, response code list).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
     Succeeded,
     Unknown,
     Failed,
+}
+
+impl Fate {
+    /// `A6` is a success with a blemish. Only codes that are known to be final are failures: a transaction under any
+    /// other one may still succeed, or has debited the payer already (42, 74, 75).
+    pub(super) fn of(code: &str) -> Self {
+        match code {
+            "00" | "A6" => Self::Succeeded,
+            "01" | "10" | "11" | "13" | "14" | "30" | "31" | "32" | "33" | "36" | "38" | "39" => Self::Failed,
+            "60" | "61" | "62" | "63" | "64" | "65" | "66" | "67" | "68" | "69" => Self::Failed,
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(super) fn of_payment(self) -> PaymentStatus {
+        match self {
+            Self::Succeeded => PaymentStatus::Succeeded,
+            Self::Unknown => PaymentStatus::Pending,
+            Self::Failed => PaymentStatus::Failed,
+        }
+    }
+
+    pub(super) fn of_refund(self) -> RefundStatus {
+        match self {
+            Self::Succeeded => RefundStatus::Succeeded,
+            Self::Unknown => RefundStatus::Pending,
+            Self::Failed => RefundStatus::Failed,
+        }
+    }
 }
 
 pub(super) fn read(verified: &Verified) -> Result<Notice, Rejection> {
     let form = verified.form();
     let txn_type = form.need("txnType")?;
     let facts = match txn_type {
-        "01" => vec![payment(form)?],
+        "01" => vec![Fact::Payment(payment(form, Fate::of(form.need("respCode")?))?)],
         "04" | "31" => vec![refund(form)?],
         _ => Vec::new(),
     };
@@ -39,31 +69,23 @@ pub(super) fn read(verified: &Verified) -> Result<Notice, Rejection> {
     })
 }
 
-fn payment(form: &Form) -> Result<Fact, Rejection> {
+/// A payment as a notice has it, or an answer that says that it succeeded: with number, amount and currency.
+pub(super) fn payment(form: &Form, fate: Fate) -> Result<PaymentFact, Rejection> {
     if form.get("currencyCode").is_none() {
         return Err(Rejection::new(Reason::BadAmount, "currencyCode is missing"));
     }
-    let status = match fate(form)? {
-        Fate::Succeeded => PaymentStatus::Succeeded,
-        Fate::Unknown => PaymentStatus::Pending,
-        Fate::Failed => PaymentStatus::Failed,
-    };
-    Ok(Fact::Payment(PaymentFact {
+    Ok(PaymentFact {
         out_trade_no: Some(form.need_id("orderId")?),
         transaction_id: Some(form.need_id("queryId")?),
-        status,
+        status: fate.of_payment(),
         amount: amount(form)?,
         occurred_at: time(form)?,
         payer: payer(form)?,
-    }))
+    })
 }
 
 fn refund(form: &Form) -> Result<Fact, Rejection> {
-    let status = match fate(form)? {
-        Fate::Succeeded => RefundStatus::Succeeded,
-        Fate::Unknown => RefundStatus::Pending,
-        Fate::Failed => RefundStatus::Failed,
-    };
+    let status = Fate::of(form.need("respCode")?).of_refund();
     let (out_trade_no, transaction_id) = (form.id("origOrderId")?, form.id("origQryId")?);
     if out_trade_no.is_none() && transaction_id.is_none() {
         return Err(Rejection::new(Reason::Malformed, "neither origQryId nor origOrderId names the payment"));
@@ -79,23 +101,14 @@ fn refund(form: &Form) -> Result<Fact, Rejection> {
     }))
 }
 
-/// `A6` is a success with a blemish. Codes that leave the result open are never read as a failure.
-fn fate(form: &Form) -> Result<Fate, Rejection> {
-    Ok(match form.need("respCode")? {
-        "00" | "A6" => Fate::Succeeded,
-        "03" | "04" | "05" | "06" | "70" | "83" => Fate::Unknown,
-        _ => Fate::Failed,
-    })
-}
-
-fn amount(form: &Form) -> Result<Money, Rejection> {
+pub(super) fn amount(form: &Form) -> Result<Money, Rejection> {
     match form.text("currencyCode")? {
         None | Some(YUAN) => Ok(Money { minor: parse_integer(form.need("txnAmt")?)?, currency: Currency::CNY }),
         Some(_) => Err(Rejection::new(Reason::BadAmount, "currencyCode is not 156 (yuan)")),
     }
 }
 
-fn time(form: &Form) -> Result<Option<Instant>, Rejection> {
+pub(super) fn time(form: &Form) -> Result<Option<Instant>, Rejection> {
     form.text("txnTime")?.map(parse_beijing_compact).transpose()
 }
 

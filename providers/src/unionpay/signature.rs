@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::{UnionPay, chain::Leaf};
 use crate::{Callback, Instant, Reason, Rejection, crypto::sha256_hex, form::Form};
 
-const VERSION: &[u8] = b"5.1.0";
+pub(super) const VERSION: &str = "5.1.0";
 /// RSA with a certificate; 11 and 12 are shared keys.
-const SIGN_METHOD: &[u8] = b"01";
+pub(super) const SIGN_METHOD: &str = "01";
 
 /// Fields that must not hide inside another field's value: those that we read.
 const FIELDS: [&str; 11] = [
@@ -40,7 +40,7 @@ impl Verified {
 
     /// SHA-256 of the signed fields.
     pub(super) fn content_sha256(&self) -> String {
-        sha256_hex(&self.form.canonical(&["signature"], false))
+        signed_text(&self.form)
     }
 
     /// Decimal serial of the certificate that signed.
@@ -79,7 +79,8 @@ impl UnionPay {
     }
 
     fn verify_form(&self, form: Form, now: Instant) -> Result<Verified, Rejection> {
-        if form.get("version") != Some(VERSION) || form.get("signMethod") != Some(SIGN_METHOD) {
+        let pinned = [("version", VERSION), ("signMethod", SIGN_METHOD)];
+        if pinned.iter().any(|(name, value)| form.get(name) != Some(value.as_bytes())) {
             return Err(Rejection::new(Reason::AlgorithmNotAllowed, "version is not 5.1.0 or signMethod is not 01"));
         }
         let missing = |field: &str| Rejection::new(Reason::SignatureMissing, format!("field {field} is missing"));
@@ -87,7 +88,7 @@ impl UnionPay {
         let pem = form.get("signPubKeyCert").ok_or_else(|| missing("signPubKeyCert"))?;
         let leaf = self.leaf(pem)?;
         leaf.check_time(now)?;
-        let hashed = sha256_hex(&form.canonical(&["signature"], false));
+        let hashed = signed_text(&form);
         if !leaf.key.verify_base64(hashed.as_bytes(), signature) {
             return Err(Rejection::new(Reason::SignatureInvalid, "signature does not match the fields"));
         }
@@ -103,6 +104,11 @@ impl UnionPay {
             .map_err(|_| Rejection::new(Reason::CertificateInvalid, "signPubKeyCert is not text"))?;
         self.chain.accept(text).map(Arc::new)
     }
+}
+
+/// What RSA signs: lower-case hex of the SHA-256 of the fields.
+pub(super) fn signed_text(form: &Form) -> String {
+    sha256_hex(&form.canonical(&["signature"], false))
 }
 
 /// Splits an answer on `&` outside of braces (`reqReserved={a=1&b=2}`) and on the first `=`.

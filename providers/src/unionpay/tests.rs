@@ -11,26 +11,26 @@ use crate::{
     testing::{TestKey, callback, encode_text_form, flip, headers, other_key, platform_key, with},
 };
 
-const MER: &str = "777290058110048";
-const NOW: i64 = 1_795_312_800;
+pub(super) const MER: &str = "777290058110048";
+pub(super) const NOW: i64 = 1_795_312_800;
 const CN: &str = "041@8310000000083040@中国银联股份有限公司@00016495";
 const TEST_CN: &str = "041@Z2026-11-1@00040000:SIGN@00000001";
-const MERCHANT_CN: &str = "041@Z2026-11-1@700000000000001:SIGN@00000003";
+pub(super) const MERCHANT_CN: &str = "041@Z2026-11-1@700000000000001:SIGN@00000003";
 
-type Pairs<'a> = Vec<(&'a str, &'a str)>;
+pub(super) type Pairs<'a> = Vec<(&'a str, &'a str)>;
 
 /// What varies between certificates.
 #[derive(Clone, Copy)]
-struct Spec<'a> {
-    name: &'a str,
-    years: (i32, i32),
-    authority: bool,
-    serial: u8,
+pub(super) struct Spec<'a> {
+    pub(super) name: &'a str,
+    pub(super) years: (i32, i32),
+    pub(super) authority: bool,
+    pub(super) serial: u8,
 }
 
 const ROOT: Spec<'_> = Spec { name: "Test Root", years: (2020, 2040), authority: true, serial: 1 };
-const MIDDLE: Spec<'_> = Spec { name: "Test Middle", years: (2021, 2035), authority: true, serial: 2 };
-const LEAF: Spec<'_> = Spec { name: CN, years: (2025, 2030), authority: false, serial: 77 };
+pub(super) const MIDDLE: Spec<'_> = Spec { name: "Test Middle", years: (2021, 2035), authority: true, serial: 2 };
+pub(super) const LEAF: Spec<'_> = Spec { name: CN, years: (2025, 2030), authority: false, serial: 77 };
 
 fn params(spec: Spec<'_>) -> CertificateParams {
     let mut params = CertificateParams::default();
@@ -47,7 +47,7 @@ fn params(spec: Spec<'_>) -> CertificateParams {
 }
 
 /// A certificate for `key`, by `issuer` with `issuer_key`; CRLF and no final line end, as on the wire.
-fn issue(spec: Spec<'_>, key: &TestKey, issuer: Spec<'_>, issuer_key: &TestKey) -> String {
+pub(super) fn issue(spec: Spec<'_>, key: &TestKey, issuer: Spec<'_>, issuer_key: &TestKey) -> String {
     let issuer_params = params(issuer);
     let issuer = Issuer::from_params(&issuer_params, &issuer_key.pair);
     let pem = params(spec).signed_by(&key.pair, &issuer).expect("signed").pem();
@@ -64,7 +64,7 @@ fn settings(environment: UnionPayEnvironment) -> UnionPaySettings {
     }
 }
 
-fn account() -> UnionPay {
+pub(super) fn account() -> UnionPay {
     UnionPay::new(settings(UnionPayEnvironment::Production)).expect("good settings")
 }
 
@@ -72,7 +72,7 @@ fn leaf() -> String {
     issue(LEAF, platform_key(), MIDDLE, other_key())
 }
 
-fn payment() -> Pairs<'static> {
+pub(super) fn payment() -> Pairs<'static> {
     vec![
         ("version", "5.1.0"),
         ("signMethod", "01"),
@@ -105,7 +105,7 @@ fn signed_with(certificate: &str, pairs: &Pairs<'_>) -> Vec<u8> {
     encode_text_form(&all)
 }
 
-fn signed(pairs: &Pairs<'_>) -> Vec<u8> {
+pub(super) fn signed(pairs: &Pairs<'_>) -> Vec<u8> {
     signed_with(&leaf(), pairs)
 }
 
@@ -121,7 +121,7 @@ fn fact(pairs: &Pairs<'_>) -> Fact {
     notify_at(&signed(pairs), NOW).expect("genuine").facts.remove(0)
 }
 
-fn yuan(minor: i64) -> Money {
+pub(super) fn yuan(minor: i64) -> Money {
     Money { minor, currency: Currency::CNY }
 }
 
@@ -320,7 +320,7 @@ fn repeated_fields_are_refused() {
     }
 }
 
-fn raw_answer(pairs: &Pairs<'_>) -> String {
+pub(super) fn raw_answer(pairs: &Pairs<'_>) -> String {
     let certificate = leaf();
     let mut all = with(pairs, "signPubKeyCert", Some(&certificate));
     let signature = signature(platform_key(), &all);

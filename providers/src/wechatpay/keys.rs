@@ -43,6 +43,16 @@ impl Keys {
         self.0.iter().find(|(known, _)| *known == serial)
     }
 
+    /// The id of the first public key: requests that name it get answers under it.
+    pub(super) fn public_key_id(&self) -> Option<&str> {
+        self.0.iter().map(|(serial, _)| serial.as_str()).find(|serial| serial.starts_with(PUBLIC_KEY_PREFIX))
+    }
+
+    /// Whether a key is the other half of a merchant's private key, which no platform key is.
+    pub(super) fn holds(&self, own: &RsaPublicKey) -> bool {
+        self.0.iter().any(|(_, key)| key.fingerprint() == own.fingerprint())
+    }
+
     fn add_public_key(&mut self, key: &WechatPublicKey, problems: &mut Problems) {
         const FIELD: &str = "public_keys";
         if !key.id.starts_with(PUBLIC_KEY_PREFIX) || !key.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {

@@ -5,9 +5,11 @@
 //! Pay moves a merchant over in shares that the merchant does not control.
 //! Rules: pay.weixin.qq.com/doc/v3/merchant 4012154180, 4013053420, 4012791861, 4012791865.
 
+mod api;
 mod api_key;
 mod keys;
 mod notify;
+mod objects;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ mod tests;
 use http::StatusCode;
 
 pub use self::{
+    api::{WechatPayApi, WechatPayApiSettings},
     api_key::{ApiV3Key, PlatformCertificate},
     keys::WechatPublicKey,
     signature::Verified,

@@ -12,7 +12,10 @@ use paystate_providers::{
 };
 use serde_json::Value;
 
-use super::support::{Verdict, callback, form, text, valid};
+use super::{
+    alipay_calls,
+    support::{Verdict, callback, form, text, valid},
+};
 
 pub(crate) fn run(name: &str, vector: &Value, _root: &Path) -> Verdict {
     if name == "cert_sn_vectors.json" {
@@ -34,7 +37,7 @@ pub(crate) fn run(name: &str, vector: &Value, _root: &Path) -> Verdict {
 fn judge(vector: &Value, key: AlipayKey) -> Verdict {
     if vector["response_node"].is_string() {
         let method = text(vector, "response_node").trim_end_matches("_response").to_owned();
-        return response(vector, &account("1", None, key), &method);
+        return response(vector, account("1", None, key), &method);
     }
     let params = &vector["params"];
     let account = account(text(params, "app_id"), params["seller_id"].as_str(), key);
@@ -77,15 +80,20 @@ fn facts(vector: &Value, facts: Vec<Fact>) -> Verdict {
     Verdict::check(agrees, format!("paid {} {}", payment.amount.minor, payment.amount.currency))
 }
 
-fn response(vector: &Value, account: &Alipay, method: &str) -> Verdict {
+fn response(vector: &Value, account: Alipay, method: &str) -> Verdict {
     let (node, signed) = (text(vector, "response_node"), text(vector, "signed_substring"));
     let given = vector["raw_body"].as_str().or_else(|| vector["raw_body_reconstructed"].as_str());
     let rebuilt = || format!(r#"{{"{node}":{signed},"sign":"{}"}}"#, text(vector, "sign"));
     let body = given.map_or_else(rebuilt, ToOwned::to_owned);
-    let result = account.verify_response(method, body.as_bytes());
+    let result = account.verify_response(method, body.as_bytes()).map(ToOwned::to_owned);
     let same = result.as_ref().is_ok_and(|node| *node == signed.as_bytes());
     let verdict = Verdict::compare(vector, result);
-    if valid(vector) { verdict.and(|| Verdict::check(same, "the signed node")) } else { verdict }
+    if !valid(vector) {
+        return verdict;
+    }
+    verdict
+        .and(|| Verdict::check(same, "the signed node"))
+        .and(|| alipay_calls::meaning(method, &body, signed, account))
 }
 
 /// The files hold no signature, so each case is signed here with a fresh key.

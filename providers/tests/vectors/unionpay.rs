@@ -1,14 +1,16 @@
 //! UnionPay: notices and answers, against the test gateway's public authority.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use paystate_providers::{
-    Fact, Instant, Payer, PaymentStatus, Platform, Reason,
+    Currency, Fact, Instant, Money, Notice, Payer, PaymentStatus, Platform, Reason, RefundAmount, RefundStatus,
+    api::{PaymentRef, PlatformApi, Refund, Reply, Response},
     money::parse_integer,
     time::parse_beijing_compact,
-    unionpay::{UnionPay, UnionPayEnvironment, UnionPaySettings},
+    unionpay::{UnionPay, UnionPayApi, UnionPayApiSettings, UnionPayEnvironment, UnionPaySettings},
 };
+use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::Value;
 
 use super::support::{Verdict, callback, form, params, read, text, valid};
@@ -36,7 +38,11 @@ pub(crate) fn run(name: &str, vector: &Value, root: &Path) -> Verdict {
         return Verdict::check(refused, "refused for its certificate");
     }
     let verdict = Verdict::compare(vector, result);
-    if answer || !valid(vector) { verdict } else { verdict.and(|| facts(&account, vector, now)) }
+    match (valid(vector), answer) {
+        (true, true) => verdict.and(|| meaning(account, vector, now)),
+        (true, false) => verdict.and(|| facts(&account, vector, now)),
+        (false, _) => verdict,
+    }
 }
 
 fn account(chain: &Value, mer_id: &str) -> Result<UnionPay, Vec<paystate_providers::SettingProblem>> {
@@ -70,4 +76,59 @@ fn facts(account: &UnionPay, vector: &Value, now: Instant) -> Verdict {
         && payment.occurred_at == Some(now)
         && payment.payer.as_ref().map(Payer::expose) == masked;
     Verdict::check(agrees, format!("paid {} {}", payment.amount.minor, payment.amount.currency))
+}
+
+/// What an answer means to whoever asked.
+fn meaning(account: UnionPay, vector: &Value, now: Instant) -> Verdict {
+    let field = |key| text(&vector["params"], key);
+    let amount = Money { minor: parse_integer(field("txnAmt")).unwrap_or(1), currency: Currency::CNY };
+    let payment = PaymentRef { out_trade_no: field("orderId"), started_at: now, reference: "", amount };
+    let refund = Refund {
+        out_trade_no: "",
+        transaction_id: field("origQryId"),
+        out_refund_no: field("orderId"),
+        refund_id: "",
+        amount,
+        paid: amount,
+        reason: "",
+        paid_at: None,
+        started_at: now,
+    };
+    let (api, body, headers) = (caller(account), answer_body(vector), HeaderMap::new());
+    let answer = Response { status: StatusCode::OK, headers: &headers, body: body.as_bytes(), received_at: now };
+    let agrees = match (field("txnType"), field("respCode"), field("origRespCode")) {
+        ("00", "34", _) => matches!(api.payment_answer(&payment, &answer), Reply::NotFound(_)),
+        ("01", "00", "00") => paid(api.payment_answer(&payment, &answer), PaymentStatus::Succeeded, amount),
+        ("01", "00", "05") => paid(api.payment_answer(&payment, &answer), PaymentStatus::Pending, amount),
+        ("04" | "31", "00", "") => under_way(api.refunded(&refund, &answer), amount),
+        other => return Verdict::Wrong(format!("no rule for {other:?}")),
+    };
+    let of_another = PaymentRef { out_trade_no: "ANOTHER1", ..payment };
+    let unknown = matches!(api.payment_answer(&of_another, &answer), Reply::Unknown(_));
+    Verdict::check(agrees && unknown, "means what it should, and nothing to others")
+}
+
+fn paid(reply: Reply<Option<Notice>>, status: PaymentStatus, amount: Money) -> bool {
+    let Reply::Answered(Some(notice)) = reply else { return false };
+    matches!(&notice.facts[..], [Fact::Payment(fact)] if fact.status == status && fact.amount == amount)
+}
+
+fn under_way(reply: Reply<Option<Notice>>, amount: Money) -> bool {
+    let Reply::Answered(Some(notice)) = reply else { return false };
+    let [Fact::Refund(fact)] = &notice.facts[..] else { return false };
+    fact.status == RefundStatus::Pending && fact.amount == RefundAmount::Single(amount) && fact.refund_id.is_some()
+}
+
+/// A caller with any key: only answers are read with it.
+fn caller(account: UnionPay) -> UnionPayApi {
+    let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
+    let certificate = CertificateParams::default().self_signed(&pair).expect("signed").pem();
+    let settings = UnionPayApiSettings {
+        base_url: None,
+        file_url: None,
+        notify_url: Some("https://shop.example/notify".to_owned()),
+        certificate,
+        private_key: pair.serialize_pem(),
+    };
+    UnionPayApi::new(Arc::new(account), settings).expect("usable settings")
 }

@@ -1,10 +1,15 @@
 //! WeChat Pay v3: notices, signed answers, and the operations under them.
 
-use std::path::Path;
+use std::{io::Cursor, path::Path, sync::Arc};
 
+use aws_lc_rs::{encoding::AsDer as _, rsa};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::StatusCode;
 use paystate_providers::{
-    Fact, Platform, Reason, RefundAmount, Rejection, RsaPublicKey,
-    wechatpay::{ApiV3Key, WechatPay, WechatPaySettings, WechatPublicKey},
+    Currency, Fact, Money, Platform, Reason, RefundAmount, Rejection, RsaPublicKey,
+    api::{Action, Initiate, InitiateMethod, PlatformApi, Reply, Response},
+    statement::{self, FileFormat, LineKind},
+    wechatpay::{ApiV3Key, WechatPay, WechatPayApi, WechatPayApiSettings, WechatPaySettings, WechatPublicKey},
 };
 use serde_json::Value;
 
@@ -18,7 +23,8 @@ pub(crate) fn run(_name: &str, vector: &Value, _root: &Path) -> Verdict {
         "signed-http-response" => {
             let account = account(vector, STAND_IN).expect("usable settings");
             let body = text(vector, "body").as_bytes();
-            Verdict::compare(vector, account.verify_signed(&headers(vector), body, clock(vector)))
+            let verdict = Verdict::compare(vector, account.verify_signed(&headers(vector), body, clock(vector)));
+            verdict.and(|| code_url(vector, account))
         }
         "notification" => notification(vector),
         "aead" => aead(vector),
@@ -27,7 +33,7 @@ pub(crate) fn run(_name: &str, vector: &Value, _root: &Path) -> Verdict {
         "v2-sign" | "v2-notification" | "aes-256-ecb" | "v2-refund-notification" => {
             Verdict::Skipped("API v2 (XML, MD5) is another protocol and not spoken here")
         }
-        "trade-bill" => Verdict::Skipped("statements are read elsewhere"),
+        "trade-bill" => trade_bill(vector),
         other => Verdict::Wrong(format!("kind {other:?} is not known here")),
     }
 }
@@ -45,6 +51,40 @@ fn account(vector: &Value, api_v3_key: &str) -> Result<WechatPay, Vec<paystate_p
         public_keys: key["public_key_pem"].is_string().then_some(public_key).into_iter().collect(),
         platform_certificates: key["certificate_pem"].as_str().map(ToOwned::to_owned).into_iter().collect(),
     })
+}
+
+/// The same answer, read as the answer to our call.
+fn code_url(vector: &Value, account: WechatPay) -> Verdict {
+    let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expect("a key");
+    let settings = WechatPayApiSettings {
+        base_url: None,
+        notify_url: Some("https://pay.example/notify".into()),
+        private_key: STANDARD.encode(pair.as_der().expect("its encoding").as_ref()),
+        serial_no: "1D".into(),
+    };
+    let api = WechatPayApi::new(Arc::new(account), settings).expect("usable settings");
+    let ask = Initiate {
+        method: InitiateMethod::WechatPayNative,
+        out_trade_no: "ORDER-1",
+        amount: Money { minor: 1, currency: Currency::CNY },
+        description: "x",
+        started_at: clock(vector),
+        expires_at: None,
+        payer_id: "",
+        client_ip: "",
+        return_url: "",
+    };
+    let (headers, body) = (headers(vector), text(vector, "body").as_bytes());
+    let answer = Response { status: StatusCode::OK, headers: &headers, body, received_at: clock(vector) };
+    match api.initiated(&ask, &answer) {
+        Reply::Answered(initiated) => {
+            let url: Value = serde_json::from_slice(body).expect("JSON");
+            let expected = Action::QrText(text(&url, "code_url").to_owned());
+            Verdict::check(valid(vector) && initiated.action == expected, "a QR code")
+        }
+        Reply::Unknown(said) => Verdict::check(!valid(vector), format!("unknown {}", said.code)),
+        Reply::NotFound(said) | Reply::Refused(said) | Reply::RateLimited(said, _) => Verdict::Wrong(said.code),
+    }
 }
 
 fn notification(vector: &Value) -> Verdict {
@@ -113,6 +153,19 @@ fn certificates(vector: &Value) -> Verdict {
     let opened = key.open_certificates(text(vector, "body").as_bytes()).expect("certificates");
     let expected = text(vector, "expected_serial");
     Verdict::check(opened.iter().any(|c| c.serial == expected), format!("certificate {expected}"))
+}
+
+fn trade_bill(vector: &Value) -> Verdict {
+    let file = STANDARD.decode(text(vector, "body_b64")).expect("Base64");
+    let read = |file: &[u8], sha1: &str| {
+        let format = FileFormat::WechatPayCsv { sha1: Some(sha1.to_owned()) };
+        statement::read(&format, Cursor::new(file.to_vec()))?.collect::<Result<Vec<_>, _>>()
+    };
+    let hash = text(vector, "hash_value");
+    let lines = read(&file, hash).expect("a whole statement");
+    let refunds = lines.iter().filter(|line| line.kind == LineKind::Refund).count();
+    Verdict::check(lines.len() == 45 && refunds == 14, format!("{} lines, {refunds} of refunds", lines.len()))
+        .and(|| Verdict::check(read(&file[..file.len() - 2], hash).is_err(), "two bytes fewer are refused"))
 }
 
 fn rsa(vector: &Value) -> Verdict {
