@@ -57,8 +57,9 @@ where
     }
 }
 
-/// Memory grows with what arrives, never with what is claimed. On `TooLarge` at most one frame lies beyond `max`.
-async fn collect<B>(mut body: B, kept: &mut Vec<u8>, max: usize) -> Result<(), Unread>
+/// Reads all into `kept`. Memory grows with what arrives, never with what is claimed. On `TooLarge` at most one frame
+/// lies beyond `max`.
+pub(crate) async fn collect<B>(mut body: B, kept: &mut Vec<u8>, max: usize) -> Result<(), Unread>
 where
     B: Body<Data = Bytes> + Unpin,
 {

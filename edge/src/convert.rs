@@ -4,21 +4,30 @@
 use http::{HeaderMap, header};
 use paystate_proto::v1;
 use paystate_providers::{
-    Fact, Instant, Money, Notice, PaymentFact, PaymentStatus, RefundAmount, RefundFact, RefundStatus,
+    Fact, Instant, Money, Notice, PaymentFact, PaymentStatus, Provider, RefundAmount, RefundFact, RefundStatus,
 };
 use prost_types::Timestamp;
 
-use crate::verify::Received;
+/// Something that a platform has signed, whoever began the talk.
+#[derive(Debug)]
+pub(crate) struct Genuine<'a> {
+    pub(crate) provider: Provider,
+    pub(crate) account: &'a str,
+    pub(crate) source: v1::ObservationSource,
+    pub(crate) received_at: Instant,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
 
-/// The message that is stored for a verified callback.
-pub(crate) fn message(received: &Received, notice: Notice) -> v1::VerifiedMessage {
+/// The message that is stored for it, with what the verifier read out of it.
+pub(crate) fn message(genuine: &Genuine<'_>, notice: Notice) -> v1::VerifiedMessage {
     v1::VerifiedMessage {
-        provider: received.door.provider.as_str().to_owned(),
-        account: received.door.name.as_ref().to_owned(),
-        source: v1::ObservationSource::Callback.into(),
-        receive_time: Some(timestamp(received.received_at)),
-        headers: signature_headers(&received.headers),
-        body: received.body.to_vec(),
+        provider: genuine.provider.as_str().to_owned(),
+        account: genuine.account.to_owned(),
+        source: genuine.source.into(),
+        receive_time: Some(timestamp(genuine.received_at)),
+        headers: signature_headers(genuine.headers),
+        body: genuine.body.to_vec(),
         content_sha256: notice.content_sha256,
         key_id: notice.key_id,
         event_type: notice.event_type,
@@ -102,7 +111,8 @@ fn refund_state(status: RefundStatus) -> v1::RefundState {
     }
 }
 
-fn money(amount: Money) -> v1::Money {
+/// An amount.
+pub(crate) fn money(amount: Money) -> v1::Money {
     v1::Money { amount_minor: amount.minor, currency: amount.currency.as_str().to_owned() }
 }
 

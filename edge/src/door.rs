@@ -2,15 +2,27 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use paystate_providers::{Platform, Provider};
+use paystate_providers::{Platform, Provider, api::PlatformApi};
+use rustls::ClientConfig;
 
-/// One account whose callbacks this edge takes.
+/// One account whose callbacks this edge takes, and whose platform it calls.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// The platform that calls.
     pub provider: Provider,
     /// Its pinned keys and identity, ready to verify.
     pub platform: Arc<dyn Platform>,
+    /// What is needed to call it; `None`: it only calls.
+    pub api: Option<Api>,
+}
+
+/// What is needed to call an account's platform.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Its keys and identity, ready to sign requests and verify answers.
+    pub platform: Arc<dyn PlatformApi>,
+    /// Whom the connection believes; see [`crate::gateway::trust`].
+    pub tls: Arc<ClientConfig>,
 }
 
 /// The accounts by short name, which is the last part of the callback's URL.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use paystate_proto::v1::{
     RecordObservationsRequest, RecordOutcome, RecordResult, VerifiedMessage, ingest_service_client::IngestServiceClient,
 };
+use paystate_rpc::{Failure, Repeat};
 use prost::Message;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
@@ -21,7 +22,6 @@ use tonic::Status;
 use crate::{
     Cores, Limits,
     core_health::CoreHealth,
-    cores::{Failure, Repeat},
     verdict::{Fault, Verdict},
 };
 

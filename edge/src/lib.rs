@@ -1,4 +1,5 @@
-//! The edge: HTTPS in, verify, hand to the core over gRPC, acknowledge after the core's commit.
+//! The edge: HTTPS in, verify, hand to the core over gRPC, acknowledge after the core's commit. And the other way
+//! round: the core asks, a platform is called, its verified answer goes back.
 //!
 //! Contract:
 //! - a platform hears "success" only after the core has answered STORED or DUPLICATE, which it does only
@@ -10,7 +11,7 @@
 //! - nothing here is kept: an edge may be killed at any moment and another one goes on.
 //!
 //! The way of a callback through the files: `accept` -> `connection` -> `site` -> `route` -> `sources` ->
-//! `body` -> `shed` -> `verify` -> `convert` -> `forwarder` -> `reply`.
+//! `body` -> `shed` -> `verify` -> `convert` -> `forwarder` -> `reply`. Calls out are in [`gateway`].
 
 mod accept;
 mod body;
@@ -18,7 +19,6 @@ mod bucket;
 mod connection;
 mod convert;
 mod core_health;
-mod cores;
 mod door;
 mod forwarded;
 mod forwarder;
@@ -37,13 +37,15 @@ mod shed;
 mod site;
 mod sources;
 mod tls;
+mod turned_away;
 mod verdict;
 mod verify;
 
-pub use cores::Cores;
-pub use door::{Account, Accounts};
+pub use door::{Account, Accounts, Api};
 pub use limits::Limits;
 pub use network::{Network, NetworkError, Networks};
+/// The cores, as if they were one.
+pub use paystate_rpc::Servers as Cores;
 pub use server::{Edge, serve};
 pub use sources::{AllowMode, Front, Sources};
 pub use tls::tls_config;

@@ -3,6 +3,9 @@
 //! Contract: `record` never waits and never fails. Work per refusal is bounded by a token bucket and a queue;
 //! a refusal over the bound costs one counter. What was not told, or could not be, is counted and goes
 //! along with the next call: a flood is visible, but it cannot become load on the core.
+//!
+//! The same calls name the accounts of which callbacks were turned away unread (`shed`): what those said is then asked
+//! for. A call that has nothing else to tell is made at most once in [`SHED_PAUSE`].
 
 use std::{
     net::IpAddr,
@@ -10,22 +13,21 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use paystate_proto::v1::{
     Header, RecordRejectionsRequest, RejectedCallback, ingest_service_client::IngestServiceClient,
 };
 use paystate_providers::{Instant, Rejection};
-use tokio::{sync::mpsc, task::JoinSet};
-
-use crate::{
-    Cores, Limits,
-    bucket::Bucket,
-    convert,
-    cores::{Failure, Repeat},
-    door::Door,
-    observe,
+use paystate_rpc::{Failure, Repeat};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant as Clock, sleep_until},
 };
+
+use crate::{Cores, Limits, bucket::Bucket, convert, door::Door, observe, turned_away::TurnedAway};
 
 const MAX_HEADERS: usize = 16;
 const MAX_HEADER_BYTES: usize = 1024;
@@ -34,6 +36,8 @@ const MAX_DETAIL_BYTES: usize = 300;
 const MAX_CLAIMED_BYTES: usize = 64;
 /// Rejections in one call; with the bounds above it stays below 2 MiB.
 const BATCH: usize = 64;
+/// From one call to one that only names accounts.
+const SHED_PAUSE: Duration = Duration::from_secs(1);
 
 /// A refused callback, borrowed from the request.
 pub(crate) struct Refused<'a> {
@@ -61,6 +65,7 @@ struct Shared {
     /// For refusals that only somebody with the platform's key can cause.
     platforms: Bucket,
     suppressed: AtomicU64,
+    turned_away: TurnedAway,
     body_bytes: usize,
 }
 
@@ -68,11 +73,12 @@ impl Rejections {
     /// Starts the worker; it ends when every `Rejections` is gone and the queue is empty.
     pub(crate) fn start(cores: Cores, limits: &Limits, workers: &mut JoinSet<()>) -> Self {
         let (queue, receiver) = mpsc::channel(limits.rejections_queue);
-        let now = tokio::time::Instant::now();
+        let now = Clock::now();
         let shared = Arc::new(Shared {
             strangers: Bucket::new(limits.rejections_per_second, limits.rejections_burst, now),
             platforms: Bucket::new(limits.rejections_per_second, limits.rejections_burst, now),
             suppressed: AtomicU64::new(0),
+            turned_away: TurnedAway::default(),
             body_bytes: limits.rejection_body_bytes,
         });
         workers.spawn(run(receiver, cores, shared.clone(), limits.core_timeout));
@@ -85,12 +91,17 @@ impl Rejections {
             true => &self.shared.platforms,
             false => &self.shared.strangers,
         };
-        if !bucket.take(tokio::time::Instant::now()) {
+        if !bucket.take(Clock::now()) {
             return self.shared.suppress(1);
         }
         if self.queue.try_send(describe(refused, self.shared.body_bytes)).is_err() {
             self.shared.suppress(1);
         }
+    }
+
+    /// Names the account of a callback that was turned away for lack of room.
+    pub(crate) fn shed(&self, door: &Door) {
+        self.shared.turned_away.add(&door.name);
     }
 }
 
@@ -101,40 +112,60 @@ impl Shared {
     }
 }
 
-async fn run(
-    mut queue: mpsc::Receiver<RejectedCallback>,
-    cores: Cores,
-    shared: Arc<Shared>,
-    patience: std::time::Duration,
-) {
+async fn run(mut queue: mpsc::Receiver<RejectedCallback>, cores: Cores, shared: Arc<Shared>, patience: Duration) {
+    let mut told_at = Clock::now();
     loop {
         let mut rejections = Vec::new();
-        if queue.recv_many(&mut rejections, BATCH).await == 0 {
+        let due = async {
+            shared.turned_away.any().await;
+            sleep_until(told_at + SHED_PAUSE).await;
+        };
+        let ended = tokio::select! {
+            count = queue.recv_many(&mut rejections, BATCH) => count == 0,
+            () = due => false,
+        };
+        let shed_accounts = shared.turned_away.take();
+        if !rejections.is_empty() || !shed_accounts.is_empty() {
+            tell(&cores, &shared, rejections, shed_accounts, patience).await;
+            told_at = Clock::now();
+        }
+        if ended {
             break;
         }
-        let told = u64::try_from(rejections.len()).unwrap_or(u64::MAX);
-        let before = shared.suppressed.swap(0, Ordering::Relaxed);
-        let suppressed_count = i64::try_from(before).unwrap_or(i64::MAX);
-        let call = |core, left| {
-            let rejections = rejections.clone();
-            let mut request = tonic::Request::new(RecordRejectionsRequest { rejections, suppressed_count });
-            request.set_timeout(left);
-            async move { IngestServiceClient::new(core).record_rejections(request).await }
-        };
-        let failure = match cores.call(Repeat::Never, patience, call).await {
-            Ok(_) => continue,
-            Err(Failure::Status(status)) => status.code().description(),
-            Err(Failure::Slow) => "no answer in time",
-        };
-        // Not sent again (the core may have them); counted, because too high a count hides nothing.
-        tracing::warn!(told, suppressed_count, failure, "refused callbacks could not be told to the core");
-        shared.suppressed.fetch_add(before, Ordering::Relaxed);
-        shared.suppress(told);
     }
     let untold = shared.suppressed.load(Ordering::Relaxed);
     if untold > 0 {
         tracing::warn!(untold, "refused callbacks were never told to the core");
     }
+}
+
+async fn tell(
+    cores: &Cores,
+    shared: &Shared,
+    rejections: Vec<RejectedCallback>,
+    shed_accounts: Vec<String>,
+    patience: Duration,
+) {
+    let told = u64::try_from(rejections.len()).unwrap_or(u64::MAX);
+    let before = shared.suppressed.swap(0, Ordering::Relaxed);
+    let suppressed_count = i64::try_from(before).unwrap_or(i64::MAX);
+    let call = |core, left| {
+        let (rejections, shed_accounts) = (rejections.clone(), shed_accounts.clone());
+        let mut request = tonic::Request::new(RecordRejectionsRequest { rejections, suppressed_count, shed_accounts });
+        request.set_timeout(left);
+        async move { IngestServiceClient::new(core).record_rejections(request).await }
+    };
+    let failure = match cores.call(Repeat::Never, patience, call).await {
+        Ok(_) => return,
+        Err(Failure::Status(status)) => status.code().description(),
+        Err(Failure::Slow) => "no answer in time",
+    };
+    // Rejections are not sent again (the core may have them), but counted: too high a count hides nothing. Accounts are
+    // named again: to ask once more is harmless.
+    tracing::warn!(told, suppressed_count, ?shed_accounts, failure, "refused callbacks could not be told to the core");
+    shared.suppressed.fetch_add(before, Ordering::Relaxed);
+    shared.suppress(told);
+    shed_accounts.iter().for_each(|account| shared.turned_away.add(account));
 }
 
 fn describe(refused: &Refused<'_>, body_bytes: usize) -> RejectedCallback {
@@ -160,7 +191,8 @@ fn clip_header(mut header: Header) -> Header {
     header
 }
 
-fn clip(text: &str, bytes: usize) -> String {
+/// The beginning of a text, in whole characters.
+pub(crate) fn clip(text: &str, bytes: usize) -> String {
     text[..text.floor_char_boundary(bytes)].to_owned()
 }
 

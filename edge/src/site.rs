@@ -78,6 +78,9 @@ impl Site {
             }
         };
         watched.ended(&verdict);
+        if matches!(verdict, Verdict::Fault(Fault::Overloaded | Fault::QueueFull)) {
+            self.rejections.shed(&door);
+        }
         if standing == Standing::Unlisted {
             observe::unlisted(&door, sender, &verdict, &self.unlisted_lines);
         }

@@ -15,11 +15,12 @@ use std::{
 
 use bytes::Bytes;
 use http::HeaderMap;
+use paystate_proto::v1::ObservationSource;
 use paystate_providers::{Callback, Instant};
 use tower::Service;
 
 use crate::{
-    convert,
+    convert::{self, Genuine},
     door::Door,
     forwarder::Forwarder,
     rejections::{Refused, Rejections},
@@ -35,6 +36,19 @@ pub(crate) struct Received {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) received_at: Instant,
+}
+
+impl Received {
+    fn genuine(&self) -> Genuine<'_> {
+        Genuine {
+            provider: self.door.provider,
+            account: &self.door.name,
+            source: ObservationSource::Callback,
+            received_at: self.received_at,
+            headers: &self.headers,
+            body: &self.body,
+        }
+    }
 }
 
 /// The innermost service.
@@ -64,7 +78,7 @@ impl Verify {
         let Received { door, headers, body, received_at, .. } = &received;
         let callback = Callback { headers, body, received_at: *received_at };
         match door.platform.notify(&callback) {
-            Ok(notice) => self.forwarder.submit(convert::message(&received, notice)).await,
+            Ok(notice) => self.forwarder.submit(convert::message(&received.genuine(), notice)).await,
             Err(rejection) => {
                 self.rejections.record(&Refused {
                     door,

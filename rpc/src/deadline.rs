@@ -1,7 +1,7 @@
 //! Every call is answered in time.
 //!
 //! Contract: a call ends with DEADLINE_EXCEEDED when the caller's `grpc-timeout` is over, stream or not. Until
-//! the answer begins, the server's own limit counts too; a stream that has begun runs as long as its caller wants.
+//! the answer begins, the server's own limit counts too, but for one method whose requests take long to be sent; a stream that has begun runs as long as its caller wants.
 //! What a handler has already handed to others goes on; only the waiting ends.
 
 use std::{
@@ -29,13 +29,22 @@ const LEAD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 
 /// Ends calls in time.
 #[derive(Debug, Clone, Copy)]
-pub struct DeadlineLayer(Duration);
+pub struct DeadlineLayer {
+    limit: Duration,
+    patient_with: Option<&'static str>,
+}
 
 impl DeadlineLayer {
     /// `limit` is the longest time to the beginning of an answer, whatever the caller says.
     #[must_use]
     pub fn new(limit: Duration) -> Self {
-        Self(limit)
+        Self { limit, patient_with: None }
+    }
+
+    /// The limit does not count for this method, `/package.Service/Method`.
+    #[must_use]
+    pub fn patient_with(self, method: &'static str) -> Self {
+        Self { patient_with: Some(method), ..self }
     }
 }
 
@@ -43,14 +52,14 @@ impl<S> Layer<S> for DeadlineLayer {
     type Service = Deadline<S>;
 
     fn layer(&self, inner: S) -> Deadline<S> {
-        Deadline { limit: self.0, inner }
+        Deadline { layer: *self, inner }
     }
 }
 
 /// The service of [`DeadlineLayer`].
 #[derive(Debug, Clone)]
 pub struct Deadline<S> {
-    limit: Duration,
+    layer: DeadlineLayer,
     inner: S,
 }
 
@@ -70,11 +79,16 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let now = Instant::now();
         let callers = callers_deadline(now, request.headers());
-        let ours = now + self.limit;
+        let patient = self.layer.patient_with.is_some_and(|method| method == request.uri().path());
+        let ours = (!patient).then(|| now + self.layer.limit);
         let call = self.inner.call(request);
         Box::pin(async move {
-            let Ok(answer) = timeout_at(callers.map_or(ours, |d| d.min(ours)), call).await else {
-                return Ok(exceeded().into_http());
+            let answer = match callers.into_iter().chain(ours).min() {
+                Some(end) => match timeout_at(end, call).await {
+                    Ok(answer) => answer,
+                    Err(_) => return Ok(exceeded().into_http()),
+                },
+                None => call.await,
             };
             Ok(match callers {
                 Some(deadline) => answer?.map(|body| Body::new(Timed::new(body, deadline))),

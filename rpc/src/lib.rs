@@ -17,6 +17,7 @@ mod drain;
 mod incoming;
 mod peer;
 mod pem;
+mod servers;
 mod status;
 pub mod tls;
 
@@ -27,4 +28,5 @@ pub use drain::bounded;
 pub use incoming::{Connection, incoming};
 pub use peer::Peer;
 pub use pem::{TlsError, certificates, private_key};
+pub use servers::{Failure, Repeat, Servers};
 pub use status::status;

@@ -34,17 +34,27 @@ pub(crate) struct Seen {
     pub(crate) messages: Vec<VerifiedMessage>,
     pub(crate) rejections: Vec<RejectedCallback>,
     pub(crate) suppressed: i64,
+    /// Accounts of each call.
+    pub(crate) shed: Vec<Vec<String>>,
+    /// Calls about rejections that failed on demand.
+    pub(crate) failed: usize,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Core {
     mode: watch::Sender<Mode>,
+    /// Whether calls about rejections fail, whatever the mode.
+    rejecting: watch::Sender<bool>,
     seen: watch::Sender<Seen>,
 }
 
 impl Core {
     pub(crate) async fn start() -> (Self, Channel) {
-        let core = Self { mode: watch::Sender::new(STORE), seen: watch::Sender::new(Seen::default()) };
+        let core = Self {
+            mode: watch::Sender::new(STORE),
+            rejecting: watch::Sender::new(false),
+            seen: watch::Sender::new(Seen::default()),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = IngestServiceServer::new(core.clone());
@@ -54,6 +64,11 @@ impl Core {
 
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// Lets calls about rejections fail, or not any more.
+    pub(crate) fn set_rejecting(&self, rejecting: bool) {
+        self.rejecting.send_replace(rejecting);
     }
 
     /// Waits until the core was told `what`.
@@ -99,14 +114,16 @@ impl IngestService for Core {
         &self,
         request: Request<RecordRejectionsRequest>,
     ) -> Result<Response<RecordRejectionsResponse>, Status> {
-        let RecordRejectionsRequest { rejections, suppressed_count } = request.into_inner();
-        assert!((1..=256).contains(&rejections.len()));
-        if *self.mode.borrow() == Mode::Fail {
+        let RecordRejectionsRequest { rejections, suppressed_count, shed_accounts } = request.into_inner();
+        assert!(rejections.len() <= 256 && rejections.len() + shed_accounts.len() > 0);
+        if *self.mode.borrow() == Mode::Fail || *self.rejecting.borrow() {
+            self.seen.send_modify(|seen| seen.failed += 1);
             return Err(Status::internal("on demand"));
         }
         self.seen.send_modify(|seen| {
             seen.rejections.extend(rejections);
             seen.suppressed += suppressed_count;
+            seen.shed.extend((!shed_accounts.is_empty()).then_some(shed_accounts));
         });
         Ok(Response::new(RecordRejectionsResponse {}))
     }

@@ -1,6 +1,6 @@
 //! What a log line may hold.
 
-use std::{cell::RefCell, io::Write};
+use std::{cell::RefCell, io::Write, sync::Once};
 
 use paystate_edge::Limits;
 
@@ -23,13 +23,25 @@ impl Write for ToThread {
     }
 }
 
-#[tokio::test]
-async fn one_line_for_each_callback_and_nothing_of_what_was_sent() {
+/// From here on this test's lines are kept.
+pub(crate) fn capture() {
+    static SUBSCRIBER: Once = Once::new();
     // For the whole process: a subscriber of one thread only would race with the other tests for which
     // events are enabled at all.
-    let format = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
-    format.with_writer(|| ToThread).init();
+    SUBSCRIBER.call_once(|| {
+        let format = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
+        format.with_writer(|| ToThread).init();
+    });
+}
 
+/// The lines that this test has kept.
+pub(crate) fn lines() -> String {
+    LINES.with_borrow(|lines| String::from_utf8(lines.clone()).unwrap())
+}
+
+#[tokio::test]
+async fn one_line_for_each_callback_and_nothing_of_what_was_sent() {
+    capture();
     let rig = Rig::start(Limits::default()).await;
     let mut client = rig.connect().await;
     client.post(PATH, "paid CANARY").await;
@@ -37,7 +49,7 @@ async fn one_line_for_each_callback_and_nothing_of_what_was_sent() {
     client.post(PATH, "panic CANARY").await;
     client.post("/callback/alipay/CANARY", "paid CANARY").await;
 
-    let text = String::from_utf8(LINES.take()).unwrap();
+    let text = lines();
     let ours: Vec<_> = text.lines().filter(|line| line.contains("paystate_edge")).collect();
     let events: Vec<_> = ours.iter().filter(|line| line.contains(" callback provider=")).collect();
     assert_eq!(events.len(), 3, "{ours:#?}");

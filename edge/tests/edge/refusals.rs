@@ -6,7 +6,7 @@ use paystate_edge::Limits;
 use tokio::time::timeout;
 
 use crate::{
-    client::PATIENCE,
+    client::{PATIENCE, post},
     core::{Mode, STORE},
     rig::{PATH, Rig},
 };
@@ -106,4 +106,26 @@ async fn what_could_not_be_told_is_counted() {
         }
     };
     timeout(PATIENCE, complete).await.expect("told and left out never made up what was sent");
+}
+
+#[tokio::test]
+async fn accounts_whose_callbacks_were_turned_away_are_named_until_the_core_knows() {
+    let rig = Rig::start(Limits { max_in_flight: 1, ..Limits::default() }).await;
+    rig.core.set(Mode::Hold);
+    let mut first = rig.connect().await;
+    first.send(post(PATH, "paid 1")).await;
+    rig.core.until(|seen| seen.messages.len() == 1).await;
+    rig.core.set_rejecting(true);
+    for _ in 0..20 {
+        assert_eq!(rig.connect().await.post(PATH, "paid 2").await.status, 503);
+    }
+    rig.core.until(|seen| seen.failed > 0).await;
+    rig.core.set_rejecting(false);
+    let started = std::time::Instant::now();
+    let seen = rig.core.until(|seen| !seen.shed.is_empty()).await;
+    assert_eq!(seen.shed, [["shop"]], "once, without a rejection");
+    assert!(seen.rejections.is_empty() && started.elapsed() < Duration::from_secs(5));
+    drop(seen);
+    rig.core.set(STORE);
+    assert_eq!(first.answer().await.unwrap().status, 200);
 }

@@ -56,7 +56,8 @@ impl Rig {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let tls = tls_config(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap();
         let asked = watch::Sender::new(0);
-        let account = Account { provider: Provider::Alipay, platform: Arc::new(Fake { asked: asked.clone() }) };
+        let account =
+            Account { provider: Provider::Alipay, platform: Arc::new(Fake { asked: asked.clone() }), api: None };
         let accounts = Accounts::from([("shop".to_owned(), account)]);
         let edge = Edge { accounts, sources, limits, cores };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,20 +1,17 @@
-//! What the core asks of the edge: platform calls out. Not built yet: every method says so.
+//! The gateway's listener, and who may call what.
 
 use std::time::Duration;
 
-use paystate_proto::v1::{
-    ClosePaymentRequest, ClosePaymentResponse, FetchStatementRequest, FetchStatementResponse, InitiateRequest,
-    InitiateResponse, QueryPaymentRequest, QueryPaymentResponse, QueryRefundRequest, QueryRefundResponse,
-    RefundRequest, RefundResponse,
-    provider_gateway_service_server::{ProviderGatewayService, ProviderGatewayServiceServer},
-};
+use paystate_proto::v1::provider_gateway_service_server::ProviderGatewayServiceServer;
 use paystate_rpc::{AccessLayer, Allowed, Callers, DeadlineLayer, Role, Rule};
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, codegen::BoxStream, server::NamedService as _, transport::Server};
+use tonic::{server::NamedService as _, transport::Server};
 use tonic_health::ServingStatus;
 
-/// A call takes longer than this only if the platform does; the core then treats the outcome as unknown.
+use super::Gateway;
+
+/// To the beginning of an answer: more than a call to a platform may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Calls at a time on one connection of the core.
 const CALLS_PER_CONNECTION: usize = 64;
@@ -45,21 +42,19 @@ const fn rule(method: &'static str, allowed: Allowed) -> Rule {
     Rule { method, allowed }
 }
 
-/// The gateway.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Gateway;
-
-/// Serves the gateway and the health service on `listener` until `shutdown`: then the health service turns, and
-/// after `delay` the listener closes and calls under way finish.
+/// Serves `gateway` and the health service on `listener` until `shutdown`: then the health service turns, and after
+/// `delay` the listener closes. Calls to platforms that are under way finish, whether or not the core still waits.
 ///
 /// # Errors
 /// If the transport fails.
 pub async fn serve_gateway(
     listener: TcpListener,
     callers: Callers,
+    gateway: Gateway,
     shutdown: CancellationToken,
     delay: Duration,
 ) -> Result<(), tonic::transport::Error> {
+    super::observe::describe();
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<ProviderGatewayServiceServer<Gateway>>().await;
     let closing = CancellationToken::new();
@@ -72,7 +67,7 @@ pub async fn serve_gateway(
         .layer(AccessLayer::new(RULES.iter().copied(), &callers))
         .layer(DeadlineLayer::new(CALL_TIMEOUT))
         .add_service(health)
-        .add_service(ProviderGatewayServiceServer::new(Gateway))
+        .add_service(ProviderGatewayServiceServer::new(gateway.clone()))
         .serve_with_incoming_shutdown(paystate_rpc::incoming(listener, &callers), closing.clone().cancelled_owned());
     let close = async {
         shutdown.cancelled().await;
@@ -83,46 +78,12 @@ pub async fn serve_gateway(
         closing.cancel();
     };
     let served = paystate_rpc::bounded(server, closing.clone(), DRAIN);
-    tokio::select! {
+    let served = tokio::select! {
         served = served => served,
         never = async { close.await; std::future::pending().await } => never,
-    }
-}
-
-fn not_built(what: &str) -> Status {
-    Status::unimplemented(format!("this edge cannot {what} yet: it only takes callbacks"))
-}
-
-#[tonic::async_trait]
-impl ProviderGatewayService for Gateway {
-    async fn initiate(&self, _: Request<InitiateRequest>) -> Result<Response<InitiateResponse>, Status> {
-        Err(not_built("begin a payment at the platform"))
-    }
-
-    async fn query_payment(&self, _: Request<QueryPaymentRequest>) -> Result<Response<QueryPaymentResponse>, Status> {
-        Err(not_built("ask the platform how a payment stands"))
-    }
-
-    async fn close_payment(&self, _: Request<ClosePaymentRequest>) -> Result<Response<ClosePaymentResponse>, Status> {
-        Err(not_built("close a payment at the platform"))
-    }
-
-    async fn refund(&self, _: Request<RefundRequest>) -> Result<Response<RefundResponse>, Status> {
-        Err(not_built("refund at the platform"))
-    }
-
-    async fn query_refund(&self, _: Request<QueryRefundRequest>) -> Result<Response<QueryRefundResponse>, Status> {
-        Err(not_built("ask the platform how a refund stands"))
-    }
-
-    type FetchStatementStream = BoxStream<FetchStatementResponse>;
-
-    async fn fetch_statement(
-        &self,
-        _: Request<FetchStatementRequest>,
-    ) -> Result<Response<Self::FetchStatementStream>, Status> {
-        Err(not_built("fetch a statement"))
-    }
+    };
+    gateway.finish().await;
+    served
 }
 
 #[cfg(test)]

@@ -1,0 +1,186 @@
+//! From the contract's requests to the platforms' questions, and back. Pure.
+//!
+//! What a question lacks is said as [`NotSent`]: nothing was sent, and repeating it will not help.
+
+use paystate_proto::v1;
+use paystate_providers::{
+    Currency, Instant, Money,
+    api::{Action, Initiate, InitiateMethod, PaymentRef, Refund, Unable},
+    statement::{Day, Line, LineKind},
+};
+use prost_types::Timestamp;
+
+use crate::convert;
+
+/// Why nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotSent {
+    /// Stable name.
+    pub(crate) code: &'static str,
+    /// For people.
+    pub(crate) detail: String,
+}
+
+impl NotSent {
+    pub(crate) fn new(code: &'static str, detail: &str) -> Self {
+        Self { code, detail: detail.to_owned() }
+    }
+
+    fn bad(field: &str, problem: impl std::fmt::Display) -> Self {
+        Self { code: "BAD_INPUT", detail: format!("{field}: {problem}") }
+    }
+}
+
+impl From<Unable> for NotSent {
+    fn from(unable: Unable) -> Self {
+        match unable {
+            Unable::NoSuchOperation(what) => Self { code: "NO_SUCH_OPERATION", detail: what.to_owned() },
+            Unable::BadInput { field, problem } => Self::bad(field, problem),
+        }
+    }
+}
+
+impl From<NotSent> for v1::PlatformAnswer {
+    fn from(NotSent { code, detail }: NotSent) -> Self {
+        let outcome = v1::PlatformOutcome::NotSent.into();
+        Self { outcome, code: code.to_owned(), detail, ..Self::default() }
+    }
+}
+
+pub(crate) fn initiate(ask: &v1::InitiateRequest) -> Result<Initiate<'_>, NotSent> {
+    Ok(Initiate {
+        method: method(ask.method())?,
+        out_trade_no: required("out_trade_no", &ask.out_trade_no)?,
+        amount: money("amount", ask.amount.as_ref())?,
+        description: &ask.description,
+        started_at: instant("start_time", ask.start_time.as_ref())?,
+        expires_at: ask.expire_time.as_ref().map(|time| instant("expire_time", Some(time))).transpose()?,
+        payer_id: &ask.payer_id,
+        client_ip: &ask.client_ip,
+        return_url: &ask.return_url,
+    })
+}
+
+pub(crate) fn query_payment(ask: &v1::QueryPaymentRequest) -> Result<PaymentRef<'_>, NotSent> {
+    Ok(PaymentRef {
+        out_trade_no: required("out_trade_no", &ask.out_trade_no)?,
+        started_at: instant("start_time", ask.start_time.as_ref())?,
+        reference: &ask.platform_reference,
+        amount: money("amount", ask.amount.as_ref())?,
+    })
+}
+
+/// Where payments can be closed they are named by number or reference alone; no fact comes of it, so the amount
+/// is nobody's.
+pub(crate) fn close_payment(ask: &v1::ClosePaymentRequest) -> Result<PaymentRef<'_>, NotSent> {
+    Ok(PaymentRef {
+        out_trade_no: required("out_trade_no", &ask.out_trade_no)?,
+        started_at: Instant::from_micros(0),
+        reference: &ask.platform_reference,
+        amount: Money { minor: 0, currency: Currency::CNY },
+    })
+}
+
+pub(crate) fn refund(ask: &v1::RefundRequest) -> Result<Refund<'_>, NotSent> {
+    Ok(Refund {
+        out_trade_no: &ask.out_trade_no,
+        transaction_id: &ask.transaction_id,
+        out_refund_no: required("out_refund_no", &ask.out_refund_no)?,
+        refund_id: "",
+        amount: money("amount", ask.amount.as_ref())?,
+        paid: money("paid_amount", ask.paid_amount.as_ref())?,
+        reason: &ask.reason,
+        paid_at: ask.pay_time.as_ref().map(|time| instant("pay_time", Some(time))).transpose()?,
+        started_at: instant("start_time", ask.start_time.as_ref())?,
+    })
+}
+
+/// A question names no reason, and needs not what was paid; the refund's own amount stands in for that.
+pub(crate) fn query_refund(ask: &v1::QueryRefundRequest) -> Result<Refund<'_>, NotSent> {
+    let amount = money("amount", ask.amount.as_ref())?;
+    Ok(Refund {
+        out_trade_no: &ask.out_trade_no,
+        transaction_id: &ask.transaction_id,
+        out_refund_no: &ask.out_refund_no,
+        refund_id: &ask.refund_id,
+        amount,
+        paid: amount,
+        reason: "",
+        paid_at: None,
+        started_at: instant("start_time", ask.start_time.as_ref())?,
+    })
+}
+
+/// A calendar day, `2026-11-22`.
+pub(crate) fn day(text: &str) -> Result<Day, NotSent> {
+    let date: jiff::civil::Date = text.parse().map_err(|_| NotSent::bad("date", "is no date; write 2026-11-22"))?;
+    Ok(Day { year: date.year(), month: date.month(), day: date.day() })
+}
+
+pub(crate) fn action(action: Action) -> v1::initiate_response::Action {
+    match action {
+        Action::RedirectUrl(url) => v1::initiate_response::Action::RedirectUrl(url),
+        Action::HtmlForm(form) => v1::initiate_response::Action::HtmlForm(form),
+        Action::QrText(text) => v1::initiate_response::Action::QrText(text),
+        Action::SignedParameters(parameters) => {
+            let values = parameters.into_iter().collect();
+            v1::initiate_response::Action::SignedParameters(v1::SignedParameters { values })
+        }
+    }
+}
+
+pub(crate) fn statement_line(line: Line) -> v1::StatementLine {
+    let Line { number, kind, out_trade_no, transaction_id, out_refund_no, refund_id, amount, fee_minor, occurred_at } =
+        line;
+    v1::StatementLine {
+        number: i64::try_from(number).unwrap_or(i64::MAX),
+        out_trade_no,
+        transaction_id,
+        out_refund_no,
+        refund_id,
+        amount: Some(convert::money(amount)),
+        fee_minor,
+        occur_time: occurred_at.map(convert::timestamp),
+        kind: match kind {
+            LineKind::Payment => v1::StatementLineKind::Payment.into(),
+            LineKind::Refund => v1::StatementLineKind::Refund.into(),
+        },
+    }
+}
+
+fn method(method: v1::PaymentMethod) -> Result<InitiateMethod, NotSent> {
+    use v1::PaymentMethod as M;
+    match method {
+        M::AlipayPage => Ok(InitiateMethod::AlipayPage),
+        M::AlipayWap => Ok(InitiateMethod::AlipayWap),
+        M::AlipayApp => Ok(InitiateMethod::AlipayApp),
+        M::AlipayPrecreate => Ok(InitiateMethod::AlipayPrecreate),
+        M::WechatpayNative => Ok(InitiateMethod::WechatPayNative),
+        M::WechatpayJsapi => Ok(InitiateMethod::WechatPayJsapi),
+        M::WechatpayApp => Ok(InitiateMethod::WechatPayApp),
+        M::WechatpayH5 => Ok(InitiateMethod::WechatPayH5),
+        M::UnionpayGateway => Ok(InitiateMethod::UnionPayGateway),
+        M::StripeCheckout => Ok(InitiateMethod::StripeCheckout),
+        M::StripePaymentIntent => Ok(InitiateMethod::StripePaymentIntent),
+        M::External | M::Unspecified => Err(NotSent::bad("method", "is none that can be begun at a platform")),
+    }
+}
+
+fn required<'a>(field: &str, text: &'a str) -> Result<&'a str, NotSent> {
+    if text.is_empty() { Err(NotSent::bad(field, "is missing")) } else { Ok(text) }
+}
+
+fn money(field: &str, money: Option<&v1::Money>) -> Result<Money, NotSent> {
+    let money = money.ok_or_else(|| NotSent::bad(field, "is missing"))?;
+    if money.amount_minor < 0 {
+        return Err(NotSent::bad(field, "is negative"));
+    }
+    let currency = Currency::parse(&money.currency).map_err(|rejection| NotSent::bad(field, rejection.detail))?;
+    Ok(Money { minor: money.amount_minor, currency })
+}
+
+fn instant(field: &str, time: Option<&Timestamp>) -> Result<Instant, NotSent> {
+    let time = time.ok_or_else(|| NotSent::bad(field, "is missing"))?;
+    let micros = time.seconds.checked_mul(1_000_000).and_then(|m| m.checked_add(i64::from(time.nanos / 1000)));
+    micros.map(Instant::from_micros).ok_or_else(|| NotSent::bad(field, "is out of range"))
+}

@@ -1,0 +1,280 @@
+//! Servers of one kind, one or several, as if they were one: the cores for an edge, the edges for a core.
+//!
+//! Contract: a call goes to one server, in turn. If that one is not there, the call goes on to the next, within the
+//! same time, each server at most once (a lone one twice, because it may just have come back). So a server that
+//! stops, or starts again, costs no call while another one is there. A call that an absent server may have
+//! carried out is made again only if the caller says that this does no harm. A server that says that it cannot carry
+//! this call out, and has not tried, is like one that is not there.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout_at};
+use tonic::{Code, ConnectError, Response, Status, transport::Channel};
+
+/// A server that was not there is asked last for this long.
+const AWAY: Duration = Duration::from_secs(1);
+
+/// The ways to them. Clones share what is known of them.
+#[derive(Debug, Clone)]
+pub struct Servers(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    servers: Vec<Server>,
+    turn: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Server {
+    name: String,
+    channel: Channel,
+    away_until: Mutex<Option<Instant>>,
+}
+
+/// Whether a call may be made twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Twice is as good as once.
+    Harmless,
+    /// Only if it surely was not made.
+    Never,
+}
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// It took too long.
+    Slow,
+    /// What the last server said, or what became of the way to it.
+    Status(Status),
+}
+
+impl Servers {
+    /// Servers by what the log calls them. They may be down.
+    #[must_use]
+    pub fn new(channels: impl IntoIterator<Item = (String, Channel)>) -> Self {
+        let server = |(name, channel)| Server { name, channel, away_until: Mutex::new(None) };
+        Self(Arc::new(Shared { servers: channels.into_iter().map(server).collect(), turn: AtomicUsize::new(0) }))
+    }
+
+    /// Every way, in the order in which the next call takes them.
+    pub fn channels(&self) -> Vec<Channel> {
+        self.order().into_iter().map(|server| server.channel.clone()).collect()
+    }
+
+    /// Makes a call until a server has answered it, at most for `patience`. `call` is given the time that is left.
+    pub async fn call<T, F>(
+        &self,
+        repeat: Repeat,
+        patience: Duration,
+        call: impl Fn(Channel, Duration) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.call_able(repeat, patience, call, |_| true).await
+    }
+
+    /// [`Self::call`], where an answer may be that this server cannot carry the call out and has not tried: then
+    /// `able` is false of it, and it counts only if no other server answers, or fails.
+    pub async fn call_able<T, F>(
+        &self,
+        repeat: Repeat,
+        patience: Duration,
+        call: impl Fn(Channel, Duration) -> F,
+        able: impl Fn(&T) -> bool,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let deadline = Instant::now() + patience;
+        let order = self.order();
+        let (tries, others) = (order.len().max(2), order.len() > 1);
+        let (mut failure, mut unable_said) = (None, None);
+        for server in order.into_iter().cycle().take(tries) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // The deadline in the request is for the server; this one holds even where no peer answers at all.
+            let status = match timeout_at(deadline, call(server.channel.clone(), left)).await {
+                Ok(Ok(response)) => {
+                    let said = response.into_inner();
+                    if !others || able(&said) {
+                        return Ok(said);
+                    }
+                    unable_said = Some(said);
+                    continue;
+                }
+                Ok(Err(status)) if status.code() != Code::DeadlineExceeded => status,
+                Ok(Err(_)) | Err(_) => {
+                    server.away();
+                    return Err(Failure::Slow);
+                }
+            };
+            let (absent, untouched) = (is_absent(&status), is_untouched(&status));
+            if absent {
+                server.away();
+                tracing::debug!(server = %server.name, %status, "the server is not there");
+            }
+            let unable = status.code() == Code::Unavailable && others;
+            let again = untouched || repeat == Repeat::Harmless && (absent || unable);
+            failure = Some(Failure::Status(status));
+            if !again {
+                break;
+            }
+        }
+        match (failure, unable_said) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(said)) => Ok(said),
+            (None, None) => Err(Failure::Status(Status::unavailable("there is no server to ask"))),
+        }
+    }
+
+    /// In turn; those that were not there last.
+    fn order(&self) -> Vec<&Server> {
+        let servers = &self.0.servers;
+        let first = self.0.turn.fetch_add(1, Ordering::Relaxed);
+        let mut order: Vec<_> = servers.iter().cycle().skip(first % servers.len().max(1)).take(servers.len()).collect();
+        let now = Instant::now();
+        order.sort_by_cached_key(|server| server.is_away(now));
+        order
+    }
+}
+
+impl Server {
+    fn away(&self) {
+        *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + AWAY);
+    }
+
+    fn is_away(&self, now: Instant) -> bool {
+        self.away_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
+    }
+}
+
+/// Whether no server has answered: the status was made on this side, of an error of the connection.
+fn is_absent(status: &Status) -> bool {
+    std::error::Error::source(status).is_some()
+}
+
+/// Whether the call surely did not reach a server: there was no connection.
+fn is_untouched(status: &Status) -> bool {
+    let sources = std::iter::successors(std::error::Error::source(status), |error| error.source());
+    sources.into_iter().any(|error| error.is::<ConnectError>())
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::transport::Endpoint;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(3);
+
+    fn channel() -> Channel {
+        Endpoint::from_static("http://127.0.0.1:1").connect_lazy()
+    }
+
+    fn servers(names: &[&str]) -> Servers {
+        Servers::new(names.iter().map(|name| ((*name).to_owned(), channel())))
+    }
+
+    fn names(servers: &Servers) -> Vec<&str> {
+        servers.order().iter().map(|server| server.name.as_str()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn servers_take_turns_and_the_absent_come_last() {
+        let servers = servers(&["a", "b", "c"]);
+        assert_eq!(names(&servers), ["a", "b", "c"]);
+        assert_eq!(names(&servers), ["b", "c", "a"]);
+        servers.0.servers[2].away();
+        assert_eq!(names(&servers), ["a", "b", "c"]);
+        assert_eq!(names(&servers), ["a", "b", "c"]);
+        tokio::time::advance(AWAY).await;
+        assert_eq!(names(&servers), ["b", "c", "a"]);
+        assert_eq!(names(&servers), ["c", "a", "b"]);
+    }
+
+    fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Status {
+        Status::from_error(Box::new(error))
+    }
+
+    /// How many times a call is made that always ends like this.
+    async fn tries(servers: &Servers, repeat: Repeat, end: impl Fn() -> Status) -> usize {
+        let made = AtomicUsize::new(0);
+        let call = |_, left| {
+            assert!(left <= PATIENCE);
+            made.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Err::<Response<()>, _>(end()))
+        };
+        assert!(servers.call(repeat, PATIENCE, call).await.is_err());
+        made.into_inner()
+    }
+
+    #[tokio::test]
+    async fn what_may_be_repeated_is_and_nothing_else() {
+        let (three, one) = (servers(&["a", "b", "c"]), servers(&["a"]));
+        let refused = || broken(ConnectError("refused".into()));
+        let cut = || broken(std::io::Error::other("cut"));
+        for repeat in [Repeat::Harmless, Repeat::Never] {
+            assert_eq!(tries(&three, repeat, refused).await, 3);
+            assert_eq!(tries(&one, repeat, refused).await, 2);
+            assert_eq!(tries(&three, repeat, || Status::internal("answered")).await, 1);
+            assert_eq!(tries(&three, repeat, || Status::deadline_exceeded("answered")).await, 1);
+        }
+        assert_eq!(tries(&three, Repeat::Harmless, cut).await, 3);
+        assert_eq!(tries(&three, Repeat::Never, cut).await, 1);
+        assert_eq!(tries(&three, Repeat::Harmless, || Status::unavailable("answered")).await, 3);
+        assert_eq!(tries(&three, Repeat::Never, || Status::unavailable("answered")).await, 1);
+        assert_eq!(tries(&one, Repeat::Harmless, || Status::unavailable("answered")).await, 1);
+    }
+
+    /// What becomes of a call whose answers come in this order.
+    async fn ended(servers: &Servers, ends: impl IntoIterator<Item = Result<u32, Status>>) -> Result<u32, Failure> {
+        let ends = Mutex::new(ends.into_iter().collect::<std::collections::VecDeque<_>>());
+        let call = |_, _| {
+            let end = ends.lock().unwrap().pop_front().expect("one call too many");
+            std::future::ready(end.map(Response::new))
+        };
+        let ended = servers.call_able(Repeat::Never, PATIENCE, call, |said| *said > 0).await;
+        assert!(ends.lock().unwrap().is_empty(), "one call too few");
+        ended
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_able_to_leaves_it_to_the_next() {
+        let (three, one) = (servers(&["a", "b", "c"]), servers(&["a"]));
+        let refused = || broken(ConnectError("refused".into()));
+        assert_eq!(ended(&three, [Ok(0), Ok(7)]).await.unwrap(), 7);
+        assert_eq!(ended(&three, [Ok(0), Ok(0), Ok(0)]).await.unwrap(), 0);
+        assert_eq!(ended(&one, [Ok(0)]).await.unwrap(), 0);
+        assert!(ended(&three, [Ok(0), Err(refused()), Ok(0)]).await.is_err(), "the one that is away may be able to");
+        assert!(ended(&three, [Ok(0), Err(Status::internal("broken"))]).await.is_err(), "it may have tried");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_tries_share_one_patience() {
+        let servers = servers(&["a", "b"]);
+        let started = Instant::now();
+        let hang = |_, _| std::future::pending::<Result<Response<()>, Status>>();
+        assert!(matches!(servers.call(Repeat::Harmless, PATIENCE, hang).await, Err(Failure::Slow)));
+        assert_eq!(started.elapsed(), PATIENCE);
+        assert_eq!(names(&servers), ["b", "a"], "a server that does not answer is asked last");
+        assert_eq!(names(&servers), ["b", "a"]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_told_from_one_that_answers() {
+        let status = tonic_health::pb::health_client::HealthClient::new(channel())
+            .check(tonic_health::pb::HealthCheckRequest::default())
+            .await
+            .unwrap_err();
+        assert!(is_absent(&status) && is_untouched(&status), "{status:?}");
+        assert!(!is_absent(&Status::unavailable("answered")));
+    }
+}
