@@ -55,6 +55,9 @@ pub enum SandboxError {
     /// A certificate could not be made.
     #[error("making a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
+    /// A statement could not be written.
+    #[error("statement: {0}")]
+    Statement(std::io::Error),
     /// The edge's certificate is not usable as a trust anchor.
     #[error("edge_ca_pem: {0}")]
     Tls(String),
@@ -64,6 +67,10 @@ impl SandboxError {
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }
+    }
+
+    pub(crate) fn statement(error: std::io::Error) -> Self {
+        Self::Statement(error)
     }
 
     pub(crate) fn invalid(field: &'static str, problem: impl Into<String>) -> Self {

@@ -1,9 +1,46 @@
-//! What the platforms know to be true: trades, refunds, and how each notice fared.
+//! What the platforms know to be true: checkouts, trades, refunds, and how each notice fared.
+
+use std::collections::BTreeMap;
 
 use paystate_providers::Provider;
 use serde::{Deserialize, Serialize};
 
 use crate::{provider_name, stamp::Stamp};
+
+/// A payment that the merchant asked for by the platform's API, and that a payer may make.
+///
+/// Its [`Trade`], once there is one, has the same `transaction_id`: no trade, no end yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkout {
+    /// The platform.
+    #[serde(with = "provider_name")]
+    pub provider: Provider,
+    /// The shop's number.
+    pub out_trade_no: String,
+    /// What the platform tells this request from others by: Alipay and WeChat Pay the shop's number, UnionPay that and
+    /// `txnTime`, Stripe an id of its own.
+    pub handle: String,
+    /// The platform's number of the trade that this becomes.
+    pub transaction_id: String,
+    /// The amount in minor units.
+    pub amount_minor: i64,
+    /// ISO 4217 letters, upper case.
+    pub currency: String,
+    /// Where notices go; the edge's own path if the platform takes none per request.
+    pub notify_url: Option<String>,
+    /// When the platform stops taking payment.
+    pub expires_at: Option<Stamp>,
+    /// What a repetition under the same number must repeat.
+    pub terms: String,
+    /// Whether the platform knows the trade yet: Alipay's QR code has none before it was scanned.
+    pub visible: bool,
+    /// What the platform gives back as it was given: Stripe's metadata, by the names of their form fields.
+    pub echo: BTreeMap<String, String>,
+    /// When the request was made by the merchant's clock where that is part of its name, otherwise by ours.
+    pub started_at: Stamp,
+    /// When it was opened; unique.
+    pub at: Stamp,
+}
 
 /// Where a trade stands at its platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +72,9 @@ pub struct Trade {
     pub status: TradeStatus,
     /// How much was given back, in minor units.
     pub refunded_minor: i64,
+    /// When the merchant asked for it, for those that were asked for.
+    #[serde(default)]
+    pub started_at: Option<Stamp>,
     /// When it was paid or closed; unique.
     pub at: Stamp,
 }
@@ -55,8 +95,43 @@ pub struct Refund {
     pub refund_id: String,
     /// The amount in minor units.
     pub amount_minor: i64,
+    /// When the merchant asked for it by its own clock, where that is part of its name (UnionPay).
+    #[serde(default)]
+    pub started_at: Option<Stamp>,
+    /// UnionPay: taken back on the day itself instead of refunded.
+    #[serde(default)]
+    pub void: bool,
+    /// What the platform gives back as it was given: Stripe's metadata, by the names of their form fields.
+    #[serde(default)]
+    pub echo: BTreeMap<String, String>,
     /// When it was made; unique.
     pub at: Stamp,
+}
+
+/// What happened to money under one of the shop's numbers. More than one effect is one too many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Effect {
+    /// The platform.
+    #[serde(with = "provider_name")]
+    pub provider: Provider,
+    /// Taken or given back.
+    pub kind: EffectKind,
+    /// `out_trade_no` or `out_refund_no`.
+    pub number: String,
+    /// How many times.
+    pub count: u32,
+    /// All together, in minor units.
+    pub amount_minor: i64,
+}
+
+/// What an effect does to money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectKind {
+    /// It was taken from a payer.
+    Payment,
+    /// It was given back.
+    Refund,
 }
 
 /// One notice and how its delivery stands.
@@ -86,12 +161,38 @@ pub struct NoticeEntry {
 /// A snapshot of everything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ledger {
+    /// All payments that merchants asked for, oldest first.
+    pub checkouts: Vec<Checkout>,
     /// All transactions, oldest first.
     pub trades: Vec<Trade>,
     /// All refunds, oldest first.
     pub refunds: Vec<Refund>,
     /// All notices, oldest first.
     pub notices: Vec<NoticeEntry>,
+}
+
+impl Ledger {
+    /// Every effect on money, counted by the shop's number.
+    #[must_use]
+    pub fn effects(&self) -> Vec<Effect> {
+        let paid = self.trades.iter().filter(|trade| trade.status != TradeStatus::Closed);
+        let paid = paid.map(|t| (t.provider, EffectKind::Payment, &t.out_trade_no, t.amount_minor));
+        let refunded = self.refunds.iter().map(|r| (r.provider, EffectKind::Refund, &r.out_refund_no, r.amount_minor));
+        let mut counted: BTreeMap<_, (u32, i64)> = BTreeMap::new();
+        for (provider, kind, number, amount_minor) in paid.chain(refunded) {
+            let (count, sum) = counted.entry((provider, kind, number)).or_default();
+            *count += 1;
+            *sum = sum.saturating_add(amount_minor);
+        }
+        let effect = |((provider, kind, number), (count, amount_minor)): ((_, _, &String), _)| Effect {
+            provider,
+            kind,
+            number: number.clone(),
+            count,
+            amount_minor,
+        };
+        counted.into_iter().map(effect).collect()
+    }
 }
 
 /// What one platform has done so far.

@@ -61,7 +61,7 @@ impl Press {
     /// When signing fails.
     pub fn paid(&self, payment: &Payment, sent_at: i64) -> Result<SignedCallback, SandboxError> {
         let (desk, trade) = (self.desk(), self.trade(payment));
-        let draft = platform::paid(&desk, &trade)?.into_iter().next();
+        let draft = platform::paid(&desk, &trade, None)?.into_iter().next();
         let draft = draft.ok_or(SandboxError::Crypto("writing the notice of a payment"))?;
         platform::request(&desk, payment.provider, draft.signer, draft.body, sent_at)
             .map(|request| on_its_way(payment.provider, request))
@@ -91,6 +91,7 @@ impl Press {
             currency: payment.currency.as_str().to_owned(),
             status: TradeStatus::Paid,
             refunded_minor: 0,
+            started_at: None,
             at,
         }
     }

@@ -73,6 +73,34 @@ pub struct CloseRequest {
     pub plan: DeliveryPlan,
 }
 
+/// A payer pays what a merchant asked for by the platform's API.
+#[derive(Debug, Clone)]
+pub struct CheckoutPayment {
+    /// The platform.
+    pub provider: Provider,
+    /// The shop's number.
+    pub out_trade_no: String,
+    /// What the callbacks of this payment do; the account's rule if `None`.
+    pub callbacks: Option<Callbacks>,
+}
+
+/// What becomes of the callbacks of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callbacks {
+    /// They travel.
+    Sent(DeliveryPlan),
+    /// Nobody is told.
+    Never,
+    /// They travel when the merchant wants to close the payment, and is refused because it is paid.
+    AfterClose,
+}
+
+impl Default for Callbacks {
+    fn default() -> Self {
+        Self::Sent(DeliveryPlan::default())
+    }
+}
+
 /// Refuses numbers that no platform would take.
 pub(crate) fn check_number(field: &'static str, text: &str) -> Result<(), SandboxError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';

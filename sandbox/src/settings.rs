@@ -15,6 +15,9 @@ pub struct Settings {
     pub time_compression: u32,
     /// How long a platform waits for an answer.
     pub request_timeout: Duration,
+    /// How far the clock is behind that payments and refunds are dated by. What has to be of the present moment, as
+    /// signatures have, is by the right time.
+    pub clock_behind: Duration,
 }
 
 impl Settings {
@@ -32,6 +35,7 @@ impl Settings {
             edge_ca_pem,
             time_compression: Self::DEFAULT_TIME_COMPRESSION,
             request_timeout: Self::DEFAULT_REQUEST_TIMEOUT,
+            clock_behind: Duration::ZERO,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Points in time that are also unique: every trade, refund and notice of the sandbox gets its own
 //! microsecond, so the platforms' numbers made from it never repeat, across restarts too.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 use serde::{Deserialize, Serialize};
@@ -23,6 +26,11 @@ impl Stamp {
         self.0
     }
 
+    /// From whole seconds since the Unix epoch.
+    pub(crate) const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
     /// Whole seconds since the Unix epoch.
     #[must_use]
     pub const fn seconds(self) -> i64 {
@@ -32,6 +40,36 @@ impl Stamp {
     /// `2026-11-22 10:00:00`, Beijing.
     pub(crate) fn beijing(self) -> String {
         self.text("%Y-%m-%d %H:%M:%S")
+    }
+
+    /// Reads `2026-11-22 10:00:00`, Beijing.
+    pub(crate) fn parse_beijing(text: &str) -> Option<Self> {
+        Self::parse("%Y-%m-%d %H:%M:%S", text)
+    }
+
+    /// Reads `20261122100000`, Beijing.
+    pub(crate) fn parse_compact(text: &str) -> Option<Self> {
+        Self::parse("%Y%m%d%H%M%S", text)
+    }
+
+    /// Reads RFC 3339, with whatever offset.
+    pub(crate) fn parse_rfc3339(text: &str) -> Option<Self> {
+        text.parse::<Timestamp>().ok().map(|at| Self(at.as_microsecond()))
+    }
+
+    fn parse(format: &str, text: &str) -> Option<Self> {
+        let beijing = DateTime::strptime(format, text).ok()?;
+        Offset::constant(8).to_timestamp(beijing).ok().map(|at| Self(at.as_microsecond()))
+    }
+
+    /// So much earlier.
+    pub(crate) fn minus(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(earlier.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// So many seconds later.
+    pub(crate) const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
     /// `20261122100000`, Beijing.
@@ -49,6 +87,12 @@ impl Stamp {
         let utc = Timestamp::from_microsecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
         let beijing: DateTime = Offset::constant(8).to_datetime(utc);
         beijing.strftime(format).to_string()
+    }
+
+    /// The calendar day in Beijing.
+    pub(crate) fn beijing_day(self) -> jiff::civil::Date {
+        let utc = Timestamp::from_microsecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
+        Offset::constant(8).to_datetime(utc).date()
     }
 
     /// The 28 digits of an Alipay or WeChat Pay transaction: prefix, day, sixteen digits.
@@ -80,17 +124,31 @@ fn base62(mut number: i64) -> String {
 
 /// Hands out stamps: the clock's time, or one more than the last where the clock repeats or goes back.
 #[derive(Debug)]
-pub(crate) struct Stamps(AtomicI64);
+pub(crate) struct Stamps {
+    last: AtomicI64,
+    /// How far the clock that they are read from is behind, in microseconds.
+    behind: i64,
+}
 
 impl Stamps {
     /// Starts after the `last` stamp of an earlier run.
     pub(crate) fn after(last: Stamp) -> Self {
-        Self(AtomicI64::new(last.0))
+        Self { last: AtomicI64::new(last.0), behind: 0 }
+    }
+
+    /// The same by a clock that is behind.
+    pub(crate) fn behind(self, behind: Duration) -> Self {
+        Self { behind: i64::try_from(behind.as_micros()).unwrap_or(i64::MAX), ..self }
+    }
+
+    /// What the clock says, which may repeat.
+    pub(crate) fn now(&self) -> Stamp {
+        Stamp(Stamp::now().0.saturating_sub(self.behind))
     }
 
     pub(crate) fn next(&self) -> Stamp {
-        let now = Stamp::now().0;
-        let previous = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1)));
+        let now = self.now().0;
+        let previous = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1)));
         Stamp(now.max(previous.unwrap_or_else(|last| last) + 1))
     }
 }
@@ -107,6 +165,15 @@ mod tests {
         assert_eq!(stamp.digits28(2200), "2200202611221795312800123456");
         assert_eq!(stamp.digits21(), "202611221000001234568");
         assert!(stamp.stripe_id("pi").starts_with("pi_3"));
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_stays_so() {
+        let day = Duration::from_secs(86_400);
+        let stamps = Stamps::after(Stamp(0)).behind(day);
+        let stamp = stamps.next();
+        assert!(stamp <= Stamp::now().minus(day) && stamp > Stamp::now().minus(day * 2));
+        assert!(stamps.next() > stamp);
     }
 
     #[test]

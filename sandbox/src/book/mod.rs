@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use self::journal::Journal;
 pub(crate) use self::{
     record::{AttemptResult, Notice, Record},
-    state::{Pending, State, after_refund},
+    state::{Kept, Pending, State, after_refund},
 };
 use crate::SandboxError;
 

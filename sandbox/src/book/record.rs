@@ -3,16 +3,28 @@
 use paystate_providers::Provider;
 use serde::{Deserialize, Serialize};
 
-use crate::{AttackKind, DeliveryPlan, Refund, Trade, platform::Signer, provider_name, stamp::Stamp};
+use crate::{AttackKind, Checkout, DeliveryPlan, Refund, Trade, platform::Signer, provider_name, stamp::Stamp};
 
 /// A line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub(crate) enum Record {
+    /// A merchant asked for a payment.
+    Opened { checkout: Checkout },
+    /// The payer's scan made an Alipay checkout a trade.
+    Scanned {
+        #[serde(with = "provider_name")]
+        provider: Provider,
+        handle: String,
+    },
     /// A trade was paid or closed.
     Traded { trade: Trade, notices: Vec<Notice> },
     /// Money was given back.
     Refunded { refund: Refund, notices: Vec<Notice> },
+    /// Notices that had been held back were let go.
+    Released { notices: Vec<Notice> },
+    /// Stripe keeps the first answer under an idempotency key.
+    Answered { key: String, request_sha256: String, status: u16, body: String },
     /// A send ended.
     Attempt {
         notice: String,
@@ -50,6 +62,9 @@ pub(crate) struct Notice {
     pub(crate) signer: Signer,
     pub(crate) plan: DeliveryPlan,
     pub(crate) body: String,
+    /// Where it goes; the account's own path at the edge if the merchant named none.
+    #[serde(default)]
+    pub(crate) url: Option<String>,
     pub(crate) at: Stamp,
 }
 

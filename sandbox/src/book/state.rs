@@ -9,7 +9,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use paystate_providers::Provider;
 
 use super::{AttemptResult, Notice, Record};
-use crate::{Counters, Ledger, NoticeEntry, Refund, Trade, TradeStatus, stamp::Stamp};
+use crate::{Checkout, Counters, Ledger, NoticeEntry, Refund, Trade, TradeStatus, stamp::Stamp};
 
 /// A notice that is still to be delivered, and how far its delivery is.
 #[derive(Debug, Clone)]
@@ -21,12 +21,24 @@ pub(crate) struct Pending {
     pub(crate) last_at: Option<Stamp>,
 }
 
+/// An answer of Stripe's that is given again under its idempotency key.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) request_sha256: String,
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
 /// Everything that the platforms know.
 #[derive(Debug)]
 pub(crate) struct State {
     ledger: Ledger,
+    checkouts_by_number: HashMap<(Provider, String), Vec<usize>>,
+    checkout_by_handle: HashMap<(Provider, String), usize>,
     trades_by_number: HashMap<(Provider, String), Vec<usize>>,
-    refund_by_number: HashMap<(Provider, String), usize>,
+    trade_by_id: HashMap<(Provider, String), usize>,
+    refunds_by_number: HashMap<(Provider, String), Vec<usize>>,
+    kept: HashMap<String, Kept>,
     entry_by_notice: HashMap<String, usize>,
     pending: BTreeMap<String, Pending>,
     counters: BTreeMap<Provider, Counters>,
@@ -36,13 +48,17 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new() -> Self {
         Self {
-            ledger: Ledger { trades: Vec::new(), refunds: Vec::new(), notices: Vec::new() },
+            ledger: Ledger { checkouts: Vec::new(), trades: Vec::new(), refunds: Vec::new(), notices: Vec::new() },
+            checkouts_by_number: HashMap::new(),
+            checkout_by_handle: HashMap::new(),
             trades_by_number: HashMap::new(),
-            refund_by_number: HashMap::new(),
+            trade_by_id: HashMap::new(),
+            refunds_by_number: HashMap::new(),
+            kept: HashMap::new(),
             entry_by_notice: HashMap::new(),
             pending: BTreeMap::new(),
             counters: Provider::ALL.map(|provider| (provider, Counters::default())).into(),
-            last: Stamp::now(),
+            last: Stamp::from_seconds(0),
         }
     }
 
@@ -69,15 +85,54 @@ impl State {
         found.into_iter().flatten().filter_map(|index| self.ledger.trades.get(*index)).collect()
     }
 
-    /// A refund under a shop's number.
-    pub(crate) fn refund(&self, provider: Provider, out_refund_no: &str) -> Option<&Refund> {
-        self.ledger.refunds.get(*self.refund_by_number.get(&(provider, out_refund_no.to_owned()))?)
+    /// A transaction by the platform's number.
+    pub(crate) fn trade(&self, provider: Provider, transaction_id: &str) -> Option<&Trade> {
+        self.ledger.trades.get(*self.trade_by_id.get(&(provider, transaction_id.to_owned()))?)
+    }
+
+    /// All payments that were asked for under a shop's number, oldest first.
+    pub(crate) fn checkouts(&self, provider: Provider, out_trade_no: &str) -> Vec<&Checkout> {
+        let found = self.checkouts_by_number.get(&(provider, out_trade_no.to_owned()));
+        found.into_iter().flatten().filter_map(|index| self.ledger.checkouts.get(*index)).collect()
+    }
+
+    /// A payment that was asked for.
+    pub(crate) fn checkout(&self, provider: Provider, handle: &str) -> Option<&Checkout> {
+        self.ledger.checkouts.get(*self.checkout_by_handle.get(&(provider, handle.to_owned()))?)
+    }
+
+    /// The payment that was asked for and became this trade.
+    pub(crate) fn origin(&self, trade: &Trade) -> Option<&Checkout> {
+        let same = |checkout: &&Checkout| checkout.transaction_id == trade.transaction_id;
+        self.checkouts(trade.provider, &trade.out_trade_no).into_iter().find(same)
+    }
+
+    /// All refunds under a shop's number, oldest first. Only UnionPay and Stripe let there be several.
+    pub(crate) fn refunds(&self, provider: Provider, out_refund_no: &str) -> Vec<&Refund> {
+        let found = self.refunds_by_number.get(&(provider, out_refund_no.to_owned()));
+        found.into_iter().flatten().filter_map(|index| self.ledger.refunds.get(*index)).collect()
+    }
+
+    /// Stripe's answer under an idempotency key.
+    pub(crate) fn kept(&self, key: &str) -> Option<&Kept> {
+        self.kept.get(key)
     }
 
     pub(crate) fn apply(&mut self, record: Record) {
         match record {
+            Record::Opened { checkout } => self.open(checkout),
+            Record::Scanned { provider, handle } => {
+                let index = self.checkout_by_handle.get(&(provider, handle));
+                if let Some(checkout) = index.and_then(|index| self.ledger.checkouts.get_mut(*index)) {
+                    checkout.visible = true;
+                }
+            }
+            Record::Released { notices } => self.notices(notices),
+            Record::Answered { key, request_sha256, status, body } => {
+                self.kept.insert(key, Kept { request_sha256, status, body });
+            }
             Record::Traded { trade, notices } => {
-                self.trade(trade);
+                self.settle(trade);
                 self.notices(notices);
             }
             Record::Refunded { refund, notices } => {
@@ -100,8 +155,19 @@ impl State {
         }
     }
 
-    fn trade(&mut self, trade: Trade) {
+    fn open(&mut self, checkout: Checkout) {
+        self.seen(checkout.at);
+        let index = self.ledger.checkouts.len();
+        let number = (checkout.provider, checkout.out_trade_no.clone());
+        self.checkouts_by_number.entry(number).or_default().push(index);
+        self.checkout_by_handle.insert((checkout.provider, checkout.handle.clone()), index);
+        self.ledger.checkouts.push(checkout);
+    }
+
+    fn settle(&mut self, trade: Trade) {
         self.seen(trade.at);
+        let id = (trade.provider, trade.transaction_id.clone());
+        self.trade_by_id.insert(id, self.ledger.trades.len());
         let key = (trade.provider, trade.out_trade_no.clone());
         self.trades_by_number.entry(key).or_default().push(self.ledger.trades.len());
         self.ledger.trades.push(trade);
@@ -109,16 +175,12 @@ impl State {
 
     fn give_back(&mut self, refund: Refund) {
         self.seen(refund.at);
-        let key = (refund.provider, refund.out_trade_no.clone());
-        for index in self.trades_by_number.get(&key).into_iter().flatten() {
-            if let Some(trade) = self.ledger.trades.get_mut(*index)
-                && trade.transaction_id == refund.transaction_id
-            {
-                *trade = after_refund(trade, refund.amount_minor);
-            }
+        let id = (refund.provider, refund.transaction_id.clone());
+        if let Some(trade) = self.trade_by_id.get(&id).and_then(|index| self.ledger.trades.get_mut(*index)) {
+            *trade = after_refund(trade, refund.amount_minor);
         }
         let key = (refund.provider, refund.out_refund_no.clone());
-        self.refund_by_number.insert(key, self.ledger.refunds.len());
+        self.refunds_by_number.entry(key).or_default().push(self.ledger.refunds.len());
         self.ledger.refunds.push(refund);
     }
 

@@ -1,13 +1,13 @@
-//! The sandbox for a person with curl: the operations of [`Sandbox`] over HTTPS.
+//! The sandbox over HTTPS: the platforms' APIs for merchants, and the operations of [`Sandbox`] for a person with curl.
 //!
 //! Every wait is bounded: handshake, headers, body, connections. `GET /` explains the rest.
 
 mod api;
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,7 +20,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::api::Reply;
-use crate::Sandbox;
+use crate::{
+    Sandbox,
+    api::{self as platforms, Call, Outcome},
+};
 
 const HELP: &str = include_str!("help.txt");
 const MAX_BODY: usize = 64 * 1024;
@@ -71,10 +74,12 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, sandbox: Sandbox, 
     };
     let service = service_fn(move |request| {
         let sandbox = sandbox.clone();
-        async move { Ok::<_, Infallible>(respond(&sandbox, request).await) }
+        async move { respond(&sandbox, request).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // As WeChat Pay writes them; its own SDK looks for "Wechatpay-Timestamp" in exactly this form.
+        .title_case_headers(true)
         .header_read_timeout(HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
@@ -93,18 +98,49 @@ fn log(result: Result<(), hyper::Error>) {
     }
 }
 
-async fn respond(sandbox: &Sandbox, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// An error breaks the connection.
+async fn respond(sandbox: &Sandbox, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Silence> {
     let (head, body) = request.into_parts();
     let reply = match timeout(BODY, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(body)) => api::answer(sandbox, &head.method, head.uri.path(), &body.to_bytes()).await,
+        Ok(Ok(body)) => return answer(sandbox, &head, &body.to_bytes()).await,
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Reply::problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB")
         }
         Ok(Err(_)) => Reply::problem(StatusCode::BAD_REQUEST, "the body broke off"),
         Err(_) => Reply::problem(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
     };
+    Ok(response(reply))
+}
+
+async fn answer(sandbox: &Sandbox, head: &Parts, body: &[u8]) -> Result<Response<Full<Bytes>>, Silence> {
+    let call = Call {
+        method: &head.method,
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: &head.headers,
+        body,
+    };
+    match platforms::answer(sandbox, &call).await {
+        None => Ok(response(api::answer(sandbox, &head.method, head.uri.path(), body).await)),
+        Some(Outcome::Silence) => Err(Silence),
+        Some(Outcome::Answer(answer)) => {
+            let mut response = Response::builder().status(answer.status);
+            for (name, value) in answer.headers {
+                response = response.header(name, value);
+            }
+            response.body(Full::from(answer.body)).map_err(|_| Silence)
+        }
+    }
+}
+
+fn response(reply: Reply) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(reply.body));
     *response.status_mut() = reply.status;
     response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(reply.content_type));
     response
 }
+
+/// A platform that does not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the platform gives no answer")]
+struct Silence;

@@ -57,9 +57,10 @@ impl EdgeClient {
         Ok(Self { client, base, timeout })
     }
 
-    /// One send.
-    pub(crate) async fn send(&self, provider: Provider, request: Request) -> Result<Answer, String> {
-        let mut builder = http::Request::post(format!("{}{}", self.base, callback_path(provider)));
+    /// One send, to `url` or to the account's own path at the edge.
+    pub(crate) async fn send(&self, provider: Provider, url: Option<&str>, request: Request) -> Result<Answer, String> {
+        let own = || format!("{}{}", self.base, callback_path(provider));
+        let mut builder = http::Request::post(url.map_or_else(own, str::to_owned));
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }

@@ -68,7 +68,7 @@ async fn send(inner: &Inner, notice: &Notice, round: usize, duplicate: bool) -> 
     let request =
         platform::request(&inner.desk(), notice.provider, notice.signer, notice.body.clone(), Stamp::now().seconds());
     let answer = match request {
-        Ok(request) => inner.edge.send(notice.provider, request).await,
+        Ok(request) => inner.edge.send(notice.provider, notice.url.as_deref(), request).await,
         Err(error) => Err(error.to_string()),
     };
     let result = match answer {

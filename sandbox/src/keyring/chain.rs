@@ -82,7 +82,7 @@ fn named(name: &str) -> Result<CertificateParams, SandboxError> {
 }
 
 /// Twenty bytes, positive and without a leading zero, so that its hex form is always 40 digits.
-fn serial() -> Result<[u8; 20], SandboxError> {
+pub(super) fn serial() -> Result<[u8; 20], SandboxError> {
     let mut serial = random::bytes::<20>()?;
     serial[0] = serial[0] & 0x3f | 0x40;
     Ok(serial)

@@ -1,6 +1,7 @@
 //! What a merchant gets from each platform's console: ids, public keys, certificates and shared secrets.
 //!
-//! Everything here may be handed to the edge. No platform's private key is among it.
+//! Everything here may be handed to the edge. No platform's private key is among it; the merchant's own are, which
+//! sign its calls.
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,16 @@ pub struct MerchantFiles {
     pub unionpay_middle: PathBuf,
     /// The signing secret of the Stripe endpoint.
     pub stripe_signing_secret: PathBuf,
+    /// The merchant's private key at Alipay, PKCS#8 PEM.
+    pub alipay_private_key: PathBuf,
+    /// The merchant's private key at WeChat Pay, PKCS#8 PEM.
+    pub wechat_private_key: PathBuf,
+    /// The merchant's certificate at UnionPay, PEM.
+    pub unionpay_certificate: PathBuf,
+    /// The private key of that certificate, PKCS#8 PEM.
+    pub unionpay_private_key: PathBuf,
+    /// The secret key of the Stripe account.
+    pub stripe_secret_key: PathBuf,
 }
 
 impl MerchantFiles {
@@ -50,6 +61,11 @@ impl MerchantFiles {
             unionpay_root: merchant.join("unionpay_root.pem"),
             unionpay_middle: merchant.join("unionpay_middle.pem"),
             stripe_signing_secret: merchant.join("stripe_signing_secret.txt"),
+            alipay_private_key: merchant.join("alipay_private_key.pem"),
+            wechat_private_key: merchant.join("wechatpay_private_key.pem"),
+            unionpay_certificate: merchant.join("unionpay_certificate.pem"),
+            unionpay_private_key: merchant.join("unionpay_private_key.pem"),
+            stripe_secret_key: merchant.join("stripe_secret_key.txt"),
         }
     }
 
@@ -64,7 +80,12 @@ impl MerchantFiles {
         files::write(&self.wechat_api_v3_key, secrets.wechat_api_v3_key.as_bytes())?;
         files::write(&self.unionpay_root, secrets.unionpay_root_pem.as_bytes())?;
         files::write(&self.unionpay_middle, secrets.unionpay_middle_pem.as_bytes())?;
-        files::write(&self.stripe_signing_secret, secrets.stripe_signing_secret.as_bytes())
+        files::write(&self.stripe_signing_secret, secrets.stripe_signing_secret.as_bytes())?;
+        files::write(&self.alipay_private_key, secrets.alipay_merchant.private_pem()?.as_bytes())?;
+        files::write(&self.wechat_private_key, secrets.wechat_merchant.private_pem()?.as_bytes())?;
+        files::write(&self.unionpay_certificate, secrets.unionpay_merchant_pem.as_bytes())?;
+        files::write(&self.unionpay_private_key, secrets.unionpay_merchant.private_pem()?.as_bytes())?;
+        files::write(&self.stripe_secret_key, secrets.stripe_secret_key.as_bytes())
     }
 }
 
@@ -106,6 +127,63 @@ livemode = false
         root = file(&files.unionpay_root),
         middle = file(&files.unionpay_middle),
         stripe = file(&files.stripe_signing_secret),
+    )
+}
+
+/// Where the merchant calls the platforms, and where they call back.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiAddress<'a> {
+    /// The sandbox's origin, e.g. `https://127.0.0.1:7443`.
+    pub origin: &'a str,
+    /// The edge's origin, e.g. `https://127.0.0.1:8443`.
+    pub edge_origin: &'a str,
+    /// The certificate to trust the sandbox by, as the reader of the configuration should see it.
+    pub ca_certificate: &'a Path,
+}
+
+/// The `[accounts.*.api]` sections, with the files expected under `base/merchant`.
+pub(crate) fn apis_toml(base: &Path, wechat_serial: &str, address: &ApiAddress<'_>) -> String {
+    let files = MerchantFiles::under(base);
+    let file = |path: &Path| format!("{{ file = {} }}", toml_string(&path.display().to_string()));
+    let ca = file(address.ca_certificate);
+    let origin = |path: &str| toml_string(&format!("{}{path}", address.origin));
+    let notify = |name: &str| toml_string(&format!("{}/callback/{name}/{name}", address.edge_origin));
+    format!(
+        r#"[accounts.alipay.api]
+base_url = {gateway}
+notify_url = {alipay}
+private_key = {alipay_key}
+ca_certificate = {ca}
+
+[accounts.wechatpay.api]
+base_url = {base_url}
+notify_url = {wechatpay}
+private_key = {wechat_key}
+serial_no = "{wechat_serial}"
+ca_certificate = {ca}
+
+[accounts.unionpay.api]
+base_url = {base_url}
+notify_url = {unionpay}
+certificate = {certificate}
+private_key = {unionpay_key}
+ca_certificate = {ca}
+
+[accounts.stripe.api]
+base_url = {base_url}
+secret_key = {stripe_key}
+ca_certificate = {ca}
+"#,
+        gateway = origin("/gateway.do"),
+        base_url = origin(""),
+        alipay = notify("alipay"),
+        wechatpay = notify("wechatpay"),
+        unionpay = notify("unionpay"),
+        alipay_key = file(&files.alipay_private_key),
+        wechat_key = file(&files.wechat_private_key),
+        certificate = file(&files.unionpay_certificate),
+        unionpay_key = file(&files.unionpay_private_key),
+        stripe_key = file(&files.stripe_secret_key),
     )
 }
 

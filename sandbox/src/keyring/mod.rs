@@ -14,7 +14,8 @@ mod secrets;
 use std::path::Path;
 
 pub use self::merchant::{
-    ALIPAY_APP_ID, ALIPAY_SELLER_ID, MerchantFiles, UNIONPAY_MER_ID, WECHAT_APPID, WECHAT_MCHID, WECHAT_PUBLIC_KEY_ID,
+    ALIPAY_APP_ID, ALIPAY_SELLER_ID, ApiAddress, MerchantFiles, UNIONPAY_MER_ID, WECHAT_APPID, WECHAT_MCHID,
+    WECHAT_PUBLIC_KEY_ID,
 };
 pub(crate) use self::{rsa::RsaKey, secrets::Secrets};
 use crate::SandboxError;
@@ -51,6 +52,18 @@ impl Keyring {
     #[must_use]
     pub fn accounts_toml(&self, base: &Path) -> String {
         merchant::accounts_toml(base)
+    }
+
+    /// The configuration's `[accounts.*.api]` sections, which let the merchant call the platforms.
+    #[must_use]
+    pub fn apis_toml(&self, base: &Path, address: &ApiAddress<'_>) -> String {
+        merchant::apis_toml(base, &self.secrets.wechat_merchant_serial, address)
+    }
+
+    /// The serial number of the merchant's certificate at WeChat Pay.
+    #[must_use]
+    pub fn wechat_serial_no(&self) -> &str {
+        &self.secrets.wechat_merchant_serial
     }
 
     pub(crate) fn secrets(&self) -> &Secrets {

@@ -4,7 +4,7 @@ use aws_lc_rs::{
     encoding::AsDer,
     rand::SystemRandom,
     rsa::{KeyPair as RsaKeyPair, KeySize},
-    signature::{KeyPair as _, RSA_PKCS1_SHA256},
+    signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -31,6 +31,11 @@ impl RsaKey {
         Ok(der.as_ref().to_vec())
     }
 
+    /// The private half in PEM, PKCS#8.
+    pub(crate) fn private_pem(&self) -> Result<String, SandboxError> {
+        Ok(super::pem::encode("PRIVATE KEY", &self.to_pkcs8()?))
+    }
+
     /// The public half as a `SubjectPublicKeyInfo`, in PEM.
     pub(crate) fn public_pem(&self) -> Result<String, SandboxError> {
         let der = self.0.public_key().as_der().map_err(|_| SandboxError::Crypto("encoding an RSA public key"))?;
@@ -44,5 +49,11 @@ impl RsaKey {
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
             .map_err(|_| SandboxError::Crypto("signing"))?;
         Ok(STANDARD.encode(signature))
+    }
+
+    /// Whether `signature`, in base64, was made with this key.
+    pub(crate) fn made(&self, message: &[u8], signature: &str) -> bool {
+        let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.0.public_key().as_ref());
+        STANDARD.decode(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
     }
 }

@@ -100,7 +100,7 @@ fn trade_form(desk: &Desk<'_>, trade: &Trade) -> Form {
         ])
         .with("notify_id", format!("{}{:020}", made.text("%Y%m%d"), made.micros()))
         .with("notify_time", made.beijing())
-        .with("gmt_create", trade.at.beijing())
+        .with("gmt_create", trade.started_at.unwrap_or(trade.at).beijing())
         .with("total_amount", yuan(trade.amount_minor))
 }
 

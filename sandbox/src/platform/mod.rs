@@ -5,7 +5,7 @@
 
 mod alipay;
 mod form;
-mod stripe;
+pub(crate) mod stripe;
 mod unionpay;
 mod wechatpay;
 
@@ -15,7 +15,7 @@ use paystate_providers::Provider;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttackKind, Refund, SandboxError, Trade,
+    AttackKind, Checkout, Refund, SandboxError, Trade,
     keyring::Secrets,
     stamp::{Stamp, Stamps},
 };
@@ -83,13 +83,13 @@ pub(crate) fn refund_id(provider: Provider, at: Stamp) -> String {
     }
 }
 
-/// The notices of a payment.
-pub(crate) fn paid(desk: &Desk<'_>, trade: &Trade) -> Result<Vec<Draft>, SandboxError> {
+/// The notices of a payment; `origin` is what it was asked for by, if it was.
+pub(crate) fn paid(desk: &Desk<'_>, trade: &Trade, origin: Option<&Checkout>) -> Result<Vec<Draft>, SandboxError> {
     match trade.provider {
         Provider::Alipay => alipay::paid(desk, trade),
         Provider::WechatPay => wechatpay::paid(desk, trade),
         Provider::UnionPay => unionpay::paid(desk, trade),
-        Provider::Stripe => stripe::paid(desk, trade),
+        Provider::Stripe => Ok(stripe::paid(desk, trade, origin)),
     }
 }
 
@@ -99,15 +99,15 @@ pub(crate) fn refunded(desk: &Desk<'_>, trade: &Trade, refund: &Refund) -> Resul
         Provider::Alipay => alipay::refunded(desk, trade, refund),
         Provider::WechatPay => wechatpay::refunded(desk, trade, refund),
         Provider::UnionPay => unionpay::refunded(desk, trade, refund),
-        Provider::Stripe => stripe::refunded(desk, trade, refund),
+        Provider::Stripe => Ok(stripe::refunded(desk, trade, refund)),
     }
 }
 
 /// The notices of closing an unpaid trade. WeChat Pay and UnionPay send none.
-pub(crate) fn closed(desk: &Desk<'_>, trade: &Trade) -> Result<Vec<Draft>, SandboxError> {
+pub(crate) fn closed(desk: &Desk<'_>, trade: &Trade, origin: Option<&Checkout>) -> Result<Vec<Draft>, SandboxError> {
     match trade.provider {
         Provider::Alipay => alipay::closed(desk, trade),
-        Provider::Stripe => stripe::closed(desk, trade),
+        Provider::Stripe => Ok(stripe::closed(desk, trade, origin)),
         Provider::WechatPay | Provider::UnionPay => Ok(Vec::new()),
     }
 }

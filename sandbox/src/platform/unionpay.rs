@@ -10,6 +10,7 @@ use crate::{
     AttackKind, Refund, SandboxError, Trade,
     keyring::{RsaKey, UNIONPAY_MER_ID, pem},
     stamp::Stamp,
+    statement::settle_date,
 };
 
 pub(super) fn paid(desk: &Desk<'_>, trade: &Trade) -> Result<Vec<Draft>, SandboxError> {
@@ -18,13 +19,12 @@ pub(super) fn paid(desk: &Desk<'_>, trade: &Trade) -> Result<Vec<Draft>, Sandbox
 }
 
 pub(super) fn refunded(desk: &Desk<'_>, trade: &Trade, refund: &Refund) -> Result<Vec<Draft>, SandboxError> {
-    let form = transaction(&refund.out_refund_no, &refund.refund_id, refund.amount_minor, refund.at).with_all([
-        ("txnType", "04"),
-        ("txnSubType", "00"),
-        ("origQryId", &trade.transaction_id),
-    ]);
+    let kind = if refund.void { "31" } else { "04" };
+    let form = transaction(&refund.out_refund_no, &refund.refund_id, refund.amount_minor, refund.at)
+        .with_all([("txnType", kind), ("txnSubType", "00"), ("origQryId", &trade.transaction_id)])
+        .with("txnTime", refund.started_at.unwrap_or(refund.at).compact());
     let form = genuine(desk, form)?;
-    Ok(vec![Draft { kind: "04".to_owned(), body: form.encode(), signer: Signer::Fixed }])
+    Ok(vec![Draft { kind: kind.to_owned(), body: form.encode(), signer: Signer::Fixed }])
 }
 
 pub(super) fn request(body: String) -> Request {
@@ -72,6 +72,7 @@ fn shared_key(form: Form) -> Form {
 fn pay_form(trade: &Trade) -> Form {
     transaction(&trade.out_trade_no, &trade.transaction_id, trade.amount_minor, trade.at)
         .with_all([("txnType", "01"), ("txnSubType", "01")])
+        .with("txnTime", trade.started_at.unwrap_or(trade.at).compact())
 }
 
 fn transaction(order_id: &str, query_id: &str, amount_minor: i64, at: Stamp) -> Form {
@@ -98,7 +99,7 @@ fn transaction(order_id: &str, query_id: &str, amount_minor: i64, at: Stamp) -> 
             ("reqReserved", "{shop=1&shelf=2}"),
         ])
         .with("txnTime", at.compact())
-        .with("settleDate", at.text("%m%d"))
+        .with("settleDate", settle_date(at))
         .with("traceTime", at.text("%m%d%H%M%S"))
 }
 

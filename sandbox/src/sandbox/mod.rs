@@ -4,11 +4,17 @@
 //! clone stops the deliveries; opening the same directory again resumes them.
 
 mod operations;
+mod outbox;
+mod statements;
+pub(crate) mod teller;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,11 +23,15 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    Counters, Keyring, Ledger, SandboxError, Settings,
-    book::Book,
+    Callbacks, Counters, Fault, Keyring, Ledger, SandboxError, Settings,
+    book::{Book, Notice},
+    calls::Calls,
     delivery::{self, EdgeClient, MAX_IN_FLIGHT},
+    fault::Faults,
+    keyring::Secrets,
     platform::Desk,
-    stamp::Stamps,
+    stamp::{Stamp, Stamps},
+    statement::Blemish,
 };
 
 /// The platforms. Clones share everything.
@@ -38,6 +48,13 @@ pub(crate) struct Inner {
     stamps: Stamps,
     turns: AtomicBool,
     book: Mutex<Book>,
+    callbacks: Mutex<BTreeMap<Provider, Callbacks>>,
+    held: Mutex<HashMap<(Provider, String), Vec<Notice>>>,
+    faults: Faults,
+    calls: Calls,
+    blemishes: Mutex<HashMap<(Provider, String), Blemish>>,
+    /// Stripe carries out requests under one idempotency key one after another.
+    stripe_turn: tokio::sync::Mutex<()>,
     pub(crate) edge: EdgeClient,
     pub(crate) time_compression: u32,
     pub(crate) slots: Semaphore,
@@ -72,9 +89,15 @@ impl Sandbox {
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
             keyring,
-            stamps: Stamps::after(book.state().last()),
+            stamps: Stamps::after(book.state().last()).behind(settings.clock_behind),
             turns: AtomicBool::new(false),
             book: Mutex::new(book),
+            callbacks: Mutex::default(),
+            held: Mutex::default(),
+            faults: Faults::default(),
+            calls: Calls::default(),
+            blemishes: Mutex::default(),
+            stripe_turn: tokio::sync::Mutex::default(),
             edge,
             time_compression: settings.time_compression,
             slots: Semaphore::new(MAX_IN_FLIGHT),
@@ -105,10 +128,52 @@ impl Sandbox {
         self.inner.book().state().ledger().clone()
     }
 
+    /// From now on an account misbehaves so. Several faults may stand; the first that fits a call strikes.
+    pub fn add_fault(&self, fault: Fault) {
+        self.inner.faults.add(fault);
+    }
+
+    /// An account behaves again.
+    pub fn clear_faults(&self, provider: Provider) {
+        self.inner.faults.clear(provider);
+    }
+
     /// What each platform has done so far, earlier runs on the same journal included.
     #[must_use]
     pub fn counters(&self) -> BTreeMap<Provider, Counters> {
         self.inner.book().state().counters().clone()
+    }
+
+    /// The time by which payments and refunds are dated.
+    pub(crate) fn clock(&self) -> Stamp {
+        self.inner.stamps.now()
+    }
+
+    pub(crate) fn keys(&self) -> &Secrets {
+        self.inner.keyring.secrets()
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.inner.calls
+    }
+
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.inner.faults
+    }
+
+    /// What an account's callbacks do.
+    pub(crate) fn callbacks(&self, provider: Provider) -> Callbacks {
+        self.inner.callbacks(provider)
+    }
+
+    /// Whose turn it is of WeChat Pay's two keys.
+    pub(crate) fn next_turn(&self) -> bool {
+        self.inner.turns.fetch_xor(true, Ordering::Relaxed)
+    }
+
+    /// The lock under which Stripe looks at an idempotency key and acts.
+    pub(crate) fn stripe_turn(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.stripe_turn
     }
 
     /// Starts the delivery of recorded notices.

@@ -3,14 +3,19 @@
 //! Each is one record in the journal, written under one lock with the checks before it; only then do
 //! its notices travel.
 
+use std::collections::BTreeMap;
+
 use paystate_providers::{Currency, Provider};
 
-use super::Sandbox;
+use super::{
+    Sandbox,
+    teller::{Denied, GiveBack, Refusal, Repetition},
+};
 use crate::{
-    Attack, AttackOutcome, CloseRequest, DeliveryPlan, PayRequest, Refund, RefundRequest, SandboxError, Trade,
+    Attack, AttackOutcome, Callbacks, CloseRequest, PayRequest, Refund, RefundRequest, SandboxError, Trade,
     TradeStatus,
-    book::{Notice, Record, after_refund},
-    platform::{self, Draft},
+    book::{Record, State},
+    platform,
     request::{check_amount, check_currency, check_number},
     stamp::Stamp,
 };
@@ -21,6 +26,15 @@ impl Sandbox {
     /// # Errors
     /// For a request that the platform would not take, and when the journal cannot be written.
     pub async fn pay(&self, request: PayRequest) -> Result<Trade, SandboxError> {
+        let callbacks = Callbacks::Sent(request.plan);
+        self.pay_and_tell(request, callbacks).await
+    }
+
+    /// A payer pays, and `callbacks` says what the shop hears of it.
+    ///
+    /// # Errors
+    /// As [`Sandbox::pay`].
+    pub async fn pay_and_tell(&self, request: PayRequest, callbacks: Callbacks) -> Result<Trade, SandboxError> {
         check_number("out_trade_no", &request.out_trade_no)?;
         check_amount(request.amount_minor)?;
         check_currency(request.provider, request.currency)?;
@@ -31,10 +45,10 @@ impl Sandbox {
             request.currency,
             TradeStatus::Paid,
         );
-        let notices = self.notices(&trade, request.plan, platform::paid(&self.inner.desk(), &trade)?);
-        let ids = ids(&notices);
-        self.inner.book().record(vec![Record::Traded { trade: trade.clone(), notices }])?;
-        self.dispatch(ids);
+        let drafts = platform::paid(&self.inner.desk(), &trade, None)?;
+        let post = self.post(&trade, callbacks, None, drafts);
+        self.inner.book().record(vec![Record::Traded { trade: trade.clone(), notices: post.now.clone() }])?;
+        self.send_off(post);
         Ok(trade)
     }
 
@@ -46,32 +60,26 @@ impl Sandbox {
     pub async fn refund(&self, request: RefundRequest) -> Result<Refund, SandboxError> {
         check_number("out_refund_no", &request.out_refund_no)?;
         check_amount(request.amount_minor)?;
-        // One lock from check to write, so that two refunds cannot both take the last of the money.
-        let mut book = self.inner.book();
-        if let Some(known) = book.state().refund(request.provider, &request.out_refund_no) {
-            let same = known.amount_minor == request.amount_minor && known.out_trade_no == request.out_trade_no;
-            let conflict = || SandboxError::Conflict("out_refund_no was used for another refund".to_owned());
-            return same.then(|| known.clone()).ok_or_else(conflict);
-        }
-        let trades = book.state().trades(request.provider, &request.out_trade_no);
-        let trade = after_refund(refundable(&trades, &request)?, request.amount_minor);
-        let at = self.inner.stamps.next();
-        let refund = Refund {
-            provider: request.provider,
-            out_trade_no: request.out_trade_no,
-            transaction_id: trade.transaction_id.clone(),
-            out_refund_no: request.out_refund_no,
-            refund_id: platform::refund_id(request.provider, at),
-            amount_minor: request.amount_minor,
-            at,
+        let provider = request.provider;
+        let ask = GiveBack {
+            callbacks: Callbacks::Sent(request.plan),
+            request,
+            repetition: Repetition::Number,
+            notify_url: None,
+            started_at: None,
+            void: false,
+            echo: BTreeMap::new(),
         };
-        let drafts = platform::refunded(&self.inner.desk(), &trade, &refund)?;
-        let notices = self.notices(&trade, request.plan, drafts);
-        let ids = ids(&notices);
-        book.record(vec![Record::Refunded { refund: refund.clone(), notices }])?;
-        drop(book);
-        self.dispatch(ids);
-        Ok(refund)
+        self.give_back(ask).map(|(refund, _, _)| refund).map_err(|denied| match denied {
+            Denied::Broken(error) => error,
+            Denied::Refused(Refusal::TooMuch) => SandboxError::Conflict("the trade holds less than that".to_owned()),
+            Denied::Refused(Refusal::Different) => {
+                SandboxError::Conflict("out_refund_no was used for another refund".to_owned())
+            }
+            Denied::Refused(Refusal::Unknown | Refusal::Unpaid | Refusal::Paid | Refusal::Closed) => {
+                SandboxError::NotFound(format!("{provider} has no such paid trade"))
+            }
+        })
     }
 
     /// An unpaid trade is closed. WeChat Pay and UnionPay send no notice of it. Closing again changes nothing.
@@ -82,6 +90,14 @@ impl Sandbox {
         check_number("out_trade_no", &request.out_trade_no)?;
         check_amount(request.amount_minor)?;
         check_currency(request.provider, request.currency)?;
+        if let Some(handle) = self.checkout_handles(request.provider, &request.out_trade_no).first() {
+            return self.close_checkout(request.provider, handle).map(|sight| sight.trade).map_err(
+                |denied| match denied {
+                    Denied::Broken(error) => error,
+                    Denied::Refused(_) => SandboxError::Conflict(format!("{} is paid", request.out_trade_no)),
+                },
+            );
+        }
         let mut book = self.inner.book();
         let known = book.state().trades(request.provider, &request.out_trade_no);
         if known.iter().any(|trade| trade.status != TradeStatus::Closed) {
@@ -97,11 +113,11 @@ impl Sandbox {
             request.currency,
             TradeStatus::Closed,
         );
-        let notices = self.notices(&trade, request.plan, platform::closed(&self.inner.desk(), &trade)?);
-        let ids = ids(&notices);
-        book.record(vec![Record::Traded { trade: trade.clone(), notices }])?;
+        let drafts = platform::closed(&self.inner.desk(), &trade, None)?;
+        let post = self.post(&trade, Callbacks::Sent(request.plan), None, drafts);
+        book.record(vec![Record::Traded { trade: trade.clone(), notices: post.now.clone() }])?;
         drop(book);
-        self.dispatch(ids);
+        self.send_off(post);
         Ok(trade)
     }
 
@@ -117,7 +133,7 @@ impl Sandbox {
         let trade = self.new_trade(provider, out_trade_no, amount_minor, Currency::CNY, TradeStatus::Paid);
         let request = platform::forge(&self.inner.desk(), kind, &trade, Stamp::now().seconds())?
             .ok_or_else(|| SandboxError::invalid("kind", format!("{kind} does not apply to {provider}")))?;
-        let answer = self.inner.edge.send(provider, request).await.map_err(SandboxError::Unreachable)?;
+        let answer = self.inner.edge.send(provider, None, request).await.map_err(SandboxError::Unreachable)?;
         let accepted = platform::acknowledged(provider, answer.status, &answer.body);
         let (status, out_trade_no) = (answer.status, trade.out_trade_no);
         let record = Record::Attacked { provider, kind, out_trade_no, status, accepted, at: Stamp::now() };
@@ -142,39 +158,26 @@ impl Sandbox {
             currency: currency.as_str().to_owned(),
             status,
             refunded_minor: 0,
+            started_at: None,
             at,
         }
     }
-
-    fn notices(&self, trade: &Trade, plan: DeliveryPlan, drafts: Vec<Draft>) -> Vec<Notice> {
-        let number = |draft: Draft| {
-            let at = self.inner.stamps.next();
-            Notice {
-                id: format!("n{}", at.micros()),
-                provider: trade.provider,
-                out_trade_no: trade.out_trade_no.clone(),
-                kind: draft.kind,
-                signer: draft.signer,
-                plan,
-                body: draft.body,
-                at,
-            }
-        };
-        drafts.into_iter().map(number).collect()
-    }
 }
 
-fn ids(notices: &[Notice]) -> Vec<String> {
-    notices.iter().map(|notice| notice.id.clone()).collect()
-}
-
-fn refundable<'a>(trades: &[&'a Trade], request: &RefundRequest) -> Result<&'a Trade, SandboxError> {
-    let named = |trade: &&&Trade| request.transaction_id.as_ref().is_none_or(|id| *id == trade.transaction_id);
-    let mut paid = trades.iter().filter(|trade| trade.status != TradeStatus::Closed).filter(named).peekable();
+/// The trade that has enough left; of several the first. An order that was paid twice has two.
+pub(super) fn refundable(state: &State, request: &RefundRequest) -> Result<Trade, Refusal> {
+    let id = request.transaction_id.as_ref();
+    let trades = match id {
+        Some(id) => state.trade(request.provider, id).into_iter().collect(),
+        None => state.trades(request.provider, &request.out_trade_no),
+    };
+    let named = |trade: &&&Trade| request.out_trade_no.is_empty() || request.out_trade_no == trade.out_trade_no;
+    let named: Vec<_> = trades.iter().filter(named).collect();
+    let mut paid = named.iter().filter(|trade| trade.status != TradeStatus::Closed).peekable();
     if paid.peek().is_none() {
-        return Err(SandboxError::NotFound(format!("{} has no such paid trade", request.provider)));
+        let asked_for = !state.checkouts(request.provider, &request.out_trade_no).is_empty();
+        return Err(if asked_for || !named.is_empty() { Refusal::Unpaid } else { Refusal::Unknown });
     }
-    paid.find(|trade| trade.amount_minor - trade.refunded_minor >= request.amount_minor)
-        .copied()
-        .ok_or_else(|| SandboxError::Conflict("the trade holds less than that".to_owned()))
+    let enough = paid.find(|trade| trade.amount_minor - trade.refunded_minor >= request.amount_minor);
+    enough.map(|trade| (**trade).clone()).ok_or(Refusal::TooMuch)
 }

@@ -115,6 +115,11 @@ async fn mistakes_are_named() {
         ("/attack", r#"{"account":"alipay","kind":"magic","out_trade_no":"T","amount_minor":1}"#, 400, "kind"),
         ("/attack", r#"{"account":"alipay","kind":"stale","out_trade_no":"T","amount_minor":1}"#, 400, "kind"),
         ("/refund", r#"{"account":"alipay","out_trade_no":"T","out_refund_no":"R","amount_minor":1}"#, 404, "alipay"),
+        ("/pay-checkout", r#"{"account":"alipay","out_trade_no":"T"}"#, 404, "alipay"),
+        ("/fault", r#"{"account":"alipay","kind":"sulk"}"#, 400, "kind"),
+        ("/fault", r#"{"account":"alipay","kind":"lie","for_ms":1}"#, 400, "lie"),
+        ("/callbacks", r#"{"account":"alipay","callbacks":"maybe"}"#, 400, "callbacks"),
+        ("/effects", "{}", 405, "GET"),
         ("/nowhere", "{}", 404, "path"),
         ("/ledger", "{}", 405, "GET"),
     ] {

@@ -2,11 +2,15 @@
 //! verifiers that the edge uses.
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
 mod delivery;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
@@ -15,6 +19,10 @@ mod keyring;
 mod kill;
 #[cfg(test)]
 mod press;
+#[cfg(test)]
+mod shop;
+#[cfg(test)]
+mod statements;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -188,10 +188,10 @@ pub(crate) fn pay(provider: Provider, out_trade_no: &str, amount_minor: i64) -> 
 
 /// The merchant's verifiers, built from the files that the sandbox hands out.
 pub(crate) struct Merchant {
-    alipay: Alipay,
-    wechatpay: WechatPay,
-    unionpay: UnionPay,
-    stripe: Stripe,
+    pub(crate) alipay: Alipay,
+    pub(crate) wechatpay: WechatPay,
+    pub(crate) unionpay: UnionPay,
+    pub(crate) stripe: Stripe,
 }
 
 impl Merchant {
