@@ -13,13 +13,14 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     gate::{Gate, lock_names, notice_key},
+    policy::Policy,
     watched,
-    work::{DoorError, MessageOutcome, Reply, Work},
+    work::{Done, DoorError, MessageOutcome, Reply, Work},
 };
 use crate::{
     feed::Bell,
     guard::Token,
-    order::{Order, Refusal},
+    order::Refusal,
     store::{Loaded, NoticeKey, Store, StoreError},
 };
 use plan::Plan;
@@ -46,6 +47,7 @@ pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
     pub(super) gate: Gate,
     pub(super) bell: Bell,
+    pub(super) policy: Arc<Policy>,
     /// Where busy parts wait.
     pub(super) tasks: TaskTracker,
     /// One for each busy part that may wait.
@@ -55,7 +57,7 @@ pub(super) struct Committer {
 /// How one work ended.
 pub(super) enum Outcome {
     Message(MessageOutcome),
-    Command(Result<Box<Order>, Refusal>),
+    Command(Result<Box<Done>, Refusal>),
 }
 
 impl Committer {
@@ -158,18 +160,19 @@ impl Committer {
     }
 
     async fn transaction(&self, works: &[Work]) -> Result<(Vec<Outcome>, BTreeSet<crate::order::OrderId>), StoreError> {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut cases) = (Vec::new(), BTreeSet::new());
         let (mut unit, plan) = loop {
             let mut unit = self.store.begin().await?;
-            let mut plan = Plan::of(works);
+            let mut plan = Plan::of(works, &self.policy);
             let mut keys = plan.keys();
             Plan::widen(&mut keys, &waiting);
+            keys.cases.append(&mut cases);
             let fresh = unit.claim(&plan.notifications(), &keys).await?;
             let loaded = if plan.keep_fresh(fresh) { unit.load(&keys).await? } else { Loaded::default() };
-            // Facts that wait lead to more keys. A unit names all of its keys at once, so that no two units
-            // can wait for each other: this one is given up and begun again.
-            if Plan::widen(&mut keys, &loaded.parked) {
-                waiting = loaded.parked;
+            // Facts that wait, and money of nobody, lead to more keys. A unit names all of its keys at once, so that no
+            // two units can wait for each other: this one is given up and begun again.
+            if Plan::widen(&mut keys, &loaded.parked) | plan.widen_by_strangers(&mut keys, &loaded) {
+                (waiting, cases) = (loaded.parked, keys.cases);
                 continue;
             }
             plan.decide(loaded)?;
@@ -216,7 +219,7 @@ fn answer(work: Work, outcome: Reply<Outcome>) {
         }
         Work::Command(_, reply) => {
             let _ = reply.send(match outcome {
-                Ok(Outcome::Command(result)) => result.map(|order| *order).map_err(DoorError::Refused),
+                Ok(Outcome::Command(result)) => result.map(|done| *done).map_err(DoorError::Refused),
                 Ok(Outcome::Message(_)) => Err(DoorError::Internal("a message's answer for a command".into())),
                 Err(error) => Err(error),
             });

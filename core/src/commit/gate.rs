@@ -90,11 +90,22 @@ fn names_of(work: &Work) -> Vec<LockName> {
             numbers.map(LockName::payment).collect()
         }
         Work::Command(request, _) => {
-            let order = LockName::order(request.command.order_id());
-            match &request.command {
-                Command::StartPayment { out_trade_no, .. } => vec![order, LockName::payment(out_trade_no)],
-                Command::Create { .. } | Command::Close { .. } => vec![order],
-            }
+            // What a command on a case is about, only the store knows.
+            let order = request.command.order_id().map(LockName::order);
+            let payment = match &request.command {
+                Command::StartPayment { out_trade_no, .. } => Some(LockName::payment(out_trade_no)),
+                Command::Create { .. }
+                | Command::RecordReference { .. }
+                | Command::Close { .. }
+                | Command::ConcludeUnpaid { .. }
+                | Command::RequestRefund { .. }
+                | Command::RefundRefused { .. }
+                | Command::GiveUp { .. }
+                | Command::OpenCase { .. }
+                | Command::ResolveCase { .. }
+                | Command::AssignCase { .. } => None,
+            };
+            order.into_iter().chain(payment).collect()
         }
     }
 }

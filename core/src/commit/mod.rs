@@ -9,6 +9,7 @@
 
 mod batch;
 mod gate;
+mod policy;
 mod work;
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
@@ -20,7 +21,8 @@ use tokio_util::task::TaskTracker;
 use crate::{feed::Bell, guard::Guard, store::Store};
 use batch::{Committer, WAITING};
 use gate::Gate;
-pub use work::{CommandRequest, DoorError, Fact, Message, MessageOutcome};
+pub use policy::{CasePolicy, Policy};
+pub use work::{CommandRequest, Done, DoorError, Fact, Message, MessageOutcome};
 use work::{Reply, Work};
 
 /// How the door is sized.
@@ -50,12 +52,19 @@ pub struct Door {
 impl Door {
     /// Opens the door: starts the committers on `tasks`. They end when every `Door` is dropped and the
     /// queue is empty.
-    pub fn open(store: Arc<dyn Store>, guard: Arc<dyn Guard>, bell: Bell, limits: Limits, tasks: &TaskTracker) -> Self {
+    pub fn open(
+        store: Arc<dyn Store>,
+        guard: Arc<dyn Guard>,
+        bell: Bell,
+        limits: Limits,
+        policy: Arc<Policy>,
+        tasks: &TaskTracker,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(limits.queue);
         let receiver = Arc::new(Mutex::new(receiver));
         let gate = Gate { guard, store: store.clone() };
         let places = Arc::new(Semaphore::new(WAITING));
-        let committer = Arc::new(Committer { store, gate, bell, tasks: tasks.clone(), places });
+        let committer = Arc::new(Committer { store, gate, bell, policy, tasks: tasks.clone(), places });
         for _ in 0..limits.in_flight {
             tasks.spawn(run(receiver.clone(), committer.clone(), limits.batch_max));
         }
@@ -71,11 +80,11 @@ impl Door {
         self.admit(Work::Message(Box::new(message), reply), answer).await
     }
 
-    /// Carries out a command; answers with the order after it.
+    /// Carries out a command; answers with the order and the case that it was about, as they are after it.
     ///
     /// # Errors
     /// [`DoorError::Refused`] says why the command changes nothing; the others are faults of ours.
-    pub async fn command(&self, request: CommandRequest) -> Result<crate::order::Order, DoorError> {
+    pub async fn command(&self, request: CommandRequest) -> Result<Done, DoorError> {
         let (reply, answer) = oneshot::channel();
         self.admit(Work::Command(request, reply), answer).await
     }

@@ -5,10 +5,10 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::{
-    order::{self, Command, Observation, Order, Refusal, RequestId, Timestamp},
+    order::{self, About, Command, Observation, Order, Refusal, RequestId, Timestamp},
     seal::Sealed,
     sha256::Sha256,
-    store::{FactKey, NotificationRow},
+    store::{CaseRow, FactKey, NotificationRow},
 };
 
 /// A verified message and what it says.
@@ -95,6 +95,15 @@ pub enum MessageOutcome {
     Duplicate,
 }
 
+/// What a command was about, as it is after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The order; none for a case of no order.
+    pub order: Option<Order>,
+    /// The case, for commands that name one.
+    pub case: Option<CaseRow>,
+}
+
 /// A command and its idempotency key.
 #[derive(Debug, Clone)]
 pub struct CommandRequest {
@@ -114,10 +123,42 @@ impl CommandRequest {
             Command::Create { order_id, amount, description, expires_at } => {
                 json!(["CREATE", order_id, amount.minor(), amount.currency(), description, expires_at])
             }
-            Command::StartPayment { order_id, out_trade_no, account, provider } => {
-                json!(["START_PAYMENT", order_id, out_trade_no, account, provider])
+            Command::StartPayment { order_id, out_trade_no, account, provider, method, expires_at: _ } => {
+                if method.is_external() {
+                    json!(["START_PAYMENT", order_id, out_trade_no, account, provider])
+                } else {
+                    json!(["START_PAYMENT", order_id, out_trade_no, account, provider, method])
+                }
             }
             Command::Close { order_id, payments_closed } => json!(["CLOSE", order_id, payments_closed]),
+            Command::RecordReference { order_id, out_trade_no, reference } => {
+                json!(["RECORD_REFERENCE", order_id, out_trade_no, reference])
+            }
+            Command::ConcludeUnpaid { order_id, out_trade_no } => json!(["CONCLUDE_UNPAID", order_id, out_trade_no]),
+            Command::RequestRefund { order_id, out_trade_no, transaction_id, out_refund_no, amount, reason } => {
+                json!([
+                    "REQUEST_REFUND",
+                    order_id,
+                    out_trade_no,
+                    transaction_id,
+                    out_refund_no,
+                    amount.minor(),
+                    amount.currency(),
+                    reason
+                ])
+            }
+            Command::RefundRefused { order_id, out_refund_no, code, detail } => {
+                json!(["REFUND_REFUSED", order_id, out_refund_no, code, detail])
+            }
+            Command::GiveUp { order_id, about, evidence } => match about {
+                About::Payment(number) => json!(["GIVE_UP", order_id, "PAYMENT", number, evidence]),
+                About::Refund(number) => json!(["GIVE_UP", order_id, "REFUND", number, evidence]),
+            },
+            Command::OpenCase { case } => json!(["OPEN_CASE", case.id]),
+            Command::ResolveCase { case_id, resolution, reason, by } => {
+                json!(["RESOLVE_CASE", case_id, resolution.as_str(), reason, by.as_str()])
+            }
+            Command::AssignCase { case_id, owner } => json!(["ASSIGN_CASE", case_id, owner]),
         };
         Sha256::of(said.to_string().as_bytes()).to_string()
     }
@@ -145,7 +186,7 @@ pub(super) type Reply<T> = Result<T, DoorError>;
 #[derive(Debug)]
 pub(super) enum Work {
     Message(Box<Message>, oneshot::Sender<Reply<MessageOutcome>>),
-    Command(CommandRequest, oneshot::Sender<Reply<Order>>),
+    Command(CommandRequest, oneshot::Sender<Reply<Done>>),
 }
 
 #[cfg(test)]

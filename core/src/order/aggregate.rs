@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{AccountName, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp, TransactionId};
+use super::{
+    AccountName, Method, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp, TransactionId,
+};
 
 /// What the shop sells. Serialised, it is the stored order and the snapshot in every event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Order {
     pub refunds: Vec<Refund>,
     /// Ids of its open cases.
     pub open_cases: Vec<String>,
+    /// Ids of cases that were ruled on. What caused one of these opens none again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ruled_cases: Vec<String>,
 }
 
 /// Whether an order is to end unpaid.
@@ -55,8 +60,20 @@ pub struct Payment {
     pub provider: SmolStr,
     /// The strongest news of it.
     pub status: PaymentStatus,
+    /// When a ruling took it for closed, as long as the platform has not said how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ruled_at: Option<Timestamp>,
     /// When it was begun.
     pub started_at: Timestamp,
+    /// When the platform refuses to take money for it; unknown where the caller began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// How it was begun.
+    #[serde(default, skip_serializing_if = "Method::is_external")]
+    pub method: Method,
+    /// The platform's name for it, where it has one before it is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<SmolStr>,
     /// Successful transactions reported for it.
     pub transactions: Vec<Transaction>,
 }
@@ -74,6 +91,21 @@ pub struct Transaction {
     pub fit: Fit,
     /// When, by the platform's clock.
     pub occurred_at: Option<Timestamp>,
+    /// What was ruled about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settlement>,
+}
+
+/// What a ruling made of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Settlement {
+    /// It pays the order, although it does not fit.
+    Accepted,
+    /// It goes back, and does not count.
+    Returned,
+    /// The shop keeps it, and it does not count.
+    Kept,
 }
 
 /// Whether a transaction fits its order, fixed when it is first heard of.
@@ -113,6 +145,64 @@ pub struct Refund {
     pub cumulative: bool,
     /// When that news was taken in.
     pub updated_at: Timestamp,
+    /// What was asked for here; none where the platform reported it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested: Option<Requested>,
+    /// When a ruling gave it up, as long as that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<GivenUp>,
+}
+
+/// The moment at which a ruling gave a refund up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// When.
+    pub at: Timestamp,
+    /// What was left to give back of its transaction until then. Should the refund have gone through and less be left, then
+    /// its money was given back a second time.
+    pub left: Money,
+}
+
+/// A refund as it was asked for. A retry says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requested {
+    /// When.
+    pub at: Timestamp,
+    /// How much.
+    pub amount: Money,
+    /// Why; shown to the payer where the platform does so.
+    pub reason: String,
+}
+
+impl Payment {
+    /// Whether it is known how it ended.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(self.status, PaymentStatus::Closed | PaymentStatus::Succeeded)
+    }
+}
+
+impl Transaction {
+    /// Whether it may pay the order: it fits, or was accepted although it does not, and nobody ruled otherwise.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        match self.settled {
+            Some(Settlement::Accepted) => true,
+            Some(Settlement::Returned | Settlement::Kept) => false,
+            None => self.fit == Fit::Fits,
+        }
+    }
+
+    /// Whether it is the same money: the number is unique on its account.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        (&self.id, &self.account) == (&other.id, &other.account)
+    }
+
+    /// Whether a ruling took it out of the account: it went back, or was kept, and does not count.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self.settled, Some(Settlement::Returned | Settlement::Kept))
+    }
 }
 
 impl Order {
@@ -120,16 +210,16 @@ impl Order {
     #[must_use]
     pub fn state(&self) -> State {
         if let (Some(credited), Ending::Open | Ending::Requested(_)) = (self.credited(), self.ending) {
-            let refunded = self.refunded_of(credited);
-            return if refunded.is_zero() {
+            let back = self.refunded_of(credited);
+            return if back.is_zero() {
                 State::Paid
-            } else if refunded < credited.amount {
+            } else if back < credited.amount {
                 State::PartiallyRefunded
             } else {
                 State::Refunded
             };
         }
-        match (self.ending, self.transactions().next().is_some()) {
+        match (self.ending, self.transactions().any(|t| !t.is_settled())) {
             (_, true) => State::Abnormal,
             (Ending::Closed(_), false) => State::Closed,
             (Ending::Open | Ending::Requested(_), false) if self.payments.is_empty() => State::Created,
@@ -137,65 +227,9 @@ impl Order {
         }
     }
 
-    /// The transaction that pays the order: of those that fit, the one of which least was given back. An
-    /// order is as paid as its best-kept payment. So refunding one half of a double payment leaves it PAID,
-    /// whichever of the two came first.
-    #[must_use]
-    pub fn credited(&self) -> Option<&Transaction> {
-        self.transactions().filter(|t| t.fit == Fit::Fits).min_by_key(|t| (self.refunded_of(t).minor(), &t.id))
-    }
-
-    /// What counts as paid: nothing, or exactly the amount.
-    #[must_use]
-    pub fn paid(&self) -> Money {
-        self.credited().map_or(self.amount.zero(), |t| t.amount)
-    }
-
-    /// What went back of what counts as paid.
-    #[must_use]
-    pub fn refunded(&self) -> Money {
-        self.credited().map_or(self.amount.zero(), |t| self.refunded_of(t))
-    }
-
     /// Every successful transaction of every payment.
     pub fn transactions(&self) -> impl Iterator<Item = &Transaction> {
         self.payments.iter().flat_map(|p| &p.transactions)
-    }
-
-    /// What went back of one transaction; never more than it brought.
-    #[must_use]
-    pub fn refunded_of(&self, transaction: &Transaction) -> Money {
-        transaction.amount.at_most(self.refunds_reported_for(transaction))
-    }
-
-    /// What the platform says went back, in minor units, before it is capped by what was paid.
-    pub(super) fn refunds_reported_for(&self, transaction: &Transaction) -> i64 {
-        let settled = || {
-            self.refunds.iter().filter(|r| {
-                r.status == RefundStatus::Succeeded
-                    && r.amount.currency() == transaction.amount.currency()
-                    && self.is_of(r, transaction)
-            })
-        };
-        let single = settled().filter(|r| !r.cumulative).fold(0_i64, |sum, r| sum.saturating_add(r.amount.minor()));
-        let cumulative = settled().filter(|r| r.cumulative).map(|r| r.amount.minor()).max().unwrap_or(0);
-        single.max(cumulative)
-    }
-
-    /// Whether a refund is taken from this transaction. A refund that names only the payment is taken from
-    /// the payment's transaction with the lowest number, so that the answer does not depend on arrival.
-    fn is_of(&self, refund: &Refund, transaction: &Transaction) -> bool {
-        if refund.account != transaction.account {
-            return false;
-        }
-        match (&refund.transaction_id, &refund.out_trade_no) {
-            (Some(id), _) => *id == transaction.id,
-            (None, Some(number)) => self
-                .payment(number)
-                .and_then(|p| p.transactions.iter().filter(|t| t.account == refund.account).min_by_key(|t| &t.id))
-                .is_some_and(|first| first.id == transaction.id),
-            (None, None) => false,
-        }
     }
 
     /// The attempt with this number.
@@ -204,9 +238,9 @@ impl Order {
         self.payments.iter().find(|p| p.out_trade_no == *out_trade_no)
     }
 
-    /// Whether every attempt is known to be closed at its platform.
+    /// Whether no attempt can be paid any more.
     #[must_use]
-    pub fn all_payments_closed(&self) -> bool {
-        self.payments.iter().all(|p| p.status == PaymentStatus::Closed)
+    pub fn all_payments_ended(&self) -> bool {
+        self.payments.iter().all(Payment::is_ended)
     }
 }

@@ -20,20 +20,38 @@ pub enum CaseKind {
     DoublePayment,
     /// Money for a number of no order.
     UnknownOrder,
+    /// The platform cannot be made to tell how a payment ended.
+    Stuck,
     /// A refund did not reach the payer.
     RefundStuck,
+    /// On the statement, not in our record.
+    ReconciliationMissingHere,
+    /// In our record, not on the statement.
+    ReconciliationMissingThere,
+    /// Amounts differ between statement and record.
+    ReconciliationAmount,
+    /// States differ between statement and record.
+    ReconciliationStatus,
+    /// The fee on the statement is not the one that was agreed.
+    ReconciliationFee,
 }
 
 impl CaseKind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::AmountMismatch,
         Self::CurrencyMismatch,
         Self::AccountMismatch,
         Self::LatePayment,
         Self::DoublePayment,
         Self::UnknownOrder,
+        Self::Stuck,
         Self::RefundStuck,
+        Self::ReconciliationMissingHere,
+        Self::ReconciliationMissingThere,
+        Self::ReconciliationAmount,
+        Self::ReconciliationStatus,
+        Self::ReconciliationFee,
     ];
 
     /// The name in the database, the contract and the docs.
@@ -46,7 +64,13 @@ impl CaseKind {
             Self::LatePayment => "LATE_PAYMENT",
             Self::DoublePayment => "DOUBLE_PAYMENT",
             Self::UnknownOrder => "UNKNOWN_ORDER",
+            Self::Stuck => "STUCK",
             Self::RefundStuck => "REFUND_STUCK",
+            Self::ReconciliationMissingHere => "RECONCILIATION_MISSING_HERE",
+            Self::ReconciliationMissingThere => "RECONCILIATION_MISSING_THERE",
+            Self::ReconciliationAmount => "RECONCILIATION_AMOUNT",
+            Self::ReconciliationStatus => "RECONCILIATION_STATUS",
+            Self::ReconciliationFee => "RECONCILIATION_FEE",
         }
     }
 
@@ -68,16 +92,76 @@ pub enum CaseState {
         resolution: Resolution,
         /// When.
         at: Timestamp,
+        /// By whom; nobody where news did it.
+        by: Option<Resolver>,
     },
 }
 
-/// How a case was settled.
+/// Who rules on cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolver {
+    /// A person.
+    Operator,
+    /// The configuration.
+    Policy,
+}
+
+impl Resolver {
+    /// The name in the database and the contract.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Policy => "policy",
+        }
+    }
+
+    /// Reads [`Resolver::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Operator, Self::Policy].into_iter().find(|r| r.as_str() == text)
+    }
+}
+
+/// How a case was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Resolution {
+    /// Ruled: the money is taken as it is.
+    Accept,
+    /// Ruled: the money goes back.
+    Refund,
+    /// Ruled: the matter ends as it is. An order that nothing pays ends with it, and its money is kept.
+    Close,
+    /// Ruled: nothing needs doing.
+    Ignore,
     /// The number turned out to belong to an order, and the money was applied to it.
     Bound,
-    /// Later news made it moot: the refund reached the payer.
+    /// Later news made it moot: the refund reached the payer, the platform told how the payment ended.
     Overtaken,
+}
+
+impl Resolution {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Accept, Self::Refund, Self::Close, Self::Ignore, Self::Bound, Self::Overtaken];
+
+    /// The name in the database, the contract and the docs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "ACCEPT",
+            Self::Refund => "REFUND",
+            Self::Close => "CLOSE",
+            Self::Ignore => "IGNORE",
+            Self::Bound => "BOUND",
+            Self::Overtaken => "OVERTAKEN",
+        }
+    }
+
+    /// Reads [`Resolution::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.as_str() == text)
+    }
 }
 
 /// One case.
@@ -103,8 +187,36 @@ pub struct Case {
     pub observed: Option<Money>,
     /// One sentence for people.
     pub summary: String,
+    /// What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+    pub evidence: String,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// When it should be settled. The door sets it when it stores the case.
+    pub due_at: Option<Timestamp>,
+    /// Who looks after it; empty for nobody. First set by the door.
+    pub owner: String,
+    /// Why it was settled so; empty where news did it.
+    pub reason: String,
+}
+
+impl CaseKind {
+    /// What a ruling on a case of this kind may be. One case may allow less: see [`Case::allowed`].
+    #[must_use]
+    pub fn resolutions(self) -> &'static [Resolution] {
+        use Resolution::{Accept, Close, Ignore, Refund};
+        match self {
+            Self::AmountMismatch | Self::AccountMismatch | Self::LatePayment => &[Accept, Refund, Close],
+            Self::CurrencyMismatch => &[Refund, Close],
+            Self::DoublePayment => &[Refund, Ignore],
+            Self::UnknownOrder => &[Ignore],
+            Self::Stuck | Self::RefundStuck => &[Close, Ignore],
+            Self::ReconciliationMissingHere
+            | Self::ReconciliationMissingThere
+            | Self::ReconciliationAmount
+            | Self::ReconciliationStatus
+            | Self::ReconciliationFee => &[Accept, Ignore],
+        }
+    }
 }
 
 impl Case {
@@ -112,6 +224,35 @@ impl Case {
     #[must_use]
     pub fn id_for(kind: CaseKind, account: &AccountName, about: &str) -> String {
         format!("{}:{account}:{about}", kind.as_str().to_ascii_lowercase().replace('_', "-"))
+    }
+
+    /// What a ruling on it may be; nothing once it is settled.
+    #[must_use]
+    pub fn allowed(&self) -> Vec<Resolution> {
+        if self.state != CaseState::Open {
+            return Vec::new();
+        }
+        if Self::is_about_refunds(&self.id) && self.kind != CaseKind::RefundStuck {
+            return vec![Resolution::Ignore];
+        }
+        let foreign = self.expected.zip(self.observed).is_some_and(|(a, b)| a.currency() != b.currency());
+        let counts = |r: &Resolution| *r != Resolution::Accept || !foreign;
+        self.kind.resolutions().iter().copied().filter(counts).collect()
+    }
+
+    /// The id of the case of the same cause that was opened first.
+    pub(super) fn cause(id: &str) -> &str {
+        id.split_once(AGAIN).map_or(id, |(first, _)| first)
+    }
+
+    /// The id under which a case is opened again that was ruled on so many times.
+    pub(super) fn id_again(first: &str, ruled: usize) -> String {
+        if ruled == 0 { first.to_owned() } else { format!("{first}{AGAIN}{ruled}") }
+    }
+
+    /// The number of the payment whose end is not known, if this is the id of a case about that.
+    pub(super) fn stuck_payment(id: &str) -> Option<&str> {
+        Self::cause(id).strip_prefix("stuck:")?.split_once(':').map(|(_, number)| number)
     }
 
     /// Whether an id is that of a case about refunds, which later news may settle.
@@ -134,7 +275,15 @@ impl Case {
             expected: None,
             observed: None,
             summary: "settled by later news".to_owned(),
+            evidence: String::new(),
             opened_at: at,
+            due_at: None,
+            owner: String::new(),
+            reason: String::new(),
         })
     }
 }
+
+/// Ends the id of the cause in that of a case which is opened again; a count follows. The blanks keep it apart from every
+/// number of a platform.
+const AGAIN: &str = " again ";

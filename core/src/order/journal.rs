@@ -1,6 +1,9 @@
 //! An order while it is being changed, and what comes out of it.
 
-use super::{Case, CaseState, Ending, EventKind, Order, PaymentStatus, Refusal, State, Timestamp, moves};
+use super::{
+    Case, CaseState, Due, Ending, EventKind, Followup, Order, OutTradeNo, Payment, PaymentStatus, Refusal, Resolution,
+    State, Timestamp, Transaction, moves,
+};
 
 /// One entry of a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// Cases to be opened, or stored in their new state.
     pub cases: Vec<Case>,
+    /// What must be done later. Empty for most news: what becomes moot is found to be so when it is due.
+    pub tasks: Vec<Followup>,
 }
 
 impl Decision {
@@ -51,7 +56,9 @@ impl Journal {
         Self { order, from, at, decision: Decision::default() }
     }
 
-    pub(super) fn record(&mut self, kind: EventKind, cases: Vec<Case>) -> Result<(), Refusal> {
+    /// Records what was changed, with the cases that this opens or settles.
+    pub(super) fn record(&mut self, kind: EventKind, mut cases: Vec<Case>) -> Result<(), Refusal> {
+        cases.extend(self.overtaken());
         let opened_cases: Vec<_> = cases.iter().filter(|c| c.state == CaseState::Open).map(|c| c.id.clone()).collect();
         self.order.open_cases.extend(opened_cases.iter().cloned());
         self.order.version += 1;
@@ -72,6 +79,71 @@ impl Journal {
         Ok(())
     }
 
+    /// Cases about payments whose end was not known, and is now.
+    fn overtaken(&mut self) -> Vec<Case> {
+        let Order { open_cases, payments, .. } = &mut self.order;
+        let ended = |id: &String| {
+            Case::stuck_payment(id)
+                .is_some_and(|n| payments.iter().any(|p| p.out_trade_no.as_str() == n && p.is_ended()))
+        };
+        if !open_cases.iter().any(ended) {
+            return Vec::new();
+        }
+        let (over, open): (Vec<_>, Vec<_>) = open_cases.drain(..).partition(ended);
+        *open_cases = open;
+        self.settled_by_news(&over)
+    }
+
+    /// Cases of these ids as news settles them.
+    pub(super) fn settled_by_news(&self, ids: &[String]) -> Vec<Case> {
+        let state = CaseState::Resolved { resolution: Resolution::Overtaken, at: self.at, by: None };
+        ids.iter().filter_map(|id| Case::of_id(id, &self.order.id, state, self.at)).collect()
+    }
+
+    /// Whether a case of this id was opened before and must not be opened now: it is open, or was ruled on.
+    pub(super) fn is_known(&self, case_id: &str) -> bool {
+        self.order.open_cases.iter().chain(&self.order.ruled_cases).any(|id| id == case_id)
+    }
+
+    /// The id for a case of this cause that new evidence opens, whatever was ruled on it before; `None` while one is open.
+    pub(super) fn id_anew(&self, cause: &str) -> Option<String> {
+        let of_it = |id: &&String| Case::cause(id) == cause;
+        let is_open = self.order.open_cases.iter().any(|id| of_it(&id));
+        (!is_open).then(|| Case::id_again(cause, self.order.ruled_cases.iter().filter(of_it).count()))
+    }
+
+    /// The payment of this number.
+    pub(super) fn named_payment(&mut self, out_trade_no: &OutTradeNo) -> Result<&mut Payment, Refusal> {
+        let not_found = || Refusal::PaymentNotFound(self.order.id.clone(), out_trade_no.clone());
+        let index = self.order.payments.iter().position(|p| p.out_trade_no == *out_trade_no).ok_or_else(not_found)?;
+        Ok(&mut self.order.payments[index])
+    }
+
+    /// Has the order end as soon as it can. False when that was wanted before.
+    pub(super) fn request_end(&mut self) -> bool {
+        let open = self.order.ending == Ending::Open;
+        if open {
+            self.order.ending = Ending::Requested(self.at);
+        }
+        open
+    }
+
+    /// Brings forward the questions about payments that may still be paid: the order is to end.
+    pub(super) fn hurry_payments(&mut self) {
+        let open = self.order.payments.iter().filter(|p| !p.is_ended());
+        self.decision.tasks.extend(open.map(|p| Followup::payment(&p.out_trade_no, &p.account, Due::Now)));
+    }
+
+    /// Closes an order that is to end, once nothing more can come. Money that is held must be settled first, whatever
+    /// becomes of the attempts.
+    pub(super) fn close_if_over(&mut self) -> Result<(), Refusal> {
+        let over = matches!(self.order.ending, Ending::Requested(_))
+            && self.order.all_payments_ended()
+            && self.order.transactions().all(Transaction::is_settled);
+        if over { self.close() } else { Ok(()) }
+    }
+
+    /// Closes an order, and takes its payments for closed.
     pub(super) fn close(&mut self) -> Result<(), Refusal> {
         for payment in &mut self.order.payments {
             payment.status = payment.status.max(PaymentStatus::Closed);

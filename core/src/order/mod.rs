@@ -10,31 +10,52 @@
 //! can come out of this; `decide` refuses to make any other.
 
 mod aggregate;
+mod balance;
 mod case;
 mod command;
+mod decide;
 mod filter;
+mod followup;
 mod id;
 mod journal;
+mod method;
 mod money;
 pub mod moves;
 mod news;
 mod observe;
+mod refunding;
 mod refunds;
+mod refusal;
+mod ruling;
+mod task;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Ending, Fit, Order, Payment, Refund, Transaction};
-pub use case::{Case, CaseKind, CaseState, Resolution};
-pub use command::{Command, MAX_PAYMENTS, Refusal, decide};
+pub use aggregate::{Ending, Fit, GivenUp, Order, Payment, Refund, Requested, Settlement, Transaction};
+pub use case::{Case, CaseKind, CaseState, Resolution, Resolver};
+pub use command::{About, Command, MAX_PAYMENTS, MAX_REFUNDS};
+pub use decide::decide;
 pub use filter::EventFilter;
+pub use followup::{Due, Followup};
 pub use id::{AccountName, BadId, OrderId, OutTradeNo, RequestId, SubscriptionName, TransactionId};
 pub use journal::{Decision, Event};
+pub use method::Method;
 pub use money::{Currency, Money, MoneyError};
 pub use moves::{EventKind, State};
 pub use news::{Fact, Observation, PaymentFact, PaymentStatus, RefundFact, RefundStatus, Source};
 pub use observe::observe;
+pub use refusal::Refusal;
+pub use task::{TaskKey, TaskKind};
 
 /// A point in time: microseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// So much later.
+    #[must_use]
+    pub fn after(self, time: std::time::Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+    }
+}

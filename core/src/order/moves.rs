@@ -78,11 +78,17 @@ pub enum EventKind {
     CloseRequested,
     /// The order ended unpaid.
     OrderClosed,
+    /// A case on the order was settled by a ruling.
+    CaseResolved,
+    /// A case on the order was opened by something else than news of money.
+    CaseOpened,
+    /// A refund was asked for.
+    RefundRequested,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::OrderCreated,
         Self::PaymentStarted,
         Self::PaymentSucceeded,
@@ -91,6 +97,9 @@ impl EventKind {
         Self::RefundUpdated,
         Self::CloseRequested,
         Self::OrderClosed,
+        Self::CaseResolved,
+        Self::CaseOpened,
+        Self::RefundRequested,
     ];
 
     /// The name in the database, the contract and the docs.
@@ -105,6 +114,9 @@ impl EventKind {
             Self::RefundUpdated => "REFUND_UPDATED",
             Self::CloseRequested => "CLOSE_REQUESTED",
             Self::OrderClosed => "ORDER_CLOSED",
+            Self::CaseResolved => "CASE_RESOLVED",
+            Self::CaseOpened => "CASE_OPENED",
+            Self::RefundRequested => "REFUND_REQUESTED",
         }
     }
 
@@ -123,33 +135,56 @@ pub const MOVES: &[(Option<State>, EventKind, &[State])] = &[
     (None, On::OrderCreated, &[Created]),
     (Some(Created), On::PaymentStarted, &[Pending]),
     (Some(Created), On::OrderClosed, &[Closed]),
+    (Some(Created), On::CaseOpened, &[Created]),
+    (Some(Created), On::CaseResolved, &[Created]),
     (Some(Pending), On::PaymentStarted, &[Pending]),
     (Some(Pending), On::PaymentUpdated, &[Pending]),
     // The refunded states: the refund was heard of before its payment.
     (Some(Pending), On::PaymentSucceeded, &[Paid, PartiallyRefunded, Refunded]),
-    (Some(Pending), On::PaymentHeld, &[Abnormal]),
+    // Pending: more news of money that a ruling has settled.
+    (Some(Pending), On::PaymentHeld, &[Abnormal, Pending]),
+    (Some(Pending), On::RefundRequested, &[Pending]),
     (Some(Pending), On::RefundUpdated, &[Pending]),
     (Some(Pending), On::CloseRequested, &[Pending]),
+    (Some(Pending), On::CaseOpened, &[Pending]),
+    (Some(Pending), On::CaseResolved, &[Pending]),
     (Some(Pending), On::OrderClosed, &[Closed]),
     (Some(Paid), On::PaymentUpdated, &[Paid]),
     (Some(Paid), On::PaymentHeld, &[Paid]),
+    (Some(Paid), On::RefundRequested, &[Paid]),
     (Some(Paid), On::RefundUpdated, &[Paid, PartiallyRefunded, Refunded]),
+    (Some(Paid), On::CaseOpened, &[Paid]),
+    // Down: one half of a double payment goes back, and of the other half a part went back before.
+    (Some(Paid), On::CaseResolved, &[Paid, PartiallyRefunded]),
     (Some(PartiallyRefunded), On::PaymentUpdated, &[PartiallyRefunded]),
     // A second payment came for an order whose first one was refunded: see Order::credited.
     (Some(PartiallyRefunded), On::PaymentHeld, &[PartiallyRefunded, Paid]),
+    (Some(PartiallyRefunded), On::RefundRequested, &[PartiallyRefunded]),
     // Back: the platform says that a refund did not reach the payer after all.
     (Some(PartiallyRefunded), On::RefundUpdated, &[PartiallyRefunded, Refunded, Paid]),
+    (Some(PartiallyRefunded), On::CaseOpened, &[PartiallyRefunded]),
+    (Some(PartiallyRefunded), On::CaseResolved, &[PartiallyRefunded]),
     (Some(Refunded), On::PaymentUpdated, &[Refunded]),
     (Some(Refunded), On::PaymentHeld, &[Refunded, PartiallyRefunded, Paid]),
+    (Some(Refunded), On::RefundRequested, &[Refunded]),
     (Some(Refunded), On::RefundUpdated, &[Refunded, PartiallyRefunded, Paid]),
+    (Some(Refunded), On::CaseOpened, &[Refunded]),
+    (Some(Refunded), On::CaseResolved, &[Refunded]),
     (Some(Closed), On::PaymentUpdated, &[Closed]),
+    (Some(Closed), On::RefundRequested, &[Closed]),
     (Some(Closed), On::RefundUpdated, &[Closed]),
-    (Some(Closed), On::PaymentHeld, &[Abnormal]),
+    (Some(Closed), On::PaymentHeld, &[Abnormal, Closed]),
+    (Some(Closed), On::CaseOpened, &[Closed]),
+    (Some(Closed), On::CaseResolved, &[Closed]),
     (Some(Abnormal), On::PaymentUpdated, &[Abnormal]),
+    (Some(Abnormal), On::RefundRequested, &[Abnormal]),
     (Some(Abnormal), On::RefundUpdated, &[Abnormal]),
     (Some(Abnormal), On::PaymentHeld, &[Abnormal]),
     // A wrong payment must not mask the right one that follows; the case on the wrong one stays open.
     (Some(Abnormal), On::PaymentSucceeded, &[Paid, PartiallyRefunded, Refunded]),
+    (Some(Abnormal), On::CaseOpened, &[Abnormal]),
+    // Accepted: it is paid. Given back or kept: it is to end (Pending, and OrderClosed follows), or had ended before.
+    (Some(Abnormal), On::CaseResolved, &[Abnormal, Paid, PartiallyRefunded, Refunded, Pending, Closed]),
 ];
 
 /// Whether the table has this line.
@@ -158,7 +193,8 @@ pub fn allowed(from: Option<State>, on: EventKind, to: State) -> bool {
     MOVES.iter().any(|(f, o, tos)| *f == from && *o == on && tos.contains(&to))
 }
 
-/// The table as docs/states.md: a Mermaid diagram of the moves that change the state, and all lines.
+/// The table as docs/states.md: a Mermaid diagram of the moves that change the state, all lines, and what settles
+/// which case.
 #[must_use]
 pub fn document() -> String {
     let mut out = String::from(
@@ -177,5 +213,14 @@ pub fn document() -> String {
         let tos: Vec<_> = tos.iter().map(|s| s.as_str()).collect();
         let _ = writeln!(out, "| {} | {} | {} |", from.map_or("(none)", State::as_str), on.as_str(), tos.join(", "));
     }
+    out.push_str("\n## What settles a case\n\n| case | a ruling may be |\n|---|---|\n");
+    for kind in super::CaseKind::ALL {
+        let allowed: Vec<_> = kind.resolutions().iter().map(|r| r.as_str()).collect();
+        let _ = writeln!(out, "| {} | {} |", kind.as_str(), allowed.join(", "));
+    }
+    out.push_str(
+        "\nA case about the sum or the currency of refunds allows IGNORE only; money in another currency than the \
+         order's cannot be accepted.\n",
+    );
     out
 }

@@ -140,8 +140,10 @@ pub struct RefundFact {
 pub enum RefundStatus {
     /// Accepted.
     Pending,
-    /// The platform needs a person.
+    /// The platform needs a person, or does not tell.
     Abnormal,
+    /// A ruling gave it up. No platform says this.
+    Abandoned,
     /// The money went back.
     Succeeded,
     /// The money did not go back, or came back again.
@@ -155,6 +157,7 @@ impl RefundStatus {
         match self {
             Self::Pending => "PENDING",
             Self::Abnormal => "ABNORMAL",
+            Self::Abandoned => "ABANDONED",
             Self::Succeeded => "SUCCEEDED",
             Self::Failed => "FAILED",
         }
@@ -174,7 +177,13 @@ mod tests {
         for status in [PaymentStatus::Pending, PaymentStatus::Failed, PaymentStatus::Closed, PaymentStatus::Succeeded] {
             same(serde_json::to_value(status).unwrap(), status.as_str());
         }
-        for status in [RefundStatus::Pending, RefundStatus::Abnormal, RefundStatus::Succeeded, RefundStatus::Failed] {
+        for status in [
+            RefundStatus::Pending,
+            RefundStatus::Abnormal,
+            RefundStatus::Abandoned,
+            RefundStatus::Succeeded,
+            RefundStatus::Failed,
+        ] {
             same(serde_json::to_value(status).unwrap(), status.as_str());
         }
     }

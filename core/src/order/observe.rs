@@ -2,7 +2,7 @@
 
 use super::{
     AccountName, Case, CaseKind, CaseState, Decision, Ending, EventKind, Fact, Fit, Money, Observation, Order, Payment,
-    PaymentFact, PaymentStatus, Refund, RefundFact, Refusal, Resolution, Timestamp, Transaction, journal::Journal,
+    PaymentFact, PaymentStatus, Refund, RefundFact, Refusal, Timestamp, Transaction, journal::Journal,
 };
 
 /// Takes in one fact about the order. News that is old, weaker than what is known, or about somebody
@@ -30,6 +30,7 @@ impl Journal {
                     amount: fact.amount,
                     fit: self.fit(index, account, fact.amount),
                     occurred_at: fact.occurred_at,
+                    settled: None,
                 };
                 self.succeeded(index, transaction)
             }
@@ -37,16 +38,14 @@ impl Journal {
             (PaymentStatus::Succeeded, None) => Ok(()),
             (status @ (PaymentStatus::Pending | PaymentStatus::Failed | PaymentStatus::Closed), _) => {
                 let payment = &mut self.order.payments[index];
-                if payment.account != *account || payment.status >= status {
+                let confirmed = payment.ruled_at.is_some() && status == PaymentStatus::Closed;
+                if payment.account != *account || payment.status >= status && !confirmed {
                     return Ok(());
                 }
                 payment.status = status;
+                payment.ruled_at = None;
                 self.record(EventKind::PaymentUpdated, Vec::new())?;
-                // Money that is held must be settled first, whatever becomes of the attempts.
-                let ends = matches!(self.order.ending, Ending::Requested(_))
-                    && self.order.all_payments_closed()
-                    && self.order.transactions().next().is_none();
-                if ends { self.close() } else { Ok(()) }
+                self.close_if_over()
             }
         }
     }
@@ -92,6 +91,7 @@ impl Journal {
         // Money through another account says nothing about the attempt on this one.
         if new.fit != Fit::WrongAccount {
             payment.status = PaymentStatus::Succeeded;
+            payment.ruled_at = None;
         }
         payment.transactions.push(new);
         let event = if cases.is_empty() { EventKind::PaymentSucceeded } else { EventKind::PaymentHeld };
@@ -104,7 +104,7 @@ impl Journal {
     /// the amount opens a case, and what was booked stays booked.
     fn told_again(&mut self, known: &Transaction, new: &Transaction, index: usize) -> Result<(), Refusal> {
         let case = self.case(CaseKind::AmountMismatch, new, index);
-        if known.amount == new.amount || self.order.open_cases.contains(&case.id) {
+        if known.amount == new.amount || self.is_known(&case.id) {
             return Ok(());
         }
         self.record(EventKind::PaymentHeld, vec![case])
@@ -113,6 +113,7 @@ impl Journal {
     fn refund(&mut self, account: &AccountName, fact: &RefundFact) -> Result<(), Refusal> {
         let before = self.order.refunds.clone();
         self.order.merge_refund(Refund::reported(account, fact, self.at));
+        self.order.confirm_refund(account, fact, self.at);
         if self.order.refunds == before {
             return Ok(());
         }
@@ -121,15 +122,16 @@ impl Journal {
     }
 
     /// Cases that follow from the refunds as they are known now: opened while the trouble lasts, settled
-    /// when later news ends it. So they do not depend on the order in which the news came.
-    fn refund_cases(&mut self) -> Vec<Case> {
-        let trouble = self.order.refund_trouble(self.at);
-        let is_open = |id: &String| trouble.iter().any(|case| case.id == *id);
-        let (open, over): (Vec<_>, Vec<_>) =
-            self.order.open_cases.drain(..).partition(|id| !Case::is_about_refunds(id) || is_open(id));
+    /// when later news ends it. So they do not depend on the order in which the news came. What was ruled on is
+    /// no trouble any more.
+    pub(super) fn refund_cases(&mut self) -> Vec<Case> {
+        let mut trouble = self.order.refund_trouble(self.at);
+        self.order.forget_given_up();
+        let lasts = |id: &String| !Case::is_about_refunds(id) || trouble.iter().any(|case| case.id == Case::cause(id));
+        let (open, over): (Vec<_>, Vec<_>) = self.order.open_cases.drain(..).partition(lasts);
         self.order.open_cases = open;
-        let state = CaseState::Resolved { resolution: Resolution::Overtaken, at: self.at };
-        let settled: Vec<_> = over.iter().filter_map(|id| Case::of_id(id, &self.order.id, state, self.at)).collect();
+        trouble.retain(|case| !self.order.ruled_cases.contains(&case.id));
+        let settled = self.settled_by_news(&over);
         let new = trouble.into_iter().filter(|case| !self.order.open_cases.contains(&case.id));
         settled.into_iter().chain(new).collect()
     }
@@ -147,7 +149,11 @@ impl Journal {
             expected: Some(self.order.amount),
             observed: Some(money.amount),
             summary: summary(kind, &self.order, payment, money),
+            evidence: String::new(),
             opened_at: self.at,
+            due_at: None,
+            owner: String::new(),
+            reason: String::new(),
         }
     }
 }
@@ -163,6 +169,13 @@ fn summary(kind: CaseKind, order: &Order, payment: &Payment, money: &Transaction
         }
         CaseKind::LatePayment => format!("{got} after order {} was closed; accept or refund it", order.id),
         CaseKind::DoublePayment => format!("{got}, but order {} was paid before; refund one of the two", order.id),
-        CaseKind::UnknownOrder | CaseKind::RefundStuck => got,
+        CaseKind::UnknownOrder
+        | CaseKind::Stuck
+        | CaseKind::RefundStuck
+        | CaseKind::ReconciliationMissingHere
+        | CaseKind::ReconciliationMissingThere
+        | CaseKind::ReconciliationAmount
+        | CaseKind::ReconciliationStatus
+        | CaseKind::ReconciliationFee => got,
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Merging does not depend on the order in which reports come.
 
-use super::{Case, CaseKind, CaseState, Order, Refund, RefundFact, RefundStatus, Timestamp, Transaction};
+use super::{
+    AccountName, Case, CaseKind, CaseState, Money, Order, Refund, RefundFact, RefundStatus, Timestamp, Transaction,
+    TransactionId,
+};
 
 /// Whether two reports are about one refund. The platform's number decides where both have one; the shop's
 /// number only where one of them lacks the platform's, because a shop may use it for a second try.
@@ -31,6 +34,8 @@ fn strengthen(known: &mut Refund, new: &Refund) {
     }
     known.status = known.status.max(new.status);
     known.amount = known.amount.max(new.amount);
+    known.requested = known.requested.take().or_else(|| new.requested.clone());
+    known.given_up = known.given_up.take().or(new.given_up);
     known.out_refund_no = known.out_refund_no.take().or_else(|| new.out_refund_no.clone());
     known.refund_id = known.refund_id.take().or_else(|| new.refund_id.clone());
     known.out_trade_no = known.out_trade_no.take().or_else(|| new.out_trade_no.clone());
@@ -39,7 +44,7 @@ fn strengthen(known: &mut Refund, new: &Refund) {
 
 impl Refund {
     /// A report, as a refund of its own.
-    pub(super) fn reported(account: &super::AccountName, fact: &RefundFact, at: Timestamp) -> Self {
+    pub(super) fn reported(account: &AccountName, fact: &RefundFact, at: Timestamp) -> Self {
         Self {
             account: account.clone(),
             out_trade_no: fact.out_trade_no.clone(),
@@ -50,11 +55,16 @@ impl Refund {
             amount: fact.amount,
             cumulative: fact.cumulative,
             updated_at: at,
+            requested: None,
+            given_up: None,
         }
     }
 
-    /// The number by which people find it.
+    /// The number by which people find it: of one that was asked for here, ours, which never changes.
     fn number(&self) -> &str {
+        if let (Some(_), Some(ours)) = (&self.requested, &self.out_refund_no) {
+            return ours.as_str();
+        }
         let id = self.refund_id.as_ref().or(self.out_refund_no.as_ref()).or(self.transaction_id.as_ref());
         id.map_or("?", |id| id.as_str())
     }
@@ -76,13 +86,50 @@ impl Order {
         }
     }
 
-    /// What the platform says went back of the transaction that a report is about, in minor units: the
-    /// running total where there is one.
+    /// A running total that was reached by a refund which was asked for here says that this refund went through. The
+    /// platform may never say so in another way.
+    pub(super) fn confirm_refund(&mut self, account: &AccountName, fact: &RefundFact, at: Timestamp) {
+        if !fact.cumulative || fact.status != RefundStatus::Succeeded || fact.out_refund_no.is_none() {
+            return;
+        }
+        let confirmed = self.refunds.iter_mut().filter(|r| {
+            r.requested.is_some()
+                && r.account == *account
+                && r.out_refund_no == fact.out_refund_no
+                && r.amount.currency() == fact.amount.currency()
+                && r.amount <= fact.amount
+        });
+        for refund in confirmed.filter(|r| r.status < RefundStatus::Succeeded) {
+            refund.status = RefundStatus::Succeeded;
+            refund.updated_at = at;
+        }
+    }
+
+    /// What went back by the refund that a report is about, in minor units; by a running total, all that it covers.
     #[must_use]
-    pub fn running_total(&self, account: &super::AccountName, fact: &RefundFact) -> i64 {
+    pub fn went_back(&self, account: &AccountName, fact: &RefundFact) -> i64 {
         let report = Refund::reported(account, fact, self.updated_at);
         let settled = self.refunds.iter().find(|r| r.status == RefundStatus::Succeeded && same(r, &report));
         settled.map_or(0, |r| r.amount.minor())
+    }
+
+    /// What went back of the same money by refunds that were asked for here, in minor units.
+    #[must_use]
+    pub fn went_back_as_asked(&self, account: &AccountName, fact: &RefundFact) -> i64 {
+        let same_money = |r: &&Refund| match (&r.transaction_id, &fact.transaction_id) {
+            (Some(known), Some(named)) => known == named,
+            (None, _) | (_, None) => r.out_trade_no == fact.out_trade_no,
+        };
+        let settled = self.refunds.iter().filter(|r| r.requested.is_some() && r.status == RefundStatus::Succeeded);
+        let settled = settled.filter(|r| r.account == *account && r.amount.currency() == fact.amount.currency());
+        settled.filter(same_money).fold(0, |sum, r| sum.saturating_add(r.amount.minor()))
+    }
+
+    /// The refund that was asked for here under this number.
+    #[must_use]
+    pub fn asked_back(&self, account: &AccountName, out_refund_no: &TransactionId) -> Option<&Refund> {
+        let asked = |r: &&Refund| r.requested.is_some() && r.account == *account;
+        self.refunds.iter().filter(asked).find(|r| r.out_refund_no.as_ref() == Some(out_refund_no))
     }
 
     /// What is wrong with the refunds, as open cases.
@@ -101,7 +148,43 @@ impl Order {
         });
         let over = self.transactions().filter(|t| self.refunds_reported_for(t) > t.amount.minor());
         let over = over.map(|t| self.over_refunded(t, at));
-        stuck.chain(strange).chain(over).collect()
+        let again = self.refunds.iter().filter(|r| self.is_back_twice(r));
+        let again = again.map(|r| {
+            let summary = format!(
+                "refund {} of {} was given up and went through all the same; more was given back meanwhile, perhaps \
+                 the same money again",
+                r.number(),
+                r.amount
+            );
+            self.refund_case(CaseKind::AmountMismatch, r, summary, at)
+        });
+        stuck.chain(strange).chain(over).chain(again).collect()
+    }
+
+    /// Whether a refund that was given up went through, and its money, which was free again, was given back since.
+    fn is_back_twice(&self, refund: &Refund) -> bool {
+        let Some(given_up) = refund.given_up.filter(|_| refund.status == RefundStatus::Succeeded) else { return false };
+        self.left_for(refund).is_some_and(|left| left < given_up.left)
+    }
+
+    /// What is left to give back of the money that a refund is taken from.
+    pub(super) fn left_for(&self, refund: &Refund) -> Option<Money> {
+        self.transactions().find(|t| self.is_taken_from(refund, t)).map(|t| self.left_of(t))
+    }
+
+    /// Forgets that refunds were given up which are at their end by now, without more having been given back: what is
+    /// asked for after that is no second time.
+    pub(super) fn forget_given_up(&mut self) {
+        let over: Vec<_> =
+            self.refunds.iter().map(|r| r.status > RefundStatus::Abandoned && !self.is_back_twice(r)).collect();
+        for (refund, _) in self.refunds.iter_mut().zip(over).filter(|(_, over)| *over) {
+            refund.given_up = None;
+        }
+    }
+
+    /// The id of the case about a refund that does not reach the payer.
+    pub(super) fn refund_stuck_id(refund: &Refund) -> String {
+        Case::id_for(CaseKind::RefundStuck, &refund.account, &format!("{REFUND}{}", refund.number()))
     }
 
     fn refund_case(&self, kind: CaseKind, refund: &Refund, summary: String, at: Timestamp) -> Case {
@@ -116,7 +199,11 @@ impl Order {
             expected: None,
             observed: Some(refund.amount),
             summary,
+            evidence: String::new(),
             opened_at: at,
+            due_at: None,
+            owner: String::new(),
+            reason: String::new(),
         }
     }
 
@@ -131,12 +218,16 @@ impl Order {
             out_trade_no: None,
             transaction_id: Some(transaction.id.clone()),
             expected: Some(transaction.amount),
-            observed: super::Money::new(reported, transaction.amount.currency()).ok(),
+            observed: Money::new(reported, transaction.amount.currency()).ok(),
             summary: format!(
                 "the platform reports {reported} given back of transaction {}, which brought {}",
                 transaction.id, transaction.amount
             ),
+            evidence: String::new(),
             opened_at: at,
+            due_at: None,
+            owner: String::new(),
+            reason: String::new(),
         }
     }
 }

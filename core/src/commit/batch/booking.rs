@@ -7,7 +7,7 @@ use crate::{
         AccountName, Case, CaseKind, CaseState, Fact, Money, Observation, Order, OrderId, PaymentStatus, RefundFact,
         RefundStatus, Timestamp,
     },
-    store::{MoneyKey, MoneyKind, ParkedRow},
+    store::{MoneyKey, MoneyKind},
 };
 
 fn key(provider: &str, account: &AccountName, kind: MoneyKind, number: impl Into<SmolStr>) -> MoneyKey {
@@ -25,6 +25,14 @@ pub(super) fn keys(provider: &str, observation: &Observation) -> Vec<MoneyKey> {
     payment.into_iter().chain(refund).collect()
 }
 
+/// Under what a fact may be booked besides: a running total may confirm the refund that reached it. This says nothing
+/// about whose money it is, because a platform may let each payment count its refunds anew.
+pub(super) fn other_key(provider: &str, observation: &Observation) -> Option<MoneyKey> {
+    let Fact::Refund(refund) = &observation.fact else { return None };
+    let number = refund.out_refund_no.as_ref().filter(|_| refund.cumulative)?;
+    Some(key(provider, &observation.account, MoneyKind::Refund, number.as_str()))
+}
+
 /// The identity of a refund. A running total has no number of its own: each total that a transaction reaches
 /// is one booking.
 fn refund_key(provider: &str, account: &AccountName, refund: &RefundFact) -> Option<MoneyKey> {
@@ -38,38 +46,61 @@ fn refund_key(provider: &str, account: &AccountName, refund: &RefundFact) -> Opt
     Some(key(provider, account, MoneyKind::Refund, number))
 }
 
-/// The booking that this fact made necessary: money that the order knows after it and did not know before.
+/// The bookings that this fact made necessary: money that the order knows after it and did not know before. At most
+/// two: a running total may confirm a refund of ours and tell of others.
 pub(super) fn booked(
     before: &Order,
     after: &Order,
     provider: &str,
     observation: &Observation,
-) -> Option<(MoneyKey, Money)> {
+) -> [Option<(MoneyKey, Money)>; 2] {
     let account = &observation.account;
     match &observation.fact {
         Fact::Payment(payment) if payment.status == PaymentStatus::Succeeded => {
-            let id = payment.transaction_id.as_ref()?;
+            let Some(id) = &payment.transaction_id else { return [None, None] };
             let has = |order: &Order| order.transactions().any(|t| t.id == *id && t.account == *account);
             let new = has(after) && !has(before);
-            new.then(|| (key(provider, account, MoneyKind::Payment, id.as_str()), payment.amount))
+            [new.then(|| (key(provider, account, MoneyKind::Payment, id.as_str()), payment.amount)), None]
+        }
+        Fact::Refund(refund) if refund.status == RefundStatus::Succeeded && refund.cumulative => {
+            total(before, after, provider, account, refund)
         }
         Fact::Refund(refund) if refund.status == RefundStatus::Succeeded => {
-            let (old, new) = (before.running_total(account, refund), after.running_total(account, refund));
-            // A single refund is booked once, whatever is said of it later; a total by what it grew.
-            let is_new = new > old && (refund.cumulative || old == 0);
-            let growth = if refund.cumulative { new - old } else { refund.amount.minor() };
-            let amount = Money::new(growth, refund.amount.currency()).ok()?;
-            refund_key(provider, account, refund).filter(|_| is_new).map(|key| (key, amount))
+            // It is booked once, whatever is said of it later.
+            let is_new = after.went_back(account, refund) > 0 && before.went_back(account, refund) == 0;
+            [refund_key(provider, account, refund).filter(|_| is_new).map(|key| (key, refund.amount)), None]
         }
-        Fact::Payment(_) | Fact::Refund(_) => None,
+        Fact::Payment(_) | Fact::Refund(_) => [None, None],
     }
+}
+
+/// A running total is booked by what it grew, without the refunds that were asked for here: those are booked under
+/// their own numbers, by whatever tells first that they went through.
+fn total(
+    before: &Order,
+    after: &Order,
+    provider: &str,
+    account: &AccountName,
+    refund: &RefundFact,
+) -> [Option<(MoneyKey, Money)>; 2] {
+    let ours = refund.out_refund_no.as_ref().and_then(|number| Some((number, after.asked_back(account, number)?)));
+    let confirmed = ours.filter(|(number, asked)| {
+        let was = before.asked_back(account, number).map(|r| r.status);
+        asked.status == RefundStatus::Succeeded && was != Some(RefundStatus::Succeeded)
+    });
+    let confirmed =
+        confirmed.map(|(number, asked)| (key(provider, account, MoneyKind::Refund, number.as_str()), asked.amount));
+    let (old, new) = (before.went_back(account, refund), after.went_back(account, refund));
+    let known = old.saturating_add(ours.map_or(0, |(_, asked)| asked.amount.minor()));
+    let growth = new.saturating_sub(known.max(after.went_back_as_asked(account, refund)));
+    let growth = Money::new(growth, refund.amount.currency()).ok().filter(|growth| new > old && !growth.is_zero());
+    [confirmed, refund_key(provider, account, refund).zip(growth)]
 }
 
 /// The case for money that belongs to no order, or that contradicts what is booked `elsewhere`. Weaker news
 /// opens none: it waits, and nothing is lost by waiting.
-pub(super) fn unbound(fact: &ParkedRow, elsewhere: Option<&OrderId>, at: Timestamp) -> Option<Case> {
-    let account = &fact.observation.account;
-    let said = &fact.observation.fact;
+pub(super) fn unbound(news: &Observation, elsewhere: Option<&OrderId>, at: Timestamp) -> Option<Case> {
+    let Observation { account, fact: said } = news;
     let (number, amount) = match said {
         Fact::Payment(p) if p.status == PaymentStatus::Succeeded => (p.transaction_id.as_ref()?, p.amount),
         // A refund of a payment that is not known yet waits for it; one that contradicts needs a person.
@@ -100,6 +131,10 @@ pub(super) fn unbound(fact: &ParkedRow, elsewhere: Option<&OrderId>, at: Timesta
         expected: None,
         observed: Some(amount),
         summary,
+        evidence: String::new(),
         opened_at: at,
+        due_at: None,
+        owner: String::new(),
+        reason: String::new(),
     })
 }

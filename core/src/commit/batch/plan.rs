@@ -7,19 +7,26 @@ use std::{
 };
 
 use super::{
-    super::work::{CommandRequest, Message, MessageOutcome, Work},
+    super::{
+        policy::Policy,
+        work::{CommandRequest, Done, Message, MessageOutcome, Work},
+    },
     Outcome, booking,
 };
 use crate::{
-    order::{self, Case, CaseState, Command, Decision, Fact, OrderId, OutTradeNo, Refusal, Resolution, Timestamp},
+    order::{
+        self, Case, CaseState, Command, Decision, Fact, Money, Observation, OrderId, OutTradeNo, Refusal, Resolution,
+        TaskKind, Timestamp,
+    },
     store::{
-        CaseRow, EventRow, Keys, Loaded, MoneyRow, NoticeKey, NotificationRow, ObservationRow, ParkedRow, RequestRow,
-        StoreError, Writes,
+        CaseRow, EventRow, Keys, Loaded, MoneyKey, MoneyRow, NoticeKey, NotificationRow, ObservationRow, ParkedRow,
+        RequestRow, StoreError, Writes,
     },
 };
 
 pub(super) struct Plan<'a> {
     works: &'a [Work],
+    policy: &'a Policy,
     /// Index of the message that brought each notification first.
     first: BTreeMap<&'a NoticeKey, usize>,
     fresh: BTreeSet<NoticeKey>,
@@ -45,13 +52,14 @@ enum Binding {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn of(works: &'a [Work]) -> Self {
+    pub(super) fn of(works: &'a [Work], policy: &'a Policy) -> Self {
         let mut first = BTreeMap::new();
         for (i, message) in messages(works) {
             first.entry(&message.row.key).or_insert(i);
         }
         Self {
             works,
+            policy,
             first,
             fresh: BTreeSet::new(),
             loaded: Loaded::default(),
@@ -92,12 +100,15 @@ impl<'a> Plan<'a> {
                 let provider = &message.row.key.provider;
                 keys.payments.extend(fact.observation.fact.out_trade_no().cloned());
                 keys.money.extend(booking::keys(provider, &fact.observation));
+                keys.money.extend(booking::other_key(provider, &fact.observation));
                 keys.facts.insert(fact.key);
             }
         }
         for work in self.works {
             if let Work::Command(request, _) = work {
-                keys.orders.insert(request.command.order_id().clone());
+                keys.orders.extend(request.command.order_id().cloned());
+                keys.cases.extend(request.command.case_id().map(str::to_owned));
+                keys.refunds.extend(request.command.refund_number());
                 keys.requests.extend(request.request_id.clone());
                 if let Command::StartPayment { out_trade_no, .. } = &request.command {
                     keys.payments.insert(out_trade_no.clone());
@@ -114,8 +125,29 @@ impl<'a> Plan<'a> {
         for fact in parked {
             keys.payments.extend(fact.observation.fact.out_trade_no().cloned());
             keys.money.extend(booking::keys(&fact.provider, &fact.observation));
+            keys.money.extend(booking::other_key(&fact.provider, &fact.observation));
         }
         before != (keys.payments.len(), keys.money.len())
+    }
+
+    /// Adds the cases about money of nobody, so that one that is there, or was ruled on, is not opened again. Ordinary news
+    /// leads to none.
+    pub(super) fn widen_by_strangers(&self, keys: &mut Keys, loaded: &Loaded) -> bool {
+        let fresh = messages(self.works).filter(|(index, message)| self.is_fresh(*index, message));
+        let news = fresh.flat_map(|(_, message)| message.facts.iter().map(|fact| (&message.row.key.provider, fact)));
+        let news = news.filter(|(_, fact)| !loaded.facts.contains(&fact.key));
+        let news = news.map(|(provider, fact)| (provider, &fact.observation));
+        let waiting = loaded.parked.iter().map(|fact| (&fact.provider, &fact.observation));
+        let before = keys.cases.len();
+        for (provider, news) in news.chain(waiting) {
+            let elsewhere = match bind(loaded, provider, news) {
+                Binding::Order(_) | Binding::Restated => continue,
+                Binding::Unknown => None,
+                Binding::BookedOn(order_id) => Some(order_id),
+            };
+            keys.cases.extend(booking::unbound(news, elsewhere.as_ref(), Timestamp(0)).map(|case| case.id));
+        }
+        before != keys.cases.len()
     }
 
     /// Decides every input, in the order in which they were admitted.
@@ -179,23 +211,8 @@ impl<'a> Plan<'a> {
         Ok(Outcome::Message(MessageOutcome::Stored(message.row.id.clone())))
     }
 
-    /// The order that a fact is about, by the payment that it names and by money that is booked already.
     fn bind(&self, fact: &ParkedRow) -> Binding {
-        let number = fact.observation.fact.out_trade_no();
-        let by_payment = number.and_then(|n| self.loaded.payments.get(n));
-        let booked: BTreeSet<&OrderId> = booking::keys(&fact.provider, &fact.observation)
-            .iter()
-            .filter_map(|key| self.loaded.money.get(key))
-            .collect();
-        // Money that goes back goes back on the payment it came with, whatever else a refund is called.
-        let by_money_alone = number.is_none() || matches!(fact.observation.fact, Fact::Refund(_));
-        match (by_payment, booked.first()) {
-            (Some(payment), _) if booked.iter().all(|b| *b == payment) => Binding::Order(payment.clone()),
-            (None, Some(only)) if booked.len() == 1 && by_money_alone => Binding::Order((*only).clone()),
-            (None, Some(_)) if booked.len() == 1 => Binding::Restated,
-            (_, Some(elsewhere)) => Binding::BookedOn((*elsewhere).clone()),
-            (_, None) => Binding::Unknown,
-        }
+        bind(&self.loaded, &fact.provider, &fact.observation)
     }
 
     fn observe(&mut self, order_id: &OrderId, fact: &ParkedRow, at: Timestamp) -> Result<(), StoreError> {
@@ -204,15 +221,18 @@ impl<'a> Plan<'a> {
         };
         let decision = caught(|| order::observe(&before, &fact.observation, at))?
             .map_err(|refusal| StoreError::Refused(refusal.to_string()))?;
-        self.take(order_id, decision, &fact.notification_id);
-        let booked = self
-            .loaded
-            .orders
-            .get(order_id)
-            .and_then(|after| booking::booked(&before, after, &fact.provider, &fact.observation));
-        let Some((key, amount)) = booked else { return Ok(()) };
+        self.take(Some(order_id), decision, &fact.notification_id, at);
+        let Some(after) = self.loaded.orders.get(order_id) else { return Ok(()) };
+        for (key, amount) in booking::booked(&before, after, &fact.provider, &fact.observation).into_iter().flatten() {
+            self.book(order_id, fact, key, amount, at);
+        }
+        Ok(())
+    }
+
+    fn book(&mut self, order_id: &OrderId, fact: &ParkedRow, key: MoneyKey, amount: Money, at: Timestamp) {
         // Two reports may be two refunds to the order and one number to the platform: it is booked once.
-        if self.loaded.money.insert(key.clone(), order_id.clone()).is_none() {
+        if !self.loaded.money.contains_key(&key) {
+            self.loaded.money.insert(key.clone(), order_id.clone());
             let row = MoneyRow { key: key.clone(), order_id: order_id.clone(), amount, fact: fact.key };
             self.writes.money.push(row);
         }
@@ -224,7 +244,6 @@ impl<'a> Plan<'a> {
         for fact in restated {
             self.settle(&fact, order_id, at);
         }
-        Ok(())
     }
 
     /// Applies every fact that waited for what is known now, until none is left that can be.
@@ -258,17 +277,17 @@ impl<'a> Plan<'a> {
 
     /// Opens the case for a fact that waits.
     fn hold(&mut self, fact: &ParkedRow, elsewhere: Option<&OrderId>, at: Timestamp) {
-        if let Some(case) = booking::unbound(fact, elsewhere, at) {
-            self.writes.cases.push(CaseRow { case, notification_id: fact.notification_id.clone() });
+        if let Some(case) = booking::unbound(&fact.observation, elsewhere, at) {
+            self.record(CaseRow { case, notification_id: fact.notification_id.clone() }, at);
         }
     }
 
     /// Settles the case of a fact that waited: its money is on this order.
     fn settle(&mut self, fact: &ParkedRow, order_id: &OrderId, at: Timestamp) {
-        if let Some(case) = booking::unbound(fact, None, at) {
-            let state = CaseState::Resolved { resolution: Resolution::Bound, at };
+        if let Some(case) = booking::unbound(&fact.observation, None, at) {
+            let state = CaseState::Resolved { resolution: Resolution::Bound, at, by: None };
             let case = Case { state, order_id: Some(order_id.clone()), ..case };
-            self.writes.cases.push(CaseRow { case, notification_id: fact.notification_id.clone() });
+            self.record(CaseRow { case, notification_id: fact.notification_id.clone() }, at);
         }
     }
 
@@ -284,38 +303,79 @@ impl<'a> Plan<'a> {
     fn command(&mut self, request: &CommandRequest) -> Result<Outcome, StoreError> {
         let print = request.fingerprint();
         if let Some(known) = request.request_id.as_ref().and_then(|id| self.loaded.requests.get(id)) {
-            return Ok(Outcome::Command(match self.loaded.orders.get(&known.order_id) {
-                Some(order) if known.fingerprint == print => Ok(Box::new(order.clone())),
-                Some(_) | None => Err(Refusal::RequestIdReused(known.id.clone())),
-            }));
+            if known.fingerprint != print {
+                return Ok(Outcome::Command(Err(Refusal::RequestIdReused(known.id.clone()))));
+            }
+            let order_id = known.order_id.clone();
+            return self.done(order_id.as_ref(), &request.command);
         }
-        let order_id = request.command.order_id().clone();
-        if let Command::StartPayment { out_trade_no, .. } = &request.command
-            && self.loaded.payments.contains_key(out_trade_no)
-        {
-            return Ok(Outcome::Command(Err(Refusal::NumberTaken(out_trade_no.clone()))));
+        if let Some(refusal) = self.taken(&request.command) {
+            return Ok(Outcome::Command(Err(refusal)));
         }
-        let order = self.loaded.orders.get(&order_id);
-        let decision = match caught(|| order::decide(order, &request.command, request.at))? {
+        let case = request.command.case_id().and_then(|id| self.loaded.cases.get(id)).map(|row| &row.case);
+        let order_id = request.command.order_id().or_else(|| case?.order_id.as_ref()).cloned();
+        let order = order_id.as_ref().and_then(|id| self.loaded.orders.get(id));
+        let decision = match caught(|| order::decide(order, case, &request.command, request.at))? {
             Ok(decision) => decision,
             Err(refusal) => return Ok(Outcome::Command(Err(refusal))),
         };
-        self.take(&order_id, decision, "");
+        if let Some(refusal) = self.policy.refuses(&decision) {
+            return Ok(Outcome::Command(Err(refusal)));
+        }
+        let asks_refund = decision.tasks.iter().any(|task| task.key.kind == TaskKind::Refund);
+        self.take(order_id.as_ref(), decision, "", request.at);
+        if let (Some(number), Some(order_id)) = (request.command.refund_number().filter(|_| asks_refund), &order_id) {
+            self.loaded.refunds.insert(number.clone(), order_id.clone());
+            self.writes.refunds.push((number, order_id.clone()));
+        }
+        if let Command::AssignCase { case_id, owner } = &request.command {
+            if let Some(row) = self.loaded.cases.get_mut(case_id) {
+                row.case.owner.clone_from(owner);
+            }
+            self.writes.owners.push((case_id.clone(), owner.clone()));
+        }
         if let Some(id) = &request.request_id {
             let row = RequestRow { id: id.clone(), fingerprint: print, order_id: order_id.clone() };
             self.loaded.requests.insert(id.clone(), row.clone());
             self.writes.requests.push(row);
         }
-        if let Command::StartPayment { out_trade_no, .. } = &request.command {
-            self.writes.payments.push((out_trade_no.clone(), order_id.clone()));
-            self.loaded.payments.insert(out_trade_no.clone(), order_id.clone());
-            self.wake(request.at);
-            self.hold_contradictions(out_trade_no, request.at);
+        if let (Command::StartPayment { out_trade_no, .. }, Some(order_id)) = (&request.command, &order_id) {
+            self.register(out_trade_no, order_id, request.at);
         }
-        match self.loaded.orders.get(&order_id) {
-            Some(order) => Ok(Outcome::Command(Ok(Box::new(order.clone())))),
-            None => Err(StoreError::Damaged(format!("order {order_id} is gone after its own command"))),
+        self.done(order_id.as_ref(), &request.command)
+    }
+
+    /// Why a command may not have the number that it brings along: it is another order's.
+    fn taken(&self, command: &Command) -> Option<Refusal> {
+        if let Command::StartPayment { order_id, out_trade_no, .. } = command
+            && self.loaded.payments.get(out_trade_no).is_some_and(|owner| owner != order_id)
+        {
+            return Some(Refusal::NumberTaken(out_trade_no.clone()));
         }
+        let number = command.refund_number()?;
+        let owner = self.loaded.refunds.get(&number)?;
+        let mine = command.order_id().or_else(|| self.loaded.cases.get(command.case_id()?)?.case.order_id.as_ref());
+        (mine != Some(owner)).then_some(Refusal::RefundNumberTaken(number))
+    }
+
+    /// A payment that was begun now: facts that waited for its number are applied.
+    fn register(&mut self, out_trade_no: &OutTradeNo, order_id: &OrderId, at: Timestamp) {
+        if self.loaded.payments.insert(out_trade_no.clone(), order_id.clone()).is_some() {
+            return;
+        }
+        self.writes.payments.push((out_trade_no.clone(), order_id.clone()));
+        self.wake(at);
+        self.hold_contradictions(out_trade_no, at);
+    }
+
+    /// What a command was about, as it is now.
+    fn done(&self, order_id: Option<&OrderId>, command: &Command) -> Result<Outcome, StoreError> {
+        let order = order_id.and_then(|id| self.loaded.orders.get(id)).cloned();
+        if let (Some(id), None) = (order_id, &order) {
+            return Err(StoreError::Damaged(format!("order {id} is gone after its own command")));
+        }
+        let case = command.case_id().and_then(|id| self.loaded.cases.get(id)).cloned();
+        Ok(Outcome::Command(Ok(Box::new(Done { order, case }))))
     }
 
     /// A number that was registered now, and facts that name it of money that is booked on another order.
@@ -332,15 +392,57 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn take(&mut self, order_id: &OrderId, decision: Decision, notification_id: &str) {
-        if let Some(order) = decision.order() {
+    fn take(&mut self, order_id: Option<&OrderId>, decision: Decision, notification_id: &str, at: Timestamp) {
+        for case in decision.cases {
+            self.record(CaseRow { case, notification_id: notification_id.to_owned() }, at);
+        }
+        for followup in decision.tasks {
+            self.writes.tasks.extend(self.policy.task(followup, order_id, at));
+        }
+        let Some(order_id) = order_id else { return };
+        if let Some(order) = decision.events.last().map(|event| &event.after) {
             self.loaded.orders.insert(order_id.clone(), order.clone());
             self.changed.insert(order_id.clone());
         }
-        let case = |case| CaseRow { case, notification_id: notification_id.to_owned() };
-        self.writes.cases.extend(decision.cases.into_iter().map(case));
         let event = |event| EventRow { revision: 0, order_id: order_id.clone(), event };
         self.writes.events.extend(decision.events.into_iter().map(event));
+    }
+
+    /// Writes down a case in its new state. One that opens brings its tasks along; one that was ruled on does not open.
+    fn record(&mut self, mut row: CaseRow, at: Timestamp) {
+        let is_open = |row: &CaseRow| row.case.state == CaseState::Open;
+        let is_ruled = |row: &CaseRow| matches!(row.case.state, CaseState::Resolved { by: Some(_), .. });
+        if is_open(&row) && self.loaded.cases.get(&row.case.id).is_some_and(is_ruled) {
+            return;
+        }
+        let known = self.loaded.cases.remove(&row.case.id);
+        if is_open(&row) && !known.as_ref().is_some_and(is_open) {
+            self.policy.open(&mut row.case, at);
+            self.writes.tasks.extend(self.policy.tasks_of(&row.case, at));
+        }
+        let row = match known {
+            Some(known) => known.followed_by(row),
+            None => row,
+        };
+        self.loaded.cases.insert(row.case.id.clone(), row.clone());
+        self.writes.cases.push(row);
+    }
+}
+
+/// The order that news is about, by the payment that it names and by money that is booked already.
+fn bind(loaded: &Loaded, provider: &str, news: &Observation) -> Binding {
+    let number = news.fact.out_trade_no();
+    let by_payment = number.and_then(|n| loaded.payments.get(n));
+    let booked: BTreeSet<&OrderId> =
+        booking::keys(provider, news).iter().filter_map(|key| loaded.money.get(key)).collect();
+    // Money that goes back goes back on the payment it came with, whatever else a refund is called.
+    let by_money_alone = number.is_none() || matches!(news.fact, Fact::Refund(_));
+    match (by_payment, booked.first()) {
+        (Some(payment), _) if booked.iter().all(|b| *b == payment) => Binding::Order(payment.clone()),
+        (None, Some(only)) if booked.len() == 1 && by_money_alone => Binding::Order((*only).clone()),
+        (None, Some(_)) if booked.len() == 1 => Binding::Restated,
+        (_, Some(elsewhere)) => Binding::BookedOn((*elsewhere).clone()),
+        (_, None) => Binding::Unknown,
     }
 }
 

@@ -1,0 +1,76 @@
+//! What came in for an order, what went back, and what is left to give back.
+
+use super::{Money, Order, RefundStatus, Transaction};
+
+impl Order {
+    /// The transaction that pays the order: of those that count, the one of which least was given back. An
+    /// order is as paid as its best-kept payment. So refunding one half of a double payment leaves it PAID,
+    /// whichever of the two came first.
+    #[must_use]
+    pub fn credited(&self) -> Option<&Transaction> {
+        self.transactions().filter(|t| t.counts()).min_by_key(|t| (self.refunded_of(t).minor(), &t.id))
+    }
+
+    /// What counts as paid: nothing, or exactly the amount. An amount that was accepted counts as the right one.
+    #[must_use]
+    pub fn paid(&self) -> Money {
+        self.credited().map_or(self.amount.zero(), |_| self.amount)
+    }
+
+    /// What went back of what counts as paid. Where another amount was accepted, all is back when all of *that* is
+    /// back, and not before.
+    #[must_use]
+    pub fn refunded(&self) -> Money {
+        let Some(credited) = self.credited() else { return self.amount.zero() };
+        let back = self.refunded_of(credited);
+        if !back.is_zero() && back == credited.amount {
+            return self.amount;
+        }
+        self.amount.at_most(back.minor().min(self.amount.minor() - 1))
+    }
+
+    /// What went back of one transaction; never more than it brought.
+    #[must_use]
+    pub fn refunded_of(&self, transaction: &Transaction) -> Money {
+        transaction.amount.at_most(self.refunds_reported_for(transaction))
+    }
+
+    /// What may still be asked back of one transaction: what it brought, without what went back and without what is
+    /// under way. A running total may or may not hold what is under way, so both are taken off: a refund is asked for
+    /// late rather than twice.
+    #[must_use]
+    pub fn left_of(&self, transaction: &Transaction) -> Money {
+        let under_way = [RefundStatus::Pending, RefundStatus::Abnormal];
+        let reserved = self.refunds.iter().filter(|r| !r.cumulative && under_way.contains(&r.status));
+        let reserved = reserved
+            .filter(|r| self.is_taken_from(r, transaction))
+            .fold(self.refunds_reported_for(transaction), |sum, r| sum.saturating_add(r.amount.minor()));
+        transaction.amount.at_most(transaction.amount.minor().saturating_sub(reserved))
+    }
+
+    /// What the platform says went back, in minor units, before it is capped by what was paid.
+    pub(super) fn refunds_reported_for(&self, transaction: &Transaction) -> i64 {
+        let settled = || {
+            self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.is_taken_from(r, transaction))
+        };
+        let single = settled().filter(|r| !r.cumulative).fold(0_i64, |sum, r| sum.saturating_add(r.amount.minor()));
+        let cumulative = settled().filter(|r| r.cumulative).map(|r| r.amount.minor()).max().unwrap_or(0);
+        single.max(cumulative)
+    }
+
+    /// Whether a refund is taken from this transaction, and in its currency. A refund that names only the payment is
+    /// taken from the payment's transaction with the lowest number, so that the answer does not depend on arrival.
+    pub(super) fn is_taken_from(&self, refund: &super::Refund, transaction: &Transaction) -> bool {
+        if refund.account != transaction.account || refund.amount.currency() != transaction.amount.currency() {
+            return false;
+        }
+        match (&refund.transaction_id, &refund.out_trade_no) {
+            (Some(id), _) => *id == transaction.id,
+            (None, Some(number)) => self
+                .payment(number)
+                .and_then(|p| p.transactions.iter().filter(|t| t.account == refund.account).min_by_key(|t| &t.id))
+                .is_some_and(|first| first.id == transaction.id),
+            (None, None) => false,
+        }
+    }
+}

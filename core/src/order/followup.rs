@@ -1,0 +1,45 @@
+//! What must be done about an order later: the door writes it down in the same transaction, a worker does it.
+
+use super::{AccountName, OrderId, OutTradeNo, TaskKey, TaskKind, Timestamp, TransactionId};
+
+/// When a task is due, as far as the domain knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// At once.
+    Now,
+    /// When news would usually have come by itself; the door's policy knows when that is.
+    Soon,
+    /// Then.
+    At(Timestamp),
+}
+
+/// A task that follows from a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followup {
+    /// Which.
+    pub key: TaskKey,
+    /// The account whose platform it asks; none where no platform is asked.
+    pub account: Option<AccountName>,
+    /// When.
+    pub due: Due,
+}
+
+impl Followup {
+    /// Asks about a payment.
+    pub(super) fn payment(out_trade_no: &OutTradeNo, account: &AccountName, due: Due) -> Self {
+        let key = TaskKey { kind: TaskKind::Payment, subject: out_trade_no.as_str().into() };
+        Self { key, account: Some(account.clone()), due }
+    }
+
+    /// Carries out a refund, or asks how it stands.
+    pub(super) fn refund(out_refund_no: &TransactionId, account: &AccountName, due: Due) -> Self {
+        let key = TaskKey { kind: TaskKind::Refund, subject: out_refund_no.as_str().into() };
+        Self { key, account: Some(account.clone()), due }
+    }
+
+    /// Closes an order that expires.
+    pub(super) fn expiry(order_id: &OrderId, at: Timestamp) -> Self {
+        let key = TaskKey { kind: TaskKind::Expiry, subject: order_id.as_str().into() };
+        Self { key, account: None, due: Due::At(at) }
+    }
+}

@@ -1,0 +1,271 @@
+//! Cases: opened by somebody who cannot go on, assigned, and settled by a person or a policy.
+//!
+//! A ruling says what money means; it never makes money. Only what a platform reported as paid can be accepted, and
+//! a ruling to give money back asks for a refund like any other, under a number made from the case: ruled twice, it
+//! is one refund.
+
+use super::{
+    About, Case, CaseKind, CaseState, Decision, Due, Ending, EventKind, Followup, GivenUp, Order, OutTradeNo, Payment,
+    PaymentStatus, Refund, RefundStatus, Refusal, Resolution, Resolver, Settlement, Timestamp, Transaction,
+    command::refund_number_of,
+    journal::Journal,
+    refunding::{self, Wanted},
+};
+
+/// Why money goes back, as platforms show it to payers.
+const TO_THE_PAYER: &str = "refund";
+
+/// A ruling on a case.
+#[derive(Clone, Copy)]
+pub(super) struct Ruling<'a> {
+    pub(super) resolution: Resolution,
+    pub(super) reason: &'a str,
+    pub(super) by: Resolver,
+    pub(super) at: Timestamp,
+}
+
+/// Whether a case is open. An order knows that of its own cases, and better than a row that was read beside it.
+fn is_open(order: Option<&Order>, case: &Case) -> bool {
+    match order {
+        Some(order) if case.kind != CaseKind::UnknownOrder => order.open_cases.contains(&case.id),
+        Some(_) | None => case.state == CaseState::Open,
+    }
+}
+
+pub(super) fn resolve(order: Option<&Order>, case: &Case, ruling: &Ruling<'_>) -> Result<Decision, Refusal> {
+    if !is_open(order, case) {
+        let same = matches!(case.state, CaseState::Resolved { resolution, by, .. }
+            if resolution == ruling.resolution && by == Some(ruling.by) && case.reason == ruling.reason);
+        return if same { Ok(Decision::default()) } else { Err(Refusal::CaseResolved(case.id.clone())) };
+    }
+    if !case.allowed().contains(&ruling.resolution) {
+        return Err(ruling.refused(case, "see its allowed resolutions"));
+    }
+    let state = CaseState::Resolved { resolution: ruling.resolution, at: ruling.at, by: Some(ruling.by) };
+    let settled = Case { state, reason: ruling.reason.to_owned(), ..case.clone() };
+    let Some(order) = order.filter(|order| order.open_cases.contains(&case.id)) else {
+        return Ok(Decision { cases: vec![settled], ..Decision::default() });
+    };
+    let mut journal = Journal::of(order, ruling.at);
+    journal.carry_out(case, ruling)?;
+    journal.order.open_cases.retain(|id| *id != case.id);
+    journal.order.ruled_cases.push(case.id.clone());
+    journal.record(EventKind::CaseResolved, vec![settled])?;
+    journal.close_if_over()?;
+    Ok(journal.decision)
+}
+
+/// Whether a case can be given to somebody. Its owner is no part of what is decided: the door writes that alone, so that it
+/// cannot undo what becomes of the case meanwhile.
+pub(super) fn assign(order: Option<&Order>, case: &Case) -> Result<Decision, Refusal> {
+    if !is_open(order, case) {
+        return Err(Refusal::CaseResolved(case.id.clone()));
+    }
+    Ok(Decision::default())
+}
+
+/// Opens a case that somebody brings along. The same id is the same case, whatever became of it.
+pub(super) fn open(
+    order: Option<&Order>,
+    known: Option<&Case>,
+    new: &Case,
+    at: Timestamp,
+) -> Result<Decision, Refusal> {
+    if known.is_some() {
+        return Ok(Decision::default());
+    }
+    let Some(order) = order else {
+        return Ok(Decision { cases: vec![new.clone()], ..Decision::default() });
+    };
+    let mut journal = Journal::of(order, at);
+    if !journal.is_known(&new.id) {
+        journal.record(EventKind::CaseOpened, vec![new.clone()])?;
+    }
+    Ok(journal.decision)
+}
+
+/// Opens the case about what cannot be found out, also where an earlier one was ruled to be left alone: that it was asked
+/// about again, in vain, is new. A definite answer settles it, should one come.
+pub(super) fn give_up(order: &Order, about: &About, evidence: &str, at: Timestamp) -> Result<Decision, Refusal> {
+    match about {
+        About::Payment(number) => stuck(order, number, evidence, at),
+        About::Refund(number) => refunding::given_up(order, number, evidence, at),
+    }
+}
+
+fn stuck(order: &Order, out_trade_no: &OutTradeNo, evidence: &str, at: Timestamp) -> Result<Decision, Refusal> {
+    let mut journal = Journal::of(order, at);
+    let Payment { account, status, .. } = journal.named_payment(out_trade_no)?.clone();
+    let id = journal.id_anew(&Case::id_for(CaseKind::Stuck, &account, out_trade_no.as_str()));
+    let ended = matches!(status, PaymentStatus::Closed | PaymentStatus::Succeeded);
+    let Some(id) = id.filter(|_| !ended) else { return Ok(Decision::default()) };
+    let case = Case {
+        id,
+        kind: CaseKind::Stuck,
+        state: CaseState::Open,
+        order_id: Some(order.id.clone()),
+        account,
+        out_trade_no: Some(out_trade_no.clone()),
+        transaction_id: None,
+        expected: Some(order.amount),
+        observed: None,
+        summary: format!("the platform does not tell how payment {out_trade_no} of order {} ended", order.id),
+        evidence: evidence.to_owned(),
+        opened_at: at,
+        due_at: None,
+        owner: String::new(),
+        reason: String::new(),
+    };
+    journal.record(EventKind::CaseOpened, vec![case])?;
+    Ok(journal.decision)
+}
+
+impl Ruling<'_> {
+    fn refused(&self, case: &Case, why: &'static str) -> Refusal {
+        Refusal::ResolutionNotAllowed { case_id: case.id.clone(), resolution: self.resolution, why }
+    }
+}
+
+impl Journal {
+    /// What a ruling means for the order that its case is on.
+    fn carry_out(&mut self, case: &Case, ruling: &Ruling<'_>) -> Result<(), Refusal> {
+        match case.kind {
+            CaseKind::AmountMismatch
+            | CaseKind::CurrencyMismatch
+            | CaseKind::AccountMismatch
+            | CaseKind::LatePayment
+            | CaseKind::DoublePayment
+                if ruling.resolution != Resolution::Ignore =>
+            {
+                self.rule_on_money(case, ruling)
+            }
+            CaseKind::Stuck if ruling.resolution == Resolution::Close => self.take_for_closed(case),
+            CaseKind::RefundStuck if ruling.resolution == Resolution::Close => {
+                self.abandon_refund(case);
+                Ok(())
+            }
+            CaseKind::AmountMismatch
+            | CaseKind::CurrencyMismatch
+            | CaseKind::AccountMismatch
+            | CaseKind::LatePayment
+            | CaseKind::DoublePayment
+            | CaseKind::UnknownOrder
+            | CaseKind::Stuck
+            | CaseKind::RefundStuck
+            | CaseKind::ReconciliationMissingHere
+            | CaseKind::ReconciliationMissingThere
+            | CaseKind::ReconciliationAmount
+            | CaseKind::ReconciliationStatus
+            | CaseKind::ReconciliationFee => Ok(()),
+        }
+    }
+
+    fn rule_on_money(&mut self, case: &Case, ruling: &Ruling<'_>) -> Result<(), Refusal> {
+        let money = self.order.payments.iter().flat_map(|p| p.transactions.iter().map(move |t| (p, t)));
+        let mut about = money.filter(|(_, t)| t.account == case.account && case.transaction_id.as_ref() == Some(&t.id));
+        let Some((payment, transaction)) = about.next().map(|(p, t)| (p.clone(), t.clone())) else {
+            return Err(ruling.refused(case, "its money is not on the order"));
+        };
+        match ruling.resolution {
+            Resolution::Accept => self.accept(&transaction).map_err(|why| ruling.refused(case, why)),
+            Resolution::Refund => {
+                if transaction.counts() && !self.is_paid_without(&transaction) {
+                    let why = "it is what pays the order; CreateRefund gives it back";
+                    return Err(ruling.refused(case, why));
+                }
+                self.give_back(case, &payment, &transaction)?;
+                self.settle(&transaction, Settlement::Returned);
+                Ok(())
+            }
+            Resolution::Close => {
+                if !transaction.counts() {
+                    self.settle(&transaction, Settlement::Kept);
+                }
+                Ok(())
+            }
+            Resolution::Ignore | Resolution::Bound | Resolution::Overtaken => Ok(()),
+        }
+    }
+
+    /// Lets money pay the order although it does not fit.
+    fn accept(&mut self, transaction: &Transaction) -> Result<(), &'static str> {
+        if transaction.counts() {
+            return Ok(());
+        }
+        if self.order.credited().is_some() {
+            return Err("another payment pays the order; give this one back, or close the case and keep it");
+        }
+        if transaction.amount.currency() != self.order.amount.currency() {
+            return Err("it is in another currency than the order");
+        }
+        self.settle(transaction, Settlement::Accepted);
+        // The closing was announced. Now the order is paid after all, and that is an event too.
+        if matches!(self.order.ending, Ending::Closed(_)) {
+            self.order.ending = Ending::Open;
+        }
+        Ok(())
+    }
+
+    /// Whether the order stays paid without this money: something is kept of other money that counts.
+    fn is_paid_without(&self, transaction: &Transaction) -> bool {
+        let others = self.order.transactions().filter(|t| t.counts() && !t.is(transaction));
+        others.into_iter().any(|t| !self.order.left_of(t).is_zero())
+    }
+
+    /// Asks for a refund of what is left. Why is said in the case, to those who may read it; the payer reads no words of
+    /// ours.
+    fn give_back(&mut self, case: &Case, payment: &Payment, transaction: &Transaction) -> Result<(), Refusal> {
+        let amount = self.order.left_of(transaction);
+        let Some(number) = refund_number_of(&case.id).filter(|_| !amount.is_zero()) else { return Ok(()) };
+        let wanted =
+            Wanted { out_trade_no: None, transaction_id: None, out_refund_no: &number, amount, reason: TO_THE_PAYER };
+        self.request_refund(payment, transaction, &wanted)
+    }
+
+    /// Notes what was ruled about money. An order that nothing pays then is to end.
+    fn settle(&mut self, transaction: &Transaction, settlement: Settlement) {
+        let mut all = self.order.payments.iter_mut().flat_map(|p| &mut p.transactions);
+        if let Some(found) = all.find(|t| t.is(transaction)) {
+            found.settled = Some(settlement);
+        }
+        self.end_if_unpaid();
+    }
+
+    fn end_if_unpaid(&mut self) {
+        if self.order.credited().is_none() && self.request_end() {
+            self.hurry_payments();
+        }
+    }
+
+    /// Takes a payment for closed because a person says so. The platform may have been silent, so it is asked further.
+    fn take_for_closed(&mut self, case: &Case) -> Result<(), Refusal> {
+        let at = self.at;
+        if let Some(number) = &case.out_trade_no {
+            let payment = self.named_payment(number)?;
+            if !payment.is_ended() {
+                payment.status = PaymentStatus::Closed;
+                payment.ruled_at = Some(at);
+                let question = Followup::payment(number, &payment.account, Due::Soon);
+                self.decision.tasks.push(question);
+            }
+        }
+        self.end_if_unpaid();
+        Ok(())
+    }
+
+    /// Gives a refund up, and its money free. Should it turn out to have gone through, that still counts; so the platform
+    /// is asked further.
+    fn abandon_refund(&mut self, case: &Case) {
+        let about =
+            |r: &Refund| r.status < RefundStatus::Abandoned && Order::refund_stuck_id(r) == Case::cause(&case.id);
+        let left: Vec<_> = self.order.refunds.iter().map(|r| self.order.left_for(r)).collect();
+        for (refund, left) in self.order.refunds.iter_mut().zip(left).filter(|(r, _)| about(r)) {
+            refund.status = RefundStatus::Abandoned;
+            refund.updated_at = self.at;
+            refund.given_up = left.filter(|_| !refund.cumulative).map(|left| GivenUp { at: self.at, left });
+            let number = refund.out_refund_no.as_ref().filter(|_| refund.requested.is_some());
+            let question = number.map(|number| Followup::refund(number, &refund.account, Due::Soon));
+            self.decision.tasks.extend(question);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Refunds that are asked for here.
+
+use RefundStatus::{Abnormal, Failed, Pending, Succeeded};
+
+use super::*;
+
+fn left(scene: &Scene) -> i64 {
+    scene.order.left_of(scene.order.transactions().next().unwrap()).minor()
+}
+
+#[test]
+fn refunds_go_back_in_parts_and_never_more_than_came() {
+    let mut scene = Scene::paid();
+    let asked = scene.ask(&back("R1", 400)).unwrap();
+    assert_eq!((event_kinds(&asked), scene.order.state()), (vec!["REFUND_REQUESTED"], State::Paid));
+    assert_eq!(asked.tasks, [Followup::refund(&transaction("R1"), &account("a"), Due::Now)]);
+    let over = scene.ask(&back("R2", 601)).unwrap_err();
+    assert!(matches!(over, Refusal::RefundExceedsPayment { left, .. } if left.minor() == 600), "{over:?}");
+    scene = scene.seeing(&[told(Some("R1"), Some("re1"), Succeeded, 400)]);
+    assert_eq!((scene.order.state(), scene.order.refunds.len()), (State::PartiallyRefunded, 1));
+    scene.ask(&back("R2", 600)).unwrap();
+    scene = scene.seeing(&[told(Some("R2"), None, Succeeded, 600)]);
+    assert_eq!((scene.order.state(), left(&scene)), (State::Refunded, 0));
+    assert!(matches!(scene.ask(&back("R3", 1)), Err(Refusal::NothingToRefund(_))));
+}
+
+#[test]
+fn the_same_number_is_the_same_refund() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 400)).unwrap();
+    assert_eq!(scene.ask(&back("R1", 400)), Ok(Decision::default()));
+    assert_eq!(scene.ask(&back_of("t1", "R1", 400)), Ok(Decision::default()));
+    assert!(matches!(scene.ask(&back("R1", 401)), Err(Refusal::RefundNumberTaken(_))));
+    assert!(matches!(scene.ask(&back_of("t2", "R1", 400)), Err(Refusal::RefundNumberTaken(_))));
+    // What the platform makes of it later does not change what was asked for.
+    scene = scene.seeing(&[told(Some("R1"), Some("re1"), Failed, 500)]);
+    assert_eq!(scene.ask(&back("R1", 400)), Ok(Decision::default()));
+    // A number that the platform told of first is somebody else's.
+    scene = scene.seeing(&[told(Some("R9"), Some("re9"), Succeeded, 100)]);
+    assert!(matches!(scene.ask(&back("R9", 100)), Err(Refusal::RefundNumberTaken(_))));
+}
+
+#[test]
+fn a_running_total_confirms_the_refund_that_reached_it_and_what_is_under_way_is_taken_off_too() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 300)).unwrap();
+    // Somebody gave back 400 elsewhere: R1 may be part of it or not.
+    scene = scene.seeing(&[total(Some("X"), 400)]);
+    assert_eq!((scene.order.refunded().minor(), left(&scene)), (400, 300));
+    scene = scene.seeing(&[total(Some("R1"), 700)]);
+    assert_eq!((scene.order.refunded().minor(), left(&scene)), (700, 300));
+    assert_eq!(scene.order.refunds.iter().find(|r| r.requested.is_some()).unwrap().status, Succeeded);
+    // A total that is less than the refund cannot hold it.
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 300)).unwrap();
+    assert_eq!(left(&scene.seeing(&[total(Some("R1"), 200)])), 500);
+}
+
+#[test]
+fn only_a_refund_that_failed_or_was_given_up_may_be_asked_for_again() {
+    for (status, then) in [(Pending, 0), (Abnormal, 0), (Succeeded, 0), (Failed, DUE)] {
+        let mut scene = Scene::paid();
+        scene.ask(&back("R1", DUE)).unwrap();
+        assert_eq!(left(&scene.seeing(&[told(Some("R1"), None, status, DUE)])), then, "{status:?}");
+    }
+}
+
+#[test]
+fn a_refusal_of_the_platform_is_a_case_and_a_success_all_the_same_still_wins() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 400)).unwrap();
+    let order_id = scene.order.id.clone();
+    let refusal_of = |number: &str| Command::RefundRefused {
+        order_id: order_id.clone(),
+        out_refund_no: transaction(number),
+        code: "NOT_ENOUGH".to_owned(),
+        detail: "the account is empty".to_owned(),
+    };
+    let refused = refusal_of("R1");
+    assert_eq!(event_kinds(&scene.ask(&refused).unwrap()), ["REFUND_UPDATED"]);
+    let case = scene.case(CaseKind::RefundStuck);
+    assert_eq!((case.state, case.evidence.as_str()), (CaseState::Open, "NOT_ENOUGH: the account is empty"));
+    assert_eq!((scene.ask(&refused).unwrap(), left(&scene)), (Decision::default(), 600));
+    scene = scene.seeing(&[told(Some("R1"), Some("re1"), Succeeded, 400)]);
+    assert_eq!((scene.order.refunded().minor(), scene.kinds()), (400, BTreeSet::new()));
+    let settled = scene.case(CaseKind::RefundStuck).state;
+    assert!(matches!(settled, CaseState::Resolved { resolution: Resolution::Overtaken, by: None, .. }));
+    assert!(matches!(scene.ask(&refusal_of("R2")), Err(Refusal::RefundNotFound(..))));
+}
+
+#[test]
+fn a_refund_that_was_given_up_frees_its_money_and_counts_if_it_went_through_after_all() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", DUE)).unwrap();
+    let give_up = Command::GiveUp {
+        order_id: scene.order.id.clone(),
+        about: About::Refund(transaction("R1")),
+        evidence: "asked 30 times".to_owned(),
+    };
+    scene.ask(&give_up).unwrap();
+    assert_eq!((scene.case(CaseKind::RefundStuck).evidence.as_str(), left(&scene)), ("asked 30 times", 0));
+    scene.rule(CaseKind::RefundStuck, Resolution::Close).unwrap();
+    assert_eq!((left(&scene), scene.kinds()), (DUE, BTreeSet::new()));
+    scene.ask(&back("R2", DUE)).unwrap();
+    let both = [told(Some("R1"), None, Succeeded, DUE), told(Some("R2"), None, Succeeded, DUE)];
+    let twice = scene.seeing(&both);
+    assert_eq!((twice.order.state(), twice.kinds()), (State::Refunded, ["amount-mismatch".to_owned()].into()));
+}
+
+fn give_up(out_refund_no: &str) -> Command {
+    Command::GiveUp {
+        order_id: OrderId::parse("o1").unwrap(),
+        about: About::Refund(transaction(out_refund_no)),
+        evidence: "still no answer".to_owned(),
+    }
+}
+
+/// Half of the price was asked back, the platform fell silent, and a person gave the refund up.
+fn abandoned() -> Scene {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 500)).unwrap();
+    scene.ask(&give_up("R1")).unwrap();
+    let ruled = scene.rule(CaseKind::RefundStuck, Resolution::Close).unwrap();
+    // The platform was silent when that was ruled: it is asked further.
+    assert_eq!(ruled.tasks, [Followup::refund(&transaction("R1"), &account("a"), Due::Soon)]);
+    assert_eq!((left(&scene), scene.ask(&give_up("R1"))), (DUE, Ok(Decision::default())));
+    scene
+}
+
+#[test]
+fn money_that_was_given_back_again_after_a_ruling_is_a_case_once_the_first_refund_went_through() {
+    let went = |number: &str, status| told(Some(number), None, status, 500);
+    for settled_first in [true, false] {
+        let mut scene = abandoned();
+        scene.ask(&back("R2", 500)).unwrap();
+        scene = scene.seeing(&[went(if settled_first { "R2" } else { "R1" }, Succeeded)]);
+        scene = scene.seeing(&[went(if settled_first { "R1" } else { "R2" }, Succeeded)]);
+        assert_eq!((scene.order.state(), scene.kinds()), (State::Refunded, ["amount-mismatch".to_owned()].into()));
+        let case = scene.case(CaseKind::AmountMismatch);
+        assert_eq!((case.id.as_str(), case.allowed()), ("amount-mismatch:a:refund R1", vec![Resolution::Ignore]));
+        scene.rule(CaseKind::AmountMismatch, Resolution::Ignore).unwrap();
+        assert_eq!(scene.seeing(&[went("R2", Failed)]).kinds(), ["refund-stuck".to_owned()].into());
+    }
+    // The second one fails: nothing went back twice, and a third one later is none of its business.
+    let mut scene = abandoned();
+    scene.ask(&back("R2", 500)).unwrap();
+    scene = scene.seeing(&[went("R1", Succeeded)]);
+    assert_eq!(scene.kinds(), ["amount-mismatch".to_owned()].into());
+    scene = scene.seeing(&[went("R2", Failed)]);
+    assert_eq!(scene.kinds(), ["refund-stuck".to_owned()].into());
+    scene.ask(&back("R3", 500)).unwrap();
+    assert_eq!(scene.seeing(&[went("R3", Succeeded)]).kinds(), ["refund-stuck".to_owned()].into());
+}
+
+#[test]
+fn a_refund_that_was_given_up_and_went_through_alone_is_no_case() {
+    let went = |number: &str| told(Some(number), None, Succeeded, 500);
+    for said in [went("R1"), total(Some("R1"), 500)] {
+        let mut scene = abandoned().seeing(&[said]);
+        assert_eq!((scene.kinds(), left(&scene)), (BTreeSet::new(), 500));
+        scene.ask(&back("R2", 500)).unwrap();
+        assert_eq!(scene.seeing(&[went("R2")]).kinds(), BTreeSet::new());
+    }
+}
+
+#[test]
+fn a_refund_that_is_given_up_again_after_it_was_left_alone_is_a_new_case() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 500)).unwrap();
+    scene = scene.seeing(&[told(Some("R1"), None, Abnormal, 500)]);
+    scene.rule(CaseKind::RefundStuck, Resolution::Ignore).unwrap();
+    for n in 1..3 {
+        assert_eq!(event_kinds(&scene.ask(&give_up("R1")).unwrap()), ["CASE_OPENED"]);
+        assert_eq!(scene.ask(&give_up("R1")), Ok(Decision::default()));
+        assert_eq!(scene.order.open_cases, [format!("refund-stuck:a:refund R1 again {n}")]);
+        // Other news of refunds neither settles it nor opens the first one again.
+        scene = scene.seeing(&[told(None, Some(&format!("re{n}")), Succeeded, 1)]);
+        assert_eq!(scene.order.open_cases.len(), 1);
+        assert_eq!(scene.case(CaseKind::RefundStuck).evidence, "still no answer");
+        scene.ask(&ruling(&scene.order.open_cases[0].clone(), Resolution::Ignore)).unwrap();
+    }
+    scene.ask(&give_up("R1")).unwrap();
+    let mut closed = scene.clone();
+    closed.ask(&ruling(&closed.order.open_cases[0].clone(), Resolution::Close)).unwrap();
+    assert_eq!(closed.order.refunds[0].status, RefundStatus::Abandoned);
+    assert_eq!(scene.seeing(&[told(Some("R1"), None, Succeeded, 500)]).kinds(), BTreeSet::new());
+}
+
+#[test]
+fn money_is_never_guessed() {
+    let mut scene = Scene::paid();
+    let dollars = refund_of(None, "R1", money(5, "USD"));
+    assert!(matches!(scene.ask(&dollars), Err(Refusal::RefundCurrency(_))));
+    assert!(matches!(scene.ask(&back_of("t9", "R1", 5)), Err(Refusal::NothingToRefund(_))));
+    assert!(matches!(scene.ask(&back("R1", 0)), Err(Refusal::NothingToRefund(_))));
+    scene = scene.seeing(&[paid("b", "p1", "t2", money(DUE, "CNY"))]);
+    assert!(matches!(scene.ask(&back("R1", 5)), Err(Refusal::PaymentAmbiguous(_))));
+    scene.ask(&back_of("t2", "R1", DUE)).unwrap();
+    // The other one is all that is left.
+    scene.ask(&back("R2", 5)).unwrap();
+    let of: Vec<_> = scene.order.refunds.iter().map(|r| r.transaction_id.clone().unwrap().to_string()).collect();
+    assert_eq!(of, ["t2", "t1"]);
+    // Money that is held pays nothing, so it must be named.
+    let mut held = Scene::of(pending()).seeing(&[paid("a", "p0", "t1", money(7, "CNY"))]);
+    assert!(matches!(held.ask(&back("R1", 7)), Err(Refusal::NothingToRefund(_))));
+    held.ask(&back_of("t1", "R1", 7)).unwrap();
+}
+
+#[test]
+fn refunds_of_an_order_are_bounded() {
+    let mut scene = Scene::paid();
+    for n in 0..MAX_REFUNDS {
+        scene.ask(&back(&format!("R{n}"), 1)).unwrap();
+    }
+    assert!(matches!(scene.ask(&back("last", 1)), Err(Refusal::TooManyRefunds(_))));
+}
