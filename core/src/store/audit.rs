@@ -2,7 +2,7 @@
 
 use super::codec::{self, Columns};
 use crate::{
-    order::{Order, State, Transaction, moves},
+    order::{Order, Settlement, State, Transaction, moves},
     store::{AuditResult, StoreError},
 };
 
@@ -26,8 +26,14 @@ impl Default for Findings {
                 "every step of every journal is in the table of moves, and each begins where the last one ended",
             ),
             fold: result("I6", "the order is what its last event says, and its columns are what its document says"),
-            exact: result("I7", "an order of the paid family is paid exactly, in its own currency, by booked money"),
-            bound: result("I9", "credited money came through the account on which the payment was begun"),
+            exact: result(
+                "I7",
+                "an order of the paid family is paid by booked money in its own currency, exactly or as a ruling accepted it",
+            ),
+            bound: result(
+                "I9",
+                "credited money came through the account on which the payment was begun, or a ruling accepted it",
+            ),
         }
     }
 }
@@ -69,14 +75,15 @@ impl Findings {
     }
 
     fn money<R: Columns>(&mut self, row: &R, booked: &[R], order: &Order, id: String) -> Result<(), StoreError> {
+        let accepted = |t: &Transaction| t.settled == Some(Settlement::Accepted);
         let exact = |credited: &Transaction| -> Result<bool, StoreError> {
             for row in booked {
                 let same = codec::column::<String>(row, "transaction_id")? == credited.id.as_str()
                     && codec::column::<String>(row, "account")? == credited.account.as_str()
-                    && codec::column::<i64>(row, "amount_minor")? == order.amount.minor()
+                    && codec::column::<i64>(row, "amount_minor")? == credited.amount.minor()
                     && codec::column::<String>(row, "currency")? == order.amount.currency().as_str();
                 if same {
-                    return Ok(credited.amount == order.amount);
+                    return Ok(credited.amount == order.amount || accepted(credited));
                 }
             }
             Ok(false)
@@ -90,8 +97,9 @@ impl Findings {
             None if paid => self.exact.violations.push(id.clone()),
             Some(_) | None => {}
         }
-        let at_home =
-            |t: &Transaction| order.payments.iter().any(|p| p.account == t.account && p.transactions.contains(t));
+        let at_home = |t: &Transaction| {
+            accepted(t) || order.payments.iter().any(|p| p.account == t.account && p.transactions.contains(t))
+        };
         if order.credited().is_some_and(|t| !at_home(t)) {
             self.bound.violations.push(id);
         }

@@ -10,12 +10,14 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 use crate::{
     order::{
         AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
-        PaymentFact, PaymentStatus, RefundFact, RefundStatus, RequestId, Resolution, Source, State, Timestamp,
-        TransactionId,
+        PaymentFact, PaymentStatus, RefundFact, RefundStatus, RequestId, Resolution, Resolver, Source, State, TaskKey,
+        TaskKind, Timestamp, TransactionId,
     },
     sha256::Sha256,
     store::{
-        Backlog, CaseRow, EventRow, Existing, FactKey, ParkedRow, StoreError, StoredNotification, SubscriptionRequest,
+        Backlog, Booking, CaseRow, EventRow, Exchange, ExchangeOutcome, Existing, FactKey, MoneyKey, MoneyKind,
+        Overdue, ParkedRow, Reconciliation, ReconciliationId, ReconciliationState, StoreError, StoredNotification,
+        SubscriptionRequest, Task,
         log::{LogEntry, LogId, LogPage, LogState},
     },
     subscription::{Delivery, Lease, Subscription},
@@ -257,10 +259,13 @@ pub(super) fn log_page(rows: &[impl Columns]) -> Result<LogPage, StoreError> {
     Ok(LogPage { state, entries })
 }
 
-pub(super) fn resolution_name(resolution: Resolution) -> &'static str {
-    match resolution {
-        Resolution::Bound => "BOUND",
-        Resolution::Overtaken => "OVERTAKEN",
+/// How a case was settled: resolution, time and resolver, as they are stored.
+pub(super) fn settled(state: CaseState) -> (Option<&'static str>, Option<i64>, &'static str) {
+    match state {
+        CaseState::Open => (None, None, ""),
+        CaseState::Resolved { resolution, at, by } => {
+            (Some(resolution.as_str()), Some(at.0), by.map_or("", Resolver::as_str))
+        }
     }
 }
 
@@ -272,15 +277,14 @@ pub(super) fn case(row: &impl Columns) -> Result<CaseRow, StoreError> {
             (None, _) | (_, None) => Ok(None),
         }
     };
-    let state =
-        match (column::<Option<String>>(row, "resolution")?.as_deref(), column::<Option<i64>>(row, "resolved_at")?) {
-            (None, _) | (_, None) => CaseState::Open,
-            (Some("BOUND"), Some(at)) => CaseState::Resolved { resolution: Resolution::Bound, at: Timestamp(at) },
-            (Some("OVERTAKEN"), Some(at)) => {
-                CaseState::Resolved { resolution: Resolution::Overtaken, at: Timestamp(at) }
-            }
-            (Some(other), _) => return Err(damaged(format!("resolution {other:?}"))),
-        };
+    let state = match (column::<Option<String>>(row, "resolution")?, column::<Option<i64>>(row, "resolved_at")?) {
+        (None, _) | (_, None) => CaseState::Open,
+        (Some(name), Some(at)) => CaseState::Resolved {
+            resolution: Resolution::parse(&name).ok_or_else(|| damaged(format!("resolution {name:?}")))?,
+            at: Timestamp(at),
+            by: Resolver::parse(&column::<String>(row, "resolver")?),
+        },
+    };
     Ok(CaseRow {
         case: Case {
             id: column(row, "case_id")?,
@@ -293,7 +297,11 @@ pub(super) fn case(row: &impl Columns) -> Result<CaseRow, StoreError> {
             expected: amount("expected_minor", "expected_currency")?,
             observed: amount("observed_minor", "observed_currency")?,
             summary: column(row, "summary")?,
+            evidence: column(row, "evidence")?,
             opened_at: Timestamp(column(row, "opened_at")?),
+            due_at: column::<Option<i64>>(row, "due_at")?.map(Timestamp),
+            owner: column(row, "owner")?,
+            reason: column(row, "reason")?,
         },
         notification_id: column(row, "notification_id")?,
     })
@@ -343,4 +351,92 @@ pub(super) fn existing_subscription(row: &impl Columns) -> Result<Existing, Stor
 
 pub(super) fn backlog(row: &impl Columns) -> Result<Backlog, StoreError> {
     Ok(Backlog { count: column(row, "count")?, oldest: column::<Option<i64>>(row, "oldest")?.map(Timestamp) })
+}
+
+/// A task that was claimed under a lease.
+pub(super) fn task(row: &impl Columns, lease: uuid::Uuid) -> Result<Task, StoreError> {
+    let kind: String = column(row, "kind")?;
+    let kind = TaskKind::parse(&kind).ok_or_else(|| damaged(format!("task of kind {kind:?}")))?;
+    Ok(Task {
+        key: TaskKey { kind, subject: column(row, "subject")? },
+        account: optional(row, "account", AccountName::parse)?,
+        order_id: optional(row, "order_id", crate::order::OrderId::parse)?,
+        due_at: Timestamp(column(row, "due_at")?),
+        attempt: count(row, "attempt")?,
+        note: column(row, "note")?,
+        lease,
+    })
+}
+
+fn count<T: TryFrom<i64>>(row: &impl Columns, name: &str) -> Result<T, StoreError> {
+    let number: i64 = column(row, name)?;
+    T::try_from(number).map_err(|_| damaged(format!("{name} is {number}")))
+}
+
+/// How many questions a budget granted.
+pub(super) fn granted(row: &impl Columns) -> Result<u32, StoreError> {
+    count(row, "granted")
+}
+
+pub(super) fn overdue(row: &impl Columns) -> Result<Overdue, StoreError> {
+    Ok(Overdue { count: column(row, "count")?, oldest: column::<Option<i64>>(row, "oldest")?.map(Timestamp) })
+}
+
+pub(super) fn exchange(row: &impl Columns) -> Result<Exchange, StoreError> {
+    let outcome: String = column(row, "outcome")?;
+    Ok(Exchange {
+        id: column(row, "exchange_id")?,
+        provider: column(row, "provider")?,
+        account: parse(column(row, "account")?, AccountName::parse)?,
+        operation: column(row, "operation")?,
+        order_id: optional(row, "order_id", crate::order::OrderId::parse)?,
+        out_trade_no: optional(row, "out_trade_no", crate::order::OutTradeNo::parse)?,
+        out_refund_no: optional(row, "out_refund_no", TransactionId::parse)?,
+        started_at: Timestamp(column(row, "started_at")?),
+        duration_us: column(row, "duration_us")?,
+        http_status: count(row, "http_status")?,
+        outcome: ExchangeOutcome::parse(&outcome).ok_or_else(|| damaged(format!("outcome {outcome:?}")))?,
+        code: column(row, "code")?,
+        target: column(row, "target")?,
+    })
+}
+
+pub(super) fn reconciliation(row: &impl Columns) -> Result<Reconciliation, StoreError> {
+    let state: String = column(row, "state")?;
+    Ok(Reconciliation {
+        id: ReconciliationId {
+            account: parse(column(row, "account")?, AccountName::parse)?,
+            date: column(row, "date")?,
+        },
+        state: ReconciliationState::parse(&state).ok_or_else(|| damaged(format!("reconciliation {state:?}")))?,
+        detail: column(row, "detail")?,
+        tally: read_document(&column::<String>(row, "tally")?)?,
+        started_at: Timestamp(column(row, "started_at")?),
+        ended_at: column::<Option<i64>>(row, "ended_at")?.map(Timestamp),
+        leased_until: column::<Option<i64>>(row, "leased_until")?.map(Timestamp),
+    })
+}
+
+pub(super) fn documents<T: DeserializeOwned>(rows: &[impl Columns]) -> Result<Vec<T>, StoreError> {
+    rows.iter().map(|row| read_document(&column::<String>(row, "doc")?)).collect()
+}
+
+pub(super) fn booking(row: &impl Columns) -> Result<Booking, StoreError> {
+    let kind: String = column(row, "kind")?;
+    Ok(Booking {
+        key: MoneyKey {
+            provider: column(row, "provider")?,
+            account: parse(column(row, "account")?, AccountName::parse)?,
+            kind: MoneyKind::parse(&kind).ok_or_else(|| damaged(format!("money of kind {kind:?}")))?,
+            number: column(row, "number")?,
+        },
+        order_id: parse(column(row, "order_id")?, crate::order::OrderId::parse)?,
+        amount: money(column(row, "amount_minor")?, &column::<String>(row, "currency")?)?,
+        out_trade_no: optional(row, "out_trade_no", crate::order::OutTradeNo::parse)?,
+        transaction_id: optional(row, "transaction_id", TransactionId::parse)?,
+        out_refund_no: optional(row, "out_refund_no", TransactionId::parse)?,
+        refund_id: optional(row, "refund_id", TransactionId::parse)?,
+        occurred_at: column::<Option<i64>>(row, "occurred_at")?.map(Timestamp),
+        recorded_at: Timestamp(column(row, "recorded_at")?),
+    })
 }

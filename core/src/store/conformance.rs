@@ -6,15 +6,23 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::*;
 use crate::{
     order::{
-        AccountName, Command, Currency, Fact, Money, Observation, OutTradeNo, PaymentFact, PaymentStatus, RequestId,
-        Source, State, Timestamp, TransactionId, decide, observe,
+        AccountName, Command, Currency, Fact, Method, Money, Observation, OutTradeNo, PaymentFact, PaymentStatus,
+        RequestId, Source, State, Timestamp, TransactionId, decide, observe,
     },
     seal::Sealed,
     sha256::Sha256,
 };
 
+mod cases;
+mod exchanges;
+mod reconciliations;
 mod subscriptions;
+mod tasks;
+pub(crate) use cases::*;
+pub(crate) use exchanges::*;
+pub(crate) use reconciliations::*;
 pub(crate) use subscriptions::*;
+pub(crate) use tasks::*;
 
 pub(crate) type Subject = Arc<dyn Store>;
 
@@ -88,7 +96,7 @@ pub(crate) fn created(name: &str, at: i64) -> Writes {
         description: "x".into(),
         expires_at: Some(Timestamp(at + 99)),
     };
-    let decision = decide(None, &command, Timestamp(at)).unwrap();
+    let decision = decide(None, None, &command, Timestamp(at)).unwrap();
     Writes {
         orders: vec![(decision.order().unwrap().clone(), 0)],
         events: decision.events.into_iter().map(|event| EventRow { revision: 0, order_id: id(name), event }).collect(),
@@ -99,7 +107,7 @@ pub(crate) fn created(name: &str, at: i64) -> Writes {
 /// What closing it writes.
 fn closed(order: &Order) -> Writes {
     let command = Command::Close { order_id: order.id.clone(), payments_closed: true };
-    let decision = decide(Some(order), &command, Timestamp(50)).unwrap();
+    let decision = decide(Some(order), None, &command, Timestamp(50)).unwrap();
     Writes {
         orders: vec![(decision.order().unwrap().clone(), order.version)],
         events: decision
@@ -138,8 +146,10 @@ pub(crate) async fn paid(store: &dyn Store) {
         out_trade_no: OutTradeNo::parse("p1").unwrap(),
         account: account(),
         provider: "alipay".into(),
+        method: Method::External,
+        expires_at: None,
     };
-    let started = decide(Some(&writes.orders[0].0), &start, Timestamp(2)).unwrap();
+    let started = decide(Some(&writes.orders[0].0), None, &start, Timestamp(2)).unwrap();
     let paid = observe(started.order().unwrap(), &seen.observation, Timestamp(3)).unwrap();
     for event in started.events.into_iter().chain(paid.events) {
         writes.orders[0].0 = event.after.clone();
@@ -249,7 +259,7 @@ pub(crate) async fn the_version_is_compared(store: Subject) {
 
 pub(crate) async fn a_unit_finds_orders_by_every_key(store: Subject) {
     let number = OutTradeNo::parse("p1").unwrap();
-    let request = RequestRow { id: RequestId::parse("q1").unwrap(), fingerprint: "f".into(), order_id: id("o1") };
+    let request = RequestRow { id: RequestId::parse("q1").unwrap(), fingerprint: "f".into(), order_id: Some(id("o1")) };
     let seen = observation(1, "p1", "t1");
     let money = MoneyRow {
         key: MoneyKey { provider: "alipay".into(), account: account(), kind: MoneyKind::Payment, number: "t1".into() },
@@ -557,6 +567,25 @@ macro_rules! conformance {
             a_name_or_a_request_stands_in_the_way
             a_subscription_is_written_over_the_version_that_was_read
             what_a_subscription_has_yet_to_see_is_counted
+            a_case_reads_back_whole
+            what_was_ruled_on_stays_settled
+            a_unit_finds_cases_and_refunds_with_their_orders
+            a_task_comes_with_its_unit_and_is_claimed_when_it_is_due
+            tasks_are_claimed_by_kind_and_account
+            a_task_of_a_dead_worker_is_claimed_again_and_he_changes_nothing
+            what_is_wanted_while_somebody_works_is_done_again
+            claimers_at_once_never_share_a_task
+            a_task_is_claimed_by_its_name_unless_somebody_is_at_it
+            tasks_are_hurried_now_and_then
+            the_tasks_of_an_account_are_hurried_over_a_while
+            overdue_tasks_are_counted
+            a_budget_is_a_rate_and_a_burst
+            takers_at_once_share_one_budget
+            a_clock_that_was_far_ahead_holds_nobody_up
+            exchanges_are_listed_with_their_order
+            a_day_is_reconciled_by_one_run_at_a_time
+            what_a_run_found_stands_when_it_ends
+            the_record_of_a_day_is_read_page_by_page
         );
     };
     ($make:expr; $($rule:ident)*) => {

@@ -18,11 +18,14 @@ mod codec;
 #[cfg(test)]
 pub mod conformance;
 
+mod exchanges;
 mod log;
 pub mod postgres;
+mod reconciliations;
 mod rows;
 pub mod sqlite;
 mod subscriptions;
+mod tasks;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,14 +34,20 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::order::{Order, OrderId, OutTradeNo};
+use crate::order::{Order, OrderId, OutTradeNo, TransactionId};
+pub use exchanges::{Exchange, ExchangeOutcome, ExchangeRow, Exchanges};
 pub use log::{Announcements, EventLog, LogEntry, LogId, LogPage, LogState};
+pub use reconciliations::{
+    Booking, Bookings, Carried, Difference, DifferenceKind, Movement, Reconciliation, ReconciliationId,
+    ReconciliationState, Reconciliations, Run, Side, Tally,
+};
 pub use rows::{
-    AuditResult, CaseFilter, CaseRow, EventRow, FactKey, Keys, Loaded, MoneyKey, MoneyKind, MoneyRow, NoticeKey,
-    NotificationFilter, NotificationRow, ObservationRow, OrderFilter, ParkedRow, RejectionRow, RequestRow,
+    AuditResult, CaseFilter, CaseRow, EventRow, FactKey, Keys, Loaded, MoneyKey, MoneyKind, MoneyRow, NewTask,
+    NoticeKey, NotificationFilter, NotificationRow, ObservationRow, OrderFilter, ParkedRow, RejectionRow, RequestRow,
     StoredNotification, Writes,
 };
 pub use subscriptions::{BACKLOG_REVISIONS, Backlog, Existing, SubscriptionRequest, Subscriptions};
+pub use tasks::{Overdue, Rate, Task, Tasks};
 
 /// Refused notifications that are kept; at up to 20 KiB each.
 pub const KEPT_REJECTIONS: i64 = 20_000;
@@ -123,6 +132,10 @@ pub trait Store: Send + Sync + 'static {
     /// Lists cases, newest first.
     async fn cases(&self, filter: &CaseFilter, after: Option<&Cursor>, limit: u32)
     -> Result<Page<CaseRow>, StoreError>;
+    /// A case by its id.
+    async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError>;
+    /// The order on which a refund was asked for.
+    async fn order_of_refund(&self, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError>;
     /// Stores refused notifications and forgets the oldest beyond [`KEPT_REJECTIONS`]. Not part of any unit:
     /// nothing depends on them.
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError>;
@@ -132,6 +145,12 @@ pub trait Store: Send + Sync + 'static {
     fn log(&self) -> Arc<dyn EventLog>;
     /// Durable readers of the log.
     fn subscriptions(&self) -> Arc<dyn Subscriptions>;
+    /// What is to be done by whoever has time.
+    fn tasks(&self) -> Arc<dyn Tasks>;
+    /// What was said to platforms and by them.
+    fn exchanges(&self) -> Arc<dyn Exchanges>;
+    /// Statements against our record.
+    fn reconciliations(&self) -> Arc<dyn Reconciliations>;
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
     /// Lets go of the database, after what is under way has ended.

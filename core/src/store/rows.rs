@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use crate::{
     order::{
         AccountName, Case, CaseKind, CaseState, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId,
-        Source, State, Timestamp, TransactionId,
+        Source, State, TaskKey, Timestamp, TransactionId,
     },
     seal::Sealed,
     sha256::Sha256,
@@ -29,7 +29,8 @@ pub struct NoticeKey {
 pub struct FactKey(pub Sha256);
 
 /// Whether money came or went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MoneyKind {
     /// Came.
     Payment,
@@ -144,8 +145,8 @@ pub struct RequestRow {
     pub id: RequestId,
     /// Hash of the command.
     pub fingerprint: String,
-    /// The order that the command was about.
-    pub order_id: OrderId,
+    /// The order that the command was about; none where it was about a case of no order.
+    pub order_id: Option<OrderId>,
 }
 
 /// A journal entry.
@@ -176,12 +177,44 @@ impl EventRow {
 }
 
 /// A case and the notification that opened it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseRow {
     /// The case.
     pub case: Case,
     /// Empty when a command opened it.
     pub notification_id: String,
+}
+
+impl CaseRow {
+    /// The case after a later change of it. One that is settled keeps what it was opened with: news that settles a
+    /// case knows no more than its id. One that is opened again while it is open keeps its due time and owner.
+    pub(crate) fn followed_by(self, later: Self) -> Self {
+        match (self.case.state, later.case.state) {
+            (CaseState::Open, CaseState::Open) if later.case.due_at.is_none() => {
+                let Case { due_at, owner, .. } = self.case;
+                Self { case: Case { due_at, owner, ..later.case }, ..later }
+            }
+            (_, CaseState::Open) => later,
+            (_, state @ CaseState::Resolved { .. }) => {
+                let Case { order_id, reason, .. } = later.case;
+                let order_id = order_id.or(self.case.order_id);
+                Self { case: Case { state, order_id, reason, ..self.case }, ..self }
+            }
+        }
+    }
+}
+
+/// Work that a decision makes necessary. Where the task is there already, it only becomes due earlier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTask {
+    /// Identity.
+    pub key: TaskKey,
+    /// Whose budget of questions the work takes from, if any.
+    pub account: Option<AccountName>,
+    /// The order that it is about, where there is one.
+    pub order_id: Option<OrderId>,
+    /// When it is to be done.
+    pub due_at: Timestamp,
 }
 
 /// A refused callback, sealed.
@@ -261,14 +294,24 @@ pub struct Keys {
     pub requests: BTreeSet<RequestId>,
     /// Facts that may be known.
     pub facts: BTreeSet<FactKey>,
+    /// Cases by id, and their orders.
+    pub cases: BTreeSet<String>,
+    /// Orders by the shop's number of a refund that was asked for here.
+    pub refunds: BTreeSet<TransactionId>,
 }
 
 impl Keys {
     /// Whether nothing is asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { orders, payments, money, requests, facts } = self;
-        orders.is_empty() && payments.is_empty() && money.is_empty() && requests.is_empty() && facts.is_empty()
+        let Self { orders, payments, money, requests, facts, cases, refunds } = self;
+        orders.is_empty()
+            && payments.is_empty()
+            && money.is_empty()
+            && requests.is_empty()
+            && facts.is_empty()
+            && cases.is_empty()
+            && refunds.is_empty()
     }
 }
 
@@ -287,6 +330,10 @@ pub struct Loaded {
     pub facts: BTreeSet<FactKey>,
     /// Facts that wait for one of these payments or this money, oldest first.
     pub parked: Vec<ParkedRow>,
+    /// The cases, by id. Whether a case on an order is open is what the order says: this row may be older.
+    pub cases: BTreeMap<String, CaseRow>,
+    /// Whose refund.
+    pub refunds: BTreeMap<TransactionId, OrderId>,
 }
 
 /// What a unit changes.
@@ -310,11 +357,30 @@ pub struct Writes {
     pub orders: Vec<(Order, i64)>,
     /// Journal entries, in the order in which they were decided.
     pub events: Vec<EventRow>,
-    /// Cases, opened or changed.
+    /// Cases, opened or changed. A case that was ruled on is not opened again, whatever is written here.
     pub cases: Vec<CaseRow>,
+    /// What is to be done because of all this.
+    pub tasks: Vec<NewTask>,
+    /// Who looks after cases from now on, by their ids. Applied after `cases`.
+    pub owners: Vec<(String, String)>,
+    /// New refunds that were asked for here.
+    pub refunds: Vec<(TransactionId, OrderId)>,
 }
 
 impl Writes {
+    /// Each task once, as early as any input wants it, in the order of their keys: units that write the same tasks wait
+    /// for each other, not in a circle.
+    pub(super) fn earliest_tasks(&self) -> Vec<&NewTask> {
+        let mut earliest: BTreeMap<&TaskKey, &NewTask> = BTreeMap::new();
+        for task in &self.tasks {
+            let known = earliest.entry(&task.key).or_insert(task);
+            if task.due_at < known.due_at {
+                *known = task;
+            }
+        }
+        earliest.into_values().collect()
+    }
+
     /// Those of the new facts that wait for their order.
     pub(super) fn newly_parked(&self) -> Vec<&ObservationRow> {
         let parked: BTreeSet<_> = self.parked.iter().collect();
@@ -326,12 +392,9 @@ impl Writes {
     pub(super) fn last_cases(&self) -> Vec<CaseRow> {
         let mut last: BTreeMap<&str, CaseRow> = BTreeMap::new();
         for row in &self.cases {
-            let folded = match (last.remove(row.case.id.as_str()), row.case.state) {
-                (Some(before), state @ CaseState::Resolved { .. }) => {
-                    let order_id = row.case.order_id.clone().or(before.case.order_id);
-                    CaseRow { case: Case { state, order_id, ..before.case }, notification_id: before.notification_id }
-                }
-                (Some(_) | None, _) => row.clone(),
+            let folded = match last.remove(row.case.id.as_str()) {
+                Some(before) => before.followed_by(row.clone()),
+                None => row.clone(),
             };
             last.insert(&row.case.id, folded);
         }

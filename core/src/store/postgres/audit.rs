@@ -80,6 +80,18 @@ const BY_STATEMENT: &[(&str, &str, &str)] = &[
            LEFT JOIN notice USING (notification_id, account, provider) WHERE notice.content_sha256 IS NULL",
     ),
     (
+        "I25",
+        "no task waits for more than a day for somebody to do it",
+        "SELECT kind || ' ' || subject FROM task CROSS JOIN (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) clock \
+         WHERE due_at < now - 86400000000 AND (leased_until IS NULL OR leased_until < now)",
+    ),
+    (
+        "I26",
+        "every difference that a reconciliation found is healed or has its case",
+        "SELECT r.account || '/' || r.date || ' difference ' || d.seq FROM reconciliation r JOIN difference d ON d.run = r.result \
+         WHERE NOT d.healed AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.case_id = d.case_id)",
+    ),
+    (
         "I30",
         "all booked money rests on a stored, verified message",
         "SELECT t.transaction_id FROM payment_txn t LEFT JOIN observation o USING (fact_key) \

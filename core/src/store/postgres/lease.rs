@@ -5,7 +5,17 @@
 
 use std::ops::{Deref, DerefMut};
 
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use sqlx::{
+    PgConnection, PgPool, Postgres,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgRow},
+};
+
+use super::failed;
+use crate::store::StoreError;
+
+/// One statement.
+pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 pub(super) struct Lease {
     connection: PoolConnection<Postgres>,
@@ -21,6 +31,27 @@ impl Lease {
     pub(super) fn end(mut self) {
         self.ended = true;
     }
+}
+
+/// What one statement answers.
+pub(super) async fn rows(pool: &PgPool, query: Query<'_>) -> Result<Vec<PgRow>, StoreError> {
+    let mut one = Lease::from(pool).await.map_err(failed)?;
+    let rows = query.fetch_all(&mut *one).await.map_err(failed)?;
+    one.end();
+    Ok(rows)
+}
+
+/// What a statement answers that always has one row.
+pub(super) async fn one(pool: &PgPool, query: Query<'_>) -> Result<PgRow, StoreError> {
+    rows(pool, query).await?.pop().ok_or_else(|| StoreError::Damaged("a statement has no row".into()))
+}
+
+/// How many rows one statement changed.
+pub(super) async fn changed(pool: &PgPool, query: Query<'_>) -> Result<u64, StoreError> {
+    let mut one = Lease::from(pool).await.map_err(failed)?;
+    let done = query.execute(&mut *one).await.map_err(failed)?;
+    one.end();
+    Ok(done.rows_affected())
 }
 
 impl Deref for Lease {

@@ -9,14 +9,17 @@
 //!
 //! A unit that takes in callbacks costs five round trips, whatever its size: BEGIN, claims and locks, what is known
 //! already, everything that is written, COMMIT. Statements work on arrays. Units have connections of their own;
-//! readers, followers of the log and subscriptions cannot starve them.
+//! readers, followers of the log, subscriptions, tasks and reconciliations cannot starve them.
 
 mod audit;
+mod exchanges;
 mod lease;
 mod log;
 mod read;
+mod reconciliations;
 mod retention;
 mod subscriptions;
+mod tasks;
 #[cfg(test)]
 mod testing;
 mod unit;
@@ -38,10 +41,11 @@ use sqlx::{
 };
 
 use super::{
-    AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page,
-    RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Unit,
+    AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, Exchanges, NoticeKey, NotificationFilter,
+    OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
+    Unit,
 };
-use crate::order::{Order, OrderId, OutTradeNo};
+use crate::order::{Order, OrderId, OutTradeNo, TransactionId};
 pub use retention::{Retained, Robbing, drop_before};
 
 /// Connections for units (batches under way, and those that waited for a busy order) and for the confirmation of
@@ -54,6 +58,12 @@ const READERS: u32 = 8;
 const LOG_READERS: u32 = 6;
 /// Connections for durable subscriptions.
 const SUBSCRIBERS: u32 = 4;
+/// Connections for tasks, exchanges, and the short statements of reconciliations.
+const WORKERS: u32 = 4;
+/// Connections for the record of a day, each for as long as a reconciliation reads it. More of them wait.
+const STREAMS: u32 = 2;
+/// How long a reconciliation waits for others to have read theirs.
+const STREAM_PATIENCE: Duration = Duration::from_secs(300);
 /// A connection that was idle for longer may be forgotten by what is between us and the server.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a caller waits for a connection. Less than the edge waits for us, so that it hears why.
@@ -105,6 +115,8 @@ pub struct PostgresStore {
     readers: PgPool,
     log_readers: PgPool,
     subscribers: PgPool,
+    workers: PgPool,
+    streams: PgPool,
 }
 
 impl PostgresStore {
@@ -137,7 +149,13 @@ impl PostgresStore {
         // Testing a connection before each use costs a round trip; `begin` finds out by itself.
         let writers = pool(WRITERS).test_before_acquire(false).connect_with(options.clone().options(by_key));
         let log_readers = pool(LOG_READERS).connect_with(options.clone().options(by_key));
+        let workers = pool(WORKERS).connect_with(options.clone().options(by_key));
+        // A day's record takes as long as it takes, and as its reader does.
+        let slow = options.clone().options(by_key).options([("statement_timeout", "0")]);
+        let streams = pool(STREAMS).acquire_timeout(STREAM_PATIENCE).connect_lazy_with(slow);
         let store = Self {
+            workers: workers.await.map_err(failed)?,
+            streams,
             writers: writers.await.map_err(failed)?,
             log_readers: log_readers.await.map_err(failed)?,
             subscribers: pool(SUBSCRIBERS).connect_with(options.clone()).await.map_err(failed)?,
@@ -194,6 +212,7 @@ fn migrator() -> Migrator {
         ("init", include_str!("schema.sql")),
         ("log home", include_str!("schema_2.sql")),
         ("subscriptions", include_str!("schema_3.sql")),
+        ("tasks", include_str!("schema_4.sql")),
     ];
     let migrations = (1..).zip(steps).map(|(version, (name, sql))| {
         let sql = sqlx::SqlStr::from_static(sql);
@@ -284,6 +303,14 @@ impl Store for PostgresStore {
         read::cases(&self.readers, filter, after, limit).await
     }
 
+    async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError> {
+        read::case(&self.readers, id).await
+    }
+
+    async fn order_of_refund(&self, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError> {
+        read::order_of_refund(&self.readers, out_refund_no).await
+    }
+
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError> {
         write::rejections(&self.readers, rows).await
     }
@@ -301,11 +328,26 @@ impl Store for PostgresStore {
         Arc::new(subscriptions::PostgresSubscriptions { pool, readers })
     }
 
+    fn tasks(&self) -> Arc<dyn Tasks> {
+        Arc::new(tasks::PostgresTasks { pool: self.workers.clone() })
+    }
+
+    fn exchanges(&self) -> Arc<dyn Exchanges> {
+        Arc::new(exchanges::PostgresExchanges { pool: self.workers.clone() })
+    }
+
+    fn reconciliations(&self) -> Arc<dyn Reconciliations> {
+        let (pool, streams) = (self.workers.clone(), self.streams.clone());
+        Arc::new(reconciliations::PostgresReconciliations { pool, streams })
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
     }
 
     async fn close(&self) {
+        self.streams.close().await;
+        self.workers.close().await;
         self.subscribers.close().await;
         self.log_readers.close().await;
         self.readers.close().await;

@@ -80,6 +80,21 @@ pub(super) async fn order_of(db: &PgPool, out_trade_no: &OutTradeNo) -> Result<O
     row.map(|r| codec::parse(codec::column(&r, "order_id")?, OrderId::parse)).transpose()
 }
 
+pub(super) async fn order_of_refund(db: &PgPool, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError> {
+    let row = sqlx::query("SELECT order_id FROM refund WHERE out_refund_no = $1")
+        .bind(out_refund_no.as_str())
+        .fetch_optional(db)
+        .await
+        .map_err(failed)?;
+    row.map(|r| codec::parse(codec::column(&r, "order_id")?, OrderId::parse)).transpose()
+}
+
+pub(super) async fn case(db: &PgPool, id: &str) -> Result<Option<CaseRow>, StoreError> {
+    let row =
+        sqlx::query("SELECT * FROM cases WHERE case_id = $1").bind(id).fetch_optional(db).await.map_err(failed)?;
+    row.as_ref().map(codec::case).transpose()
+}
+
 pub(super) async fn journal(db: &PgPool, order_id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
     let rows = sqlx::query(
         "SELECT * FROM (SELECT * FROM order_event WHERE order_id = $1 ORDER BY seq DESC LIMIT $2) newest ORDER BY seq",

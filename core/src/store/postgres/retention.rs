@@ -50,7 +50,7 @@ pub(super) async fn prepare(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Drops the messages and journal entries of whole months before `month` (`2026-01`, UTC). Orders, money, facts
+/// Drops the messages, journal entries and exchanges with platforms of whole months before `month` (`2026-01`, UTC). Orders, money, facts
 /// and the identities of notifications stay for ever, so an old callback is still recognised.
 ///
 /// # Errors
@@ -78,7 +78,7 @@ pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Re
     let old = sqlx::query(
         "SELECT c.relname::text, p.relname = 'order_event' FROM pg_inherits i \
          JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent \
-         WHERE p.oid IN ('notification'::regclass, 'order_event'::regclass) \
+         WHERE p.oid IN ('notification'::regclass, 'order_event'::regclass, 'exchange'::regclass) \
            AND c.relname ~ '_[0-9]{4}_[0-9]{2}$' AND right(c.relname, 7) < $1 ORDER BY 1",
     )
     .bind(&bound)
@@ -96,7 +96,7 @@ pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Re
     }
     if robbing != Robbing::Planned {
         // Before anything else, in the order in which units write: retention waits for them, not in a circle.
-        let lock = "LOCK TABLE notification, order_event IN ACCESS EXCLUSIVE MODE";
+        let lock = "LOCK TABLE notification, order_event, exchange IN ACCESS EXCLUSIVE MODE";
         sqlx::query(lock).execute(&mut *tx).await.map_err(failed)?;
         for row in &old {
             drop_partition(&mut tx, &row.get::<String, _>(0), row.get(1)).await?;

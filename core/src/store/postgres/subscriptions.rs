@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use sqlx::{PgPool, Row as _, postgres::PgRow};
 
-use super::{failed, lease::Lease as Connection};
+use super::lease::{Query, changed, one, rows};
 use crate::{
     order::{EventFilter, EventKind, OrderId, State, SubscriptionName},
     store::{
@@ -54,8 +54,6 @@ macro_rules! aside {
 const ASIDE: &str = aside!("e.*", "AND e.revision > $6 ORDER BY e.revision LIMIT $7");
 const ASIDE_COUNT: &str = aside!("count(*)", "");
 
-type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
-
 pub(super) struct PostgresSubscriptions {
     pub(super) pool: PgPool,
     /// For what reads much and now and then: nobody's delivery waits for it. Not the log's: its connections make every
@@ -71,23 +69,13 @@ impl PostgresSubscriptions {
 
     /// Of a query that always answers, after a while.
     async fn aggregate(&self, query: Query<'_>) -> Result<PgRow, StoreError> {
-        rows(&self.readers, query).await?.pop().ok_or_else(|| codec::damaged("an aggregate has no row"))
+        one(&self.readers, query).await
     }
 
     /// Whether it changed anything.
     async fn changes(&self, query: Query<'_>) -> Result<bool, StoreError> {
-        let mut one = Connection::from(&self.pool).await.map_err(failed)?;
-        let changed = query.execute(&mut *one).await.map_err(failed)?;
-        one.end();
-        Ok(changed.rows_affected() > 0)
+        Ok(changed(&self.pool, query).await? > 0)
     }
-}
-
-async fn rows(pool: &PgPool, query: Query<'_>) -> Result<Vec<PgRow>, StoreError> {
-    let mut one = Connection::from(pool).await.map_err(failed)?;
-    let rows = query.fetch_all(&mut *one).await.map_err(failed)?;
-    one.end();
-    Ok(rows)
 }
 
 /// The parameters $1 to $5 of a statement: what the filter wants, and what is parked.

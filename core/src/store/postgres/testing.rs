@@ -33,6 +33,11 @@ impl Database {
         Self::made_from(&self.name).await
     }
 
+    /// One in which nothing is.
+    pub(super) async fn blank() -> Self {
+        Self::made_from("template0").await
+    }
+
     async fn made_from(template: &str) -> Self {
         let name = unique("test");
         let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");

@@ -1,9 +1,9 @@
 //! PostgreSQL keeps the contract, and its audit finds what is broken.
 
-use sqlx::Executor as _;
+use sqlx::{Connection as _, Executor as _, PgConnection, Row as _, migrate::Migrator};
 
 use super::{
-    Address, PostgresStore, Retained, Robbing, drop_before, migrate,
+    Address, PostgresStore, Retained, Robbing, drop_before, migrate, migrator,
     testing::{Database, empty},
 };
 use crate::{
@@ -36,6 +36,11 @@ async fn what_was_once_true_stays_written() {
     }
 }
 
+const STANDING_DIFFERENCE: &str = "\
+    WITH run AS (SELECT gen_random_uuid() AS id), stands AS (\
+      INSERT INTO reconciliation SELECT 'a', '2026-01-31', 'DONE', '', '{}', 1, 2, id, NULL, id FROM run) \
+    INSERT INTO difference SELECT id, seq, seq = 1, NULL, '{}' FROM run, generate_series(1, 2) AS seq";
+
 /// A checker that never failed proves nothing: each invariant is broken once, by hand.
 #[tokio::test]
 async fn the_audit_finds_each_planted_violation() {
@@ -65,6 +70,8 @@ async fn the_audit_finds_each_planted_violation() {
         ("I24", "DROP TRIGGER append_only ON order_event"),
         ("I24", "ALTER TABLE notice DISABLE TRIGGER append_only"),
         ("I24", "DELETE FROM notice"),
+        ("I25", "INSERT INTO task (kind, subject, due_at) VALUES ('PAYMENT', 'p1', 1)"),
+        ("I26", STANDING_DIFFERENCE),
         ("I30", "DELETE FROM notification"),
         ("I30", "DELETE FROM observation"),
     ];
@@ -123,6 +130,27 @@ async fn a_database_without_the_schema_is_refused() {
     assert!(refused.to_string().contains("paystate migrate"), "{refused}");
 }
 
+/// What an earlier version stored is read by this one.
+#[tokio::test]
+async fn an_older_database_is_brought_up_to_date() {
+    let database = Database::blank().await;
+    let mut old = PgConnection::connect(&database.url).await.unwrap();
+    let steps = migrator().iter().filter(|step| step.version < 4).cloned().collect::<Vec<_>>();
+    Migrator::with_migrations(steps).run(&mut old).await.unwrap();
+    let case = "INSERT INTO cases VALUES ('c1', 'LATE_PAYMENT', true, 'o1', 'a', NULL, NULL, NULL, NULL, NULL, NULL, 's', 'n', 7)";
+    old.execute(case).await.unwrap();
+    old.execute("SELECT prepare_month(now())").await.unwrap();
+    old.close().await.unwrap();
+    assert!(PostgresStore::open(&database.address()).await.is_err(), "before it is migrated");
+    migrate(&database.address(), false).await.unwrap();
+    let store = PostgresStore::open(&database.address()).await.unwrap();
+    let case = store.case("c1").await.unwrap().unwrap().case;
+    assert_eq!((case.opened_at, case.due_at, case.owner.as_str()), (Timestamp(7), None, ""));
+    let months = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'exchange'::regclass";
+    let months: i64 = store.readers.fetch_one(months).await.unwrap().get(0);
+    assert!(months > 12, "{months} partitions of exchanges");
+}
+
 /// A unit that waits for a row that somebody locked gives up in bounded time, as a fault of ours.
 #[tokio::test]
 async fn a_locked_row_is_waited_for_a_bounded_time() {
@@ -161,7 +189,7 @@ async fn retention_drops_whole_months_and_the_rest_stays_sound() {
     commit(&store, &created("o2", february)).await.unwrap();
     let address = database.address();
     let planned = drop_before(&address, "1970-02", Robbing::Planned).await.unwrap();
-    assert_eq!(planned.dropped, ["notification_1970_01", "order_event_1970_01"]);
+    assert_eq!(planned.dropped, ["exchange_1970_01", "notification_1970_01", "order_event_1970_01"]);
     assert_eq!(planned.oldest_revision, 1);
     let done = drop_before(&address, "1970-02", Robbing::Refused).await.unwrap();
     assert_eq!(done, Retained { oldest_revision: 4, ..planned });

@@ -12,7 +12,7 @@ use super::{
     write::{self, column},
 };
 use crate::{
-    order::{AccountName, Order, OrderId, OutTradeNo, RequestId},
+    order::{AccountName, Order, OrderId, OutTradeNo, RequestId, TransactionId},
     store::{
         Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, RequestRow, StoreError, Unit, Writes, codec,
     },
@@ -50,6 +50,10 @@ const LOOK_UP: &str = "\
         FROM observation WHERE fact_key = ANY($6) \
       UNION ALL SELECT 'request', request_id, order_id, NULL, NULL, NULL, fingerprint \
         FROM request WHERE request_id = ANY($7) \
+      UNION ALL SELECT 'refund', out_refund_no, order_id, NULL, NULL, NULL, NULL \
+        FROM refund WHERE out_refund_no = ANY($11) \
+      UNION ALL SELECT 'case', case_id, order_id, NULL, NULL, NULL, NULL \
+        FROM cases WHERE case_id = ANY($12) \
       UNION ALL SELECT 'parked', encode(fact_key, 'hex'), NULL, NULL, NULL, NULL, NULL \
         FROM parked WHERE out_trade_no = ANY($1) OR transaction_id = ANY($8) OR refund_number = ANY($9)), \
     held AS ( \
@@ -103,6 +107,8 @@ impl PostgresUnit {
             .bind(numbers(MoneyKind::Payment))
             .bind(numbers(MoneyKind::Refund))
             .bind(keys.orders.iter().map(OrderId::as_str).collect::<Vec<_>>())
+            .bind(keys.refunds.iter().map(TransactionId::as_str).collect::<Vec<_>>())
+            .bind(keys.cases.iter().map(String::as_str).collect::<Vec<_>>())
             .fetch_all(&mut *self.tx)
             .await
             .map_err(failed)?;
@@ -128,10 +134,15 @@ impl PostgresUnit {
                 "fact" => {
                     loaded.facts.insert(codec::fact_key(&name)?);
                 }
+                "refund" => {
+                    loaded.refunds.insert(codec::parse(name, TransactionId::parse)?, order_id()?);
+                }
+                // Read below, once its order is held: what it says now may be older.
+                "case" => {}
                 "request" => {
                     let id = codec::parse(name, RequestId::parse)?;
                     let fingerprint = codec::column(row, "fingerprint")?;
-                    loaded.requests.insert(id.clone(), RequestRow { id, fingerprint, order_id: order_id()? });
+                    loaded.requests.insert(id.clone(), RequestRow { id, fingerprint, order_id: order_id().ok() });
                 }
                 "order" => {
                     let order: Order = codec::read_document(&name)?;
@@ -144,11 +155,32 @@ impl PostgresUnit {
     }
 }
 
+impl PostgresUnit {
+    /// Reads cases, now that their orders are held.
+    async fn cases(&mut self, keys: &Keys, loaded: &mut Loaded) -> Result<(), StoreError> {
+        if keys.cases.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = keys.cases.iter().map(String::as_str).collect();
+        let rows = sqlx::query("SELECT * FROM cases WHERE case_id = ANY($1)").bind(ids).fetch_all(&mut *self.tx);
+        for row in &rows.await.map_err(failed)? {
+            let row = codec::case(row)?;
+            if row.case.order_id.as_ref().is_some_and(|order| !loaded.orders.contains_key(order)) {
+                return Err(StoreError::Conflict(format!("case {} has found its order", row.case.id)));
+            }
+            loaded.cases.insert(row.case.id.clone(), row);
+        }
+        Ok(())
+    }
+}
+
 /// Names under which there may be no row yet, in the order in which they are locked.
 fn lock_keys(keys: &Keys) -> BTreeSet<i64> {
     (keys.orders.iter().map(|k| lock_key("order", k.as_str())))
         .chain(keys.payments.iter().map(|k| lock_key("payment", k.as_str())))
         .chain(keys.money.iter().map(|k| lock_key("money", &k.number)))
+        .chain(keys.refunds.iter().map(|k| lock_key("refund", k.as_str())))
+        .chain(keys.cases.iter().map(|k| lock_key("case", k)))
         .chain(keys.requests.iter().map(|k| lock_key("request", k.as_str())))
         .collect()
 }
@@ -203,6 +235,7 @@ impl Unit for PostgresUnit {
         }
         self.lock(keys).await?;
         let parked = self.look_up(keys, &mut loaded).await?;
+        self.cases(keys, &mut loaded).await?;
         if !parked.is_empty() {
             let rows = sqlx::query(PARKED).bind(parked).fetch_all(&mut *self.tx).await.map_err(failed)?;
             loaded.parked = rows.iter().map(codec::parked).collect::<Result<_, _>>()?;

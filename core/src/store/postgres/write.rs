@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::failed;
 use crate::{
-    order::{CaseState, Order, OrderId, OutTradeNo, State, TransactionId},
+    order::{AccountName, CaseState, Order, OrderId, OutTradeNo, State, TransactionId},
     store::{
         FactKey, KEPT_REJECTIONS, RejectionRow, StoreError, Writes,
         codec::{self, FactColumns},
@@ -27,8 +27,10 @@ pub(super) fn id(text: &str) -> Result<Uuid, StoreError> {
 /// Writes everything of a unit; the revisions last.
 pub(super) async fn all(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
     new_orders(tx, writes).await?;
-    payments_and_requests(tx, writes).await?;
+    numbers(tx, writes).await?;
     cases(tx, writes).await?;
+    owners(tx, writes).await?;
+    tasks(tx, writes).await?;
     sayings(tx, writes).await?;
     parked(tx, writes).await?;
     journal(tx, writes).await
@@ -116,11 +118,20 @@ async fn new_orders(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreE
     won(written.rows_affected(), rows.len())
 }
 
-async fn payments_and_requests(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+/// Whose the payments, refunds and requests are.
+async fn numbers(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
     if !writes.payments.is_empty() {
         sqlx::query("INSERT INTO payment (out_trade_no, order_id) SELECT * FROM unnest($1::text[], $2::text[])")
             .bind(column(&writes.payments, |(number, _)| number.as_str()))
             .bind(column(&writes.payments, |(_, order_id)| order_id.as_str()))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+    }
+    if !writes.refunds.is_empty() {
+        sqlx::query("INSERT INTO refund (out_refund_no, order_id) SELECT * FROM unnest($1::text[], $2::text[])")
+            .bind(column(&writes.refunds, |(number, _)| number.as_str()))
+            .bind(column(&writes.refunds, |(_, order_id)| order_id.as_str()))
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
@@ -131,7 +142,7 @@ async fn payments_and_requests(tx: &mut PgConnection, writes: &Writes) -> Result
         )
         .bind(column(&writes.requests, |r| r.id.as_str()))
         .bind(column(&writes.requests, |r| r.fingerprint.as_str()))
-        .bind(column(&writes.requests, |r| r.order_id.as_str()))
+        .bind(column(&writes.requests, |r| r.order_id.as_ref().map_or("", OrderId::as_str)))
         .execute(tx)
         .await
         .map_err(failed)?;
@@ -144,21 +155,25 @@ async fn cases(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError>
     if rows.is_empty() {
         return Ok(());
     }
-    let settled = |state: CaseState| match state {
-        CaseState::Open => (None, None),
-        CaseState::Resolved { resolution, at } => (Some(codec::resolution_name(resolution)), Some(at.0)),
-    };
+    // What was ruled on is not opened again, and what is open keeps its time and its owner.
     sqlx::query(
         "INSERT INTO cases (case_id, kind, open, order_id, account, out_trade_no, transaction_id, expected_minor, \
-           expected_currency, observed_minor, observed_currency, summary, notification_id, opened_at, resolution, resolved_at) \
+           expected_currency, observed_minor, observed_currency, summary, notification_id, opened_at, resolution, resolved_at, \
+           resolver, reason, evidence, due_at, owner) \
          SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], \
-           $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[]) \
+           $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[], \
+           $17::text[], $18::text[], $19::text[], $20::bigint[], $21::text[]) \
          ON CONFLICT (case_id) DO UPDATE SET open = excluded.open, resolution = excluded.resolution, \
-           resolved_at = excluded.resolved_at, order_id = coalesce(excluded.order_id, cases.order_id), \
+           resolved_at = excluded.resolved_at, resolver = excluded.resolver, reason = excluded.reason, \
+           order_id = coalesce(excluded.order_id, cases.order_id), \
            summary = CASE WHEN excluded.open THEN excluded.summary ELSE cases.summary END, \
            observed_minor = CASE WHEN excluded.open THEN excluded.observed_minor ELSE cases.observed_minor END, \
            observed_currency = CASE WHEN excluded.open THEN excluded.observed_currency ELSE cases.observed_currency END, \
-           notification_id = CASE WHEN excluded.open THEN excluded.notification_id ELSE cases.notification_id END",
+           notification_id = CASE WHEN excluded.open THEN excluded.notification_id ELSE cases.notification_id END, \
+           evidence = CASE WHEN excluded.evidence <> '' THEN excluded.evidence ELSE cases.evidence END, \
+           due_at = CASE WHEN excluded.open AND NOT cases.open THEN excluded.due_at ELSE cases.due_at END, \
+           owner = CASE WHEN excluded.open AND NOT cases.open THEN excluded.owner ELSE cases.owner END \
+         WHERE cases.resolver = '' OR NOT excluded.open",
     )
     .bind(column(&rows, |r| r.case.id.as_str()))
     .bind(column(&rows, |r| r.case.kind.as_str()))
@@ -174,8 +189,45 @@ async fn cases(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError>
     .bind(column(&rows, |r| r.case.summary.as_str()))
     .bind(column(&rows, |r| r.notification_id.as_str()))
     .bind(column(&rows, |r| r.case.opened_at.0))
-    .bind(column(&rows, |r| settled(r.case.state).0))
-    .bind(column(&rows, |r| settled(r.case.state).1))
+    .bind(column(&rows, |r| codec::settled(r.case.state).0))
+    .bind(column(&rows, |r| codec::settled(r.case.state).1))
+    .bind(column(&rows, |r| codec::settled(r.case.state).2))
+    .bind(column(&rows, |r| r.case.reason.as_str()))
+    .bind(column(&rows, |r| r.case.evidence.as_str()))
+    .bind(column(&rows, |r| r.case.due_at.map(|at| at.0)))
+    .bind(column(&rows, |r| r.case.owner.as_str()))
+    .execute(tx)
+    .await
+    .map(drop)
+    .map_err(failed)
+}
+
+async fn owners(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    for (id, owner) in &writes.owners {
+        let assign = sqlx::query("UPDATE cases SET owner = $2 WHERE case_id = $1").bind(id).bind(owner);
+        assign.execute(&mut *tx).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Tasks that are there become due earlier, never later. While somebody is at one, it is noted for when he is done.
+async fn tasks(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    let rows = writes.earliest_tasks();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO task (kind, subject, account, order_id, due_at) \
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) \
+         ON CONFLICT (kind, subject) DO UPDATE SET \
+           due_at = CASE WHEN task.lease IS NULL THEN least(task.due_at, excluded.due_at) ELSE task.due_at END, \
+           again_at = CASE WHEN task.lease IS NULL THEN NULL ELSE least(task.again_at, excluded.due_at) END",
+    )
+    .bind(column(&rows, |t| t.key.kind.as_str()))
+    .bind(column(&rows, |t| t.key.subject.as_str()))
+    .bind(column(&rows, |t| t.account.as_ref().map(AccountName::as_str)))
+    .bind(column(&rows, |t| t.order_id.as_ref().map(OrderId::as_str)))
+    .bind(column(&rows, |t| t.due_at.0))
     .execute(tx)
     .await
     .map(drop)

@@ -53,6 +53,18 @@ const BY_STATEMENT: &[(&str, &str, &str)] = &[
          WHERE name NOT IN (SELECT name FROM sqlite_master WHERE type = 'trigger')",
     ),
     (
+        "I25",
+        "no task waits for more than a day for somebody to do it",
+        "SELECT kind || ' ' || subject FROM task WHERE due_at < (unixepoch() - 86400) * 1000000 \
+         AND (leased_until IS NULL OR leased_until < unixepoch() * 1000000)",
+    ),
+    (
+        "I26",
+        "every difference that a reconciliation found is healed or has its case",
+        "SELECT r.account || '/' || r.date || ' difference ' || d.seq FROM reconciliation r JOIN difference d ON d.run = r.result \
+         WHERE NOT d.healed AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.case_id = d.case_id)",
+    ),
+    (
         "I30",
         "all booked money rests on a stored, verified message",
         "SELECT t.transaction_id FROM payment_txn t LEFT JOIN observation o ON o.fact_key = t.fact_key \

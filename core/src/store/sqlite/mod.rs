@@ -4,9 +4,12 @@
 //! [`Store`] asks for. Readers have their own connections and never wait for the writer.
 
 mod audit;
+mod exchanges;
 mod log;
 mod read;
+mod reconciliations;
 mod subscriptions;
+mod tasks;
 mod unit;
 
 use std::{
@@ -25,15 +28,20 @@ use sqlx::{
 };
 
 use super::{
-    AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page,
-    RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Unit,
+    AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, Exchanges, NoticeKey, NotificationFilter,
+    OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
+    Unit,
 };
-use crate::order::{Order, OrderId, OutTradeNo};
+use crate::order::{Order, OrderId, OutTradeNo, TransactionId};
 
 /// Readers at once.
 const READERS: u32 = 4;
 /// Readers of the log at once.
 const LOG_READERS: u32 = 4;
+/// Records of a day that are read at once, each for as long as a reconciliation reads it. More of them wait.
+const STREAMS: u32 = 2;
+/// How long a reconciliation waits for others to have read theirs.
+const STREAM_PATIENCE: Duration = Duration::from_secs(300);
 /// How long a connection waits for the file lock, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection: each size of batch is a statement of its own.
@@ -45,6 +53,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     log_readers: SqlitePool,
+    streams: SqlitePool,
 }
 
 impl SqliteStore {
@@ -68,8 +77,9 @@ impl SqliteStore {
         migrator().run(&writer).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
         let options = options.read_only(true);
         let readers = pool(READERS).connect_with(options.clone()).await.map_err(failed)?;
-        let log_readers = pool(LOG_READERS).connect_with(options).await.map_err(failed)?;
-        Ok(Self { writer, readers, log_readers })
+        let log_readers = pool(LOG_READERS).connect_with(options.clone()).await.map_err(failed)?;
+        let streams = pool(STREAMS).acquire_timeout(STREAM_PATIENCE).connect_lazy_with(options);
+        Ok(Self { writer, readers, log_readers, streams })
     }
 
     /// Gives the log a new id, so that resume tokens of before are refused: this is another log than it was.
@@ -89,7 +99,11 @@ fn private(file: &Path) -> std::io::Result<()> {
 }
 
 fn migrator() -> Migrator {
-    let steps = [("init", include_str!("schema.sql")), ("subscriptions", include_str!("schema_2.sql"))];
+    let steps = [
+        ("init", include_str!("schema.sql")),
+        ("subscriptions", include_str!("schema_2.sql")),
+        ("tasks", include_str!("schema_3.sql")),
+    ];
     let migrations = (1..).zip(steps).map(|(version, (name, sql))| {
         let sql = sqlx::SqlStr::from_static(sql);
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
@@ -197,6 +211,14 @@ impl Store for SqliteStore {
         read::cases(&self.readers, filter, after, limit).await
     }
 
+    async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError> {
+        read::case(&self.readers, id).await
+    }
+
+    async fn order_of_refund(&self, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError> {
+        read::order_of_refund(&self.readers, out_refund_no).await
+    }
+
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         unit::insert_rejections(&mut tx, rows).await?;
@@ -215,11 +237,25 @@ impl Store for SqliteStore {
         Arc::new(subscriptions::SqliteSubscriptions { writer: self.writer.clone(), readers: self.readers.clone() })
     }
 
+    fn tasks(&self) -> Arc<dyn Tasks> {
+        Arc::new(tasks::SqliteTasks { writer: self.writer.clone(), readers: self.readers.clone() })
+    }
+
+    fn exchanges(&self) -> Arc<dyn Exchanges> {
+        Arc::new(exchanges::SqliteExchanges { writer: self.writer.clone(), readers: self.readers.clone() })
+    }
+
+    fn reconciliations(&self) -> Arc<dyn Reconciliations> {
+        let (writer, readers, streams) = (self.writer.clone(), self.readers.clone(), self.streams.clone());
+        Arc::new(reconciliations::SqliteReconciliations { writer, readers, streams })
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
     }
 
     async fn close(&self) {
+        self.streams.close().await;
         self.log_readers.close().await;
         self.readers.close().await;
         self.writer.close().await;

@@ -23,6 +23,9 @@ pub(super) const MONEY: &str = "SELECT provider, account, kind, transaction_id, 
 pub(super) const REQUESTS: &str =
     "SELECT request_id, fingerprint, order_id FROM request WHERE request_id IN (SELECT value FROM json_each(?1))";
 pub(super) const FACTS: &str = "SELECT fact_key FROM observation WHERE fact_key IN (SELECT value FROM json_each(?1))";
+pub(super) const REFUNDS: &str =
+    "SELECT out_refund_no, order_id FROM refund WHERE out_refund_no IN (SELECT value FROM json_each(?1))";
+pub(super) const CASES: &str = "SELECT * FROM cases WHERE case_id IN (SELECT value FROM json_each(?1))";
 pub(super) const PARKED: &str = "SELECT o.* FROM observation o JOIN (\
        SELECT fact_key FROM parked WHERE out_trade_no IN (SELECT value FROM json_each(?1)) \
        UNION SELECT fact_key FROM parked WHERE transaction_id IN (SELECT value FROM json_each(?2)) \
@@ -86,6 +89,24 @@ pub(super) async fn order_of(db: &SqlitePool, out_trade_no: &OutTradeNo) -> Resu
         .await
         .map_err(failed)?;
     row.map(|r| OrderId::parse(r.get::<String, _>(0)).map_err(|e| StoreError::Damaged(e.to_string()))).transpose()
+}
+
+pub(super) async fn order_of_refund(
+    db: &SqlitePool,
+    out_refund_no: &TransactionId,
+) -> Result<Option<OrderId>, StoreError> {
+    let row = sqlx::query("SELECT order_id FROM refund WHERE out_refund_no = ?1")
+        .bind(out_refund_no.as_str())
+        .fetch_optional(db)
+        .await
+        .map_err(failed)?;
+    row.map(|r| codec::parse(r.get(0), OrderId::parse)).transpose()
+}
+
+pub(super) async fn case(db: &SqlitePool, id: &str) -> Result<Option<CaseRow>, StoreError> {
+    let row =
+        sqlx::query("SELECT * FROM cases WHERE case_id = ?1").bind(id).fetch_optional(db).await.map_err(failed)?;
+    row.as_ref().map(codec::case).transpose()
 }
 
 pub(super) async fn journal(db: &SqlitePool, order_id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError> {

@@ -1,8 +1,8 @@
 //! SQLite keeps the contract, and its audit finds what is broken.
 
-use sqlx::Executor as _;
+use sqlx::{Connection as _, Executor as _, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
 
-use super::SqliteStore;
+use super::{SqliteStore, migrator};
 use crate::store::{
     Store as _,
     conformance::{commit, conformance, created, paid, parked},
@@ -36,6 +36,24 @@ async fn a_reopened_store_has_everything() {
     assert_eq!(store.journal(&crate::order::OrderId::parse("o1").unwrap(), 9).await.unwrap().len(), 1);
 }
 
+/// What an earlier version stored is read by this one.
+#[tokio::test]
+async fn an_older_file_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.db");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&options).await.unwrap();
+    let steps = migrator().iter().filter(|step| step.version < 3).cloned().collect::<Vec<_>>();
+    Migrator::with_migrations(steps).run(&mut old).await.unwrap();
+    let case = "INSERT INTO cases (case_id, kind, open, account, summary, notification_id, opened_at) \
+                VALUES ('c1', 'LATE_PAYMENT', 1, 'a', 's', 'n', 7)";
+    old.execute(case).await.unwrap();
+    old.close().await.unwrap();
+    let store = SqliteStore::open(&file).await.unwrap();
+    let case = store.case("c1").await.unwrap().unwrap().case;
+    assert_eq!((case.opened_at.0, case.due_at, case.owner.as_str()), (7, None, ""));
+}
+
 #[tokio::test]
 async fn a_log_keeps_its_id_until_it_gets_a_new_one() {
     let dir = tempfile::tempdir().unwrap();
@@ -49,6 +67,10 @@ async fn a_log_keeps_its_id_until_it_gets_a_new_one() {
     store.renew_log().await.unwrap();
     assert_ne!(log_id(&store).await, first);
 }
+
+const STANDING_DIFFERENCE: &str = "\
+    INSERT INTO reconciliation VALUES ('a', '2026-01-31', 'DONE', '', '{}', 1, 2, 'r', NULL, 'r'); \
+    INSERT INTO difference VALUES ('r', 1, 1, NULL, '{}'), ('r', 2, 0, 'c', '{}')";
 
 /// A checker that never failed proves nothing: each invariant is broken once, by hand.
 #[tokio::test]
@@ -72,6 +94,8 @@ async fn the_audit_finds_each_planted_violation() {
         ("I17", "DELETE FROM log"),
         ("I22", "DELETE FROM parked"),
         ("I24", "DROP TRIGGER order_event_stays"),
+        ("I25", "INSERT INTO task (kind, subject, due_at) VALUES ('PAYMENT', 'p1', 1)"),
+        ("I26", STANDING_DIFFERENCE),
         ("I30", "INSERT INTO payment_txn VALUES ('p', 'a', 'PAYMENT', 't', 'o1', 1, 'CNY', 'nowhere')"),
     ];
     for (name, sql) in planted {

@@ -95,9 +95,23 @@ impl Unit for SqliteUnit {
         if !keys.requests.is_empty() {
             for row in self.texts(read::REQUESTS, json(keys.requests.iter().map(RequestId::as_str))).await? {
                 let id = codec::parse(row.get(0), RequestId::parse)?;
-                let order_id = codec::parse(row.get(2), OrderId::parse)?;
-                ids.insert(order_id.clone());
+                let order_id = codec::parse(row.get(2), OrderId::parse).ok();
+                ids.extend(order_id.clone());
                 loaded.requests.insert(id.clone(), RequestRow { id, fingerprint: row.get(1), order_id });
+            }
+        }
+        if !keys.refunds.is_empty() {
+            for row in self.texts(read::REFUNDS, json(keys.refunds.iter().map(TransactionId::as_str))).await? {
+                let order_id = codec::parse(row.get(1), OrderId::parse)?;
+                ids.insert(order_id.clone());
+                loaded.refunds.insert(codec::parse(row.get(0), TransactionId::parse)?, order_id);
+            }
+        }
+        if !keys.cases.is_empty() {
+            for row in self.texts(read::CASES, json(keys.cases.iter().map(String::as_str))).await? {
+                let row = codec::case(&row)?;
+                ids.extend(row.case.order_id.clone());
+                loaded.cases.insert(row.case.id.clone(), row);
             }
         }
         if !keys.facts.is_empty() {
@@ -125,6 +139,8 @@ impl Unit for SqliteUnit {
         write_orders(tx, writes).await?;
         insert_keys(tx, writes).await?;
         upsert_cases(tx, writes).await?;
+        assign_cases(tx, writes).await?;
+        upsert_tasks(tx, writes).await?;
         append_events(tx, writes).await
     }
 
@@ -279,10 +295,19 @@ async fn insert_keys(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), S
         });
         execute(tx, sql).await?;
     }
+    if !writes.refunds.is_empty() {
+        let mut sql = QueryBuilder::new("INSERT INTO refund (out_refund_no, order_id) ");
+        sql.push_values(&writes.refunds, |mut b, (number, order_id)| {
+            b.push_bind(number.as_str()).push_bind(order_id.as_str());
+        });
+        execute(tx, sql).await?;
+    }
     if !writes.requests.is_empty() {
         let mut sql = QueryBuilder::new("INSERT INTO request (request_id, fingerprint, order_id) ");
         sql.push_values(&writes.requests, |mut b, r| {
-            b.push_bind(r.id.as_str()).push_bind(&r.fingerprint).push_bind(r.order_id.as_str());
+            b.push_bind(r.id.as_str())
+                .push_bind(&r.fingerprint)
+                .push_bind(r.order_id.as_ref().map_or("", OrderId::as_str));
         });
         execute(tx, sql).await?;
     }
@@ -312,17 +337,14 @@ async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
     }
     let mut sql = QueryBuilder::new(
         "INSERT INTO cases (case_id, kind, open, order_id, account, out_trade_no, transaction_id, expected_minor, \
-         expected_currency, observed_minor, observed_currency, summary, notification_id, opened_at, resolution, resolved_at) ",
+         expected_currency, observed_minor, observed_currency, summary, notification_id, opened_at, resolution, resolved_at, resolver, reason, evidence, due_at, owner) ",
     );
     sql.push_values(&last, |mut b, r| {
         let c = &r.case;
-        let (open, resolution, resolved_at) = match c.state {
-            CaseState::Open => (true, None, None),
-            CaseState::Resolved { resolution, at } => (false, Some(codec::resolution_name(resolution)), Some(at.0)),
-        };
+        let (resolution, resolved_at, resolver) = codec::settled(c.state);
         b.push_bind(&c.id)
             .push_bind(c.kind.as_str())
-            .push_bind(open)
+            .push_bind(c.state == CaseState::Open)
             .push_bind(c.order_id.as_ref().map(OrderId::as_str))
             .push_bind(c.account.as_str())
             .push_bind(c.out_trade_no.as_ref().map(OutTradeNo::as_str))
@@ -335,15 +357,55 @@ async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
             .push_bind(&r.notification_id)
             .push_bind(c.opened_at.0)
             .push_bind(resolution)
-            .push_bind(resolved_at);
+            .push_bind(resolved_at)
+            .push_bind(resolver)
+            .push_bind(&c.reason)
+            .push_bind(&c.evidence)
+            .push_bind(c.due_at.map(|at| at.0))
+            .push_bind(&c.owner);
     });
+    // What was ruled on is not opened again, and what is open keeps its time and its owner.
     sql.push(
         " ON CONFLICT (case_id) DO UPDATE SET open = excluded.open, resolution = excluded.resolution, \
-         resolved_at = excluded.resolved_at, order_id = coalesce(excluded.order_id, cases.order_id), \
+         resolved_at = excluded.resolved_at, resolver = excluded.resolver, reason = excluded.reason, order_id = coalesce(excluded.order_id, cases.order_id), \
          summary = iif(excluded.open, excluded.summary, cases.summary), \
          observed_minor = iif(excluded.open, excluded.observed_minor, cases.observed_minor), \
          observed_currency = iif(excluded.open, excluded.observed_currency, cases.observed_currency), \
-         notification_id = iif(excluded.open, excluded.notification_id, cases.notification_id)",
+         notification_id = iif(excluded.open, excluded.notification_id, cases.notification_id), \
+         evidence = iif(excluded.evidence <> '', excluded.evidence, cases.evidence), \
+         due_at = iif(excluded.open AND NOT cases.open, excluded.due_at, cases.due_at), \
+         owner = iif(excluded.open AND NOT cases.open, excluded.owner, cases.owner) \
+         WHERE cases.resolver = '' OR NOT excluded.open",
+    );
+    execute(tx, sql).await
+}
+
+async fn assign_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), StoreError> {
+    for (id, owner) in &writes.owners {
+        let assign = sqlx::query("UPDATE cases SET owner = ?2 WHERE case_id = ?1").bind(id).bind(owner);
+        assign.execute(&mut *tx).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Tasks that are there become due earlier, never later. While somebody is at one, it is noted for when he is done.
+async fn upsert_tasks(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), StoreError> {
+    let rows = writes.earliest_tasks();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut sql = QueryBuilder::new("INSERT INTO task (kind, subject, account, order_id, due_at) ");
+    sql.push_values(rows, |mut b, t| {
+        b.push_bind(t.key.kind.as_str())
+            .push_bind(t.key.subject.as_str())
+            .push_bind(t.account.as_ref().map(AccountName::as_str))
+            .push_bind(t.order_id.as_ref().map(OrderId::as_str))
+            .push_bind(t.due_at.0);
+    });
+    sql.push(
+        " ON CONFLICT (kind, subject) DO UPDATE SET \
+         due_at = iif(lease IS NULL, min(due_at, excluded.due_at), due_at), \
+         again_at = iif(lease IS NULL, NULL, min(coalesce(again_at, excluded.due_at), excluded.due_at))",
     );
     execute(tx, sql).await
 }

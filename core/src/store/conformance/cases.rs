@@ -1,0 +1,109 @@
+//! What a store owes cases and refunds that were asked for.
+
+use super::{Subject, account, cny, commit, created, id};
+use crate::{
+    order::{Case, CaseKind, CaseState, OutTradeNo, RequestId, Resolution, Resolver, Timestamp, TransactionId},
+    store::{CaseFilter, CaseRow, Keys, RequestRow, Writes},
+};
+
+fn open(name: &str) -> CaseRow {
+    let case = Case {
+        id: name.into(),
+        kind: CaseKind::LatePayment,
+        state: CaseState::Open,
+        order_id: Some(id("o1")),
+        account: account(),
+        out_trade_no: Some(OutTradeNo::parse("p1").unwrap()),
+        transaction_id: Some(TransactionId::parse("t1").unwrap()),
+        expected: Some(cny(500)),
+        observed: Some(cny(400)),
+        summary: "s".into(),
+        evidence: "e".into(),
+        opened_at: Timestamp(5),
+        due_at: Some(Timestamp(50)),
+        owner: "first".into(),
+        reason: String::new(),
+    };
+    CaseRow { case, notification_id: "n1".into() }
+}
+
+fn settled(row: &CaseRow, resolution: Resolution, by: Option<Resolver>) -> CaseRow {
+    let reason = if by.is_some() { "because" } else { "" };
+    let state = CaseState::Resolved { resolution, at: Timestamp(60), by };
+    CaseRow { case: Case { state, reason: reason.into(), ..row.case.clone() }, ..row.clone() }
+}
+
+async fn write(store: &Subject, row: &CaseRow) -> CaseRow {
+    commit(&**store, &Writes { cases: vec![row.clone()], ..Writes::default() }).await.unwrap();
+    store.case(&row.case.id).await.unwrap().unwrap()
+}
+
+pub(crate) async fn a_case_reads_back_whole(store: Subject) {
+    commit(&*store, &created("o1", 1)).await.unwrap();
+    let first = open("c1");
+    assert_eq!(write(&store, &first).await, first);
+    assert_eq!(store.case("c2").await.unwrap(), None);
+    for resolution in Resolution::ALL {
+        for by in [None, Some(Resolver::Operator), Some(Resolver::Policy)] {
+            let row = settled(&open(&format!("{resolution:?} {by:?}")), resolution, by);
+            assert_eq!(write(&store, &row).await, row);
+        }
+    }
+    // News says more of what is open; its time and its owner stay.
+    let mut more = first.clone();
+    more.case.summary = "more".into();
+    more.case.observed = Some(cny(300));
+    more.case.evidence = String::new();
+    let known = Case { evidence: "e".into(), ..more.case.clone() };
+    more.case.due_at = Some(Timestamp(99));
+    more.case.owner = "other".into();
+    assert_eq!(write(&store, &more).await.case, known);
+    let owners = vec![("c1".to_owned(), "second".to_owned())];
+    commit(&*store, &Writes { owners, ..Writes::default() }).await.unwrap();
+    assert_eq!(store.case("c1").await.unwrap().unwrap().case.owner, "second");
+    // What news has settled, news opens anew: with a time and an owner of its own.
+    let gone = settled(&more, Resolution::Overtaken, None);
+    let Case { owner, due_at, evidence, .. } = write(&store, &gone).await.case;
+    assert_eq!((owner.as_str(), due_at, evidence.as_str()), ("second", Some(Timestamp(50)), "e"));
+    let again = write(&store, &more).await.case;
+    assert_eq!((again.state, again.owner.as_str(), again.due_at), (CaseState::Open, "other", Some(Timestamp(99))));
+    assert_eq!(
+        store.cases(&CaseFilter { open: Some(true), ..CaseFilter::default() }, None, 9).await.unwrap().rows.len(),
+        1
+    );
+}
+
+pub(crate) async fn what_was_ruled_on_stays_settled(store: Subject) {
+    commit(&*store, &created("o1", 1)).await.unwrap();
+    let first = open("c1");
+    write(&store, &first).await;
+    let ruled = settled(&first, Resolution::Close, Some(Resolver::Operator));
+    assert_eq!(write(&store, &ruled).await, ruled);
+    assert_eq!(write(&store, &first).await, ruled, "news does not open it again");
+}
+
+pub(crate) async fn a_unit_finds_cases_and_refunds_with_their_orders(store: Subject) {
+    let (number, other) = (TransactionId::parse("r1").unwrap(), TransactionId::parse("r2").unwrap());
+    let request = RequestRow { id: RequestId::parse("q1").unwrap(), fingerprint: "f".into(), order_id: None };
+    let nobodys = CaseRow { case: Case { order_id: None, ..open("c2").case }, ..open("c2") };
+    let writes = Writes {
+        cases: vec![open("c1"), nobodys.clone()],
+        refunds: vec![(number.clone(), id("o1"))],
+        requests: vec![request.clone()],
+        ..created("o1", 1)
+    };
+    commit(&*store, &writes).await.unwrap();
+    let find = async |keys: Keys| store.begin().await.unwrap().load(&keys).await.unwrap();
+    let found = find(Keys { refunds: [number.clone(), other].into(), ..Keys::default() }).await;
+    assert_eq!((found.refunds, found.orders.len()), ([(number.clone(), id("o1"))].into(), 1));
+    let found = find(Keys { cases: ["c1".to_owned(), "c3".into()].into(), ..Keys::default() }).await;
+    assert_eq!((found.cases, found.orders.len()), ([("c1".to_owned(), open("c1"))].into(), 1));
+    let found = find(Keys { cases: ["c2".to_owned()].into(), ..Keys::default() }).await;
+    assert_eq!((found.cases, found.orders.len()), ([("c2".to_owned(), nobodys)].into(), 0));
+    let found = find(Keys { requests: [request.id.clone()].into(), ..Keys::default() }).await;
+    assert_eq!((found.requests.get(&request.id), found.orders.len()), (Some(&request), 0));
+    assert_eq!(store.order_of_refund(&number).await.unwrap(), Some(id("o1")));
+    // A number is one order's, for ever.
+    let again = Writes { refunds: vec![(number, id("o2"))], ..created("o2", 2) };
+    assert!(commit(&*store, &again).await.is_err());
+}

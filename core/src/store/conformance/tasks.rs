@@ -1,0 +1,285 @@
+//! What a store owes tasks.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::{Subject, account, commit, created, id};
+use crate::{
+    order::{AccountName, OutTradeNo, TaskKey, TaskKind, Timestamp},
+    store::{NewTask, Overdue, Rate, Task, Tasks, Writes},
+};
+
+const LEASE: Duration = Duration::from_micros(30);
+const ALL: &[TaskKind] = &TaskKind::ALL;
+
+fn task(kind: TaskKind, subject: &str, due_at: i64) -> NewTask {
+    let has_account = matches!(kind, TaskKind::Payment | TaskKind::Refund);
+    NewTask {
+        key: TaskKey { kind, subject: subject.into() },
+        account: has_account.then(account),
+        order_id: Some(id("o1")),
+        due_at: Timestamp(due_at),
+    }
+}
+
+fn payment(subject: &str, due_at: i64) -> NewTask {
+    task(TaskKind::Payment, subject, due_at)
+}
+
+async fn want(store: &Subject, tasks: Vec<NewTask>) {
+    commit(&**store, &Writes { tasks, ..Writes::default() }).await.unwrap();
+}
+
+async fn claim(tasks: &dyn Tasks, now: i64) -> Vec<Task> {
+    tasks.claim(ALL, None, 9, Timestamp(now), LEASE).await.unwrap()
+}
+
+fn subjects(tasks: &[Task]) -> Vec<&str> {
+    tasks.iter().map(|task| task.key.subject.as_str()).collect()
+}
+
+async fn due(tasks: &dyn Tasks, subject: &str) -> Option<i64> {
+    tasks.due(&payment(subject, 0).key).await.unwrap().map(|at| at.0)
+}
+
+pub(crate) async fn a_task_comes_with_its_unit_and_is_claimed_when_it_is_due(store: Subject) {
+    let tasks = store.tasks();
+    // One is wanted twice in one unit, and once more: it is due when the first of them wants it.
+    let wanted = vec![payment("p1", 20), payment("p2", 15), payment("p1", 10)];
+    let mut unit = store.begin().await.unwrap();
+    unit.write(&Writes { tasks: wanted.clone(), ..created("o1", 1) }).await.unwrap();
+    drop(unit);
+    assert!(claim(&*tasks, 99).await.is_empty(), "nothing of a dropped unit happened");
+    commit(&*store, &Writes { tasks: wanted, ..created("o1", 1) }).await.unwrap();
+    want(&store, vec![payment("p1", 30)]).await;
+    assert!(claim(&*tasks, 9).await.is_empty());
+    let claimed = claim(&*tasks, 20).await;
+    assert_eq!(subjects(&claimed), ["p1", "p2"], "the longest due first");
+    let Task { key, account: of, order_id, due_at, attempt, note, .. } = claimed[0].clone();
+    assert_eq!((key, of, order_id), (payment("p1", 0).key, Some(account()), Some(id("o1"))));
+    assert_eq!((due_at, attempt, note.as_str()), (Timestamp(10), 0, ""));
+    assert!(claim(&*tasks, 20).await.is_empty(), "somebody is at it");
+
+    assert!(tasks.put_off(&claimed[0], Timestamp(40), 3, "n").await.unwrap());
+    assert_eq!(tasks.done(&claimed[1..]).await.unwrap(), 1);
+    assert_eq!((due(&*tasks, "p1").await, due(&*tasks, "p2").await), (Some(40), None));
+    assert!(claim(&*tasks, 39).await.is_empty());
+    let again = claim(&*tasks, 40).await;
+    assert_eq!((again.len(), again[0].attempt, again[0].note.as_str()), (1, 3, "n"));
+    assert_eq!(tasks.done(&again).await.unwrap(), 1);
+    assert!(claim(&*tasks, i64::MAX - 99).await.is_empty());
+}
+
+pub(crate) async fn tasks_are_claimed_by_kind_and_account(store: Subject) {
+    let tasks = store.tasks();
+    let elsewhere = AccountName::parse("b").unwrap();
+    let mut wanted: Vec<_> = TaskKind::ALL.into_iter().map(|kind| task(kind, "x", 10)).collect();
+    wanted.push(NewTask { account: Some(elsewhere.clone()), ..payment("p1", 5) });
+    wanted.push(NewTask { account: Some(elsewhere.clone()), ..payment("p2", 60) });
+    want(&store, wanted).await;
+    let at = Timestamp(20);
+    assert_eq!(tasks.accounts_due(Timestamp(7)).await.unwrap(), std::slice::from_ref(&elsewhere));
+    assert_eq!(tasks.accounts_due(at).await.unwrap(), [account(), elsewhere.clone()]);
+    let asked = [TaskKind::Payment, TaskKind::Refund];
+    let of = async |who: &AccountName, kinds: &[TaskKind], limit| {
+        let claimed = tasks.claim(kinds, Some(who), limit, at, LEASE).await.unwrap();
+        claimed.into_iter().map(|task| task.key.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&elsewhere, &asked, 9).await, [TaskKind::Payment]);
+    assert_eq!(of(&account(), &[TaskKind::Refund], 9).await, [TaskKind::Refund]);
+    assert_eq!(of(&account(), &asked, 9).await, [TaskKind::Payment]);
+    let others = [TaskKind::Alert, TaskKind::Expiry];
+    let one = tasks.claim(&others, None, 1, at, LEASE).await.unwrap();
+    let other = tasks.claim(&others, None, 1, at, LEASE).await.unwrap();
+    assert_eq!((one.len(), other.len()), (1, 1));
+    assert_ne!(one[0].key, other[0].key);
+    let last = tasks.claim(ALL, None, 9, at, LEASE).await.unwrap();
+    assert_eq!(last.iter().map(|task| task.key.kind).collect::<Vec<_>>(), [TaskKind::Policy]);
+    assert_eq!(last[0].account, None);
+}
+
+pub(crate) async fn a_task_of_a_dead_worker_is_claimed_again_and_he_changes_nothing(store: Subject) {
+    let tasks = store.tasks();
+    want(&store, vec![payment("p1", 10)]).await;
+    let dead = claim(&*tasks, 20).await.remove(0);
+    assert!(claim(&*tasks, 49).await.is_empty());
+    let heir = claim(&*tasks, 50).await.remove(0);
+    assert!(!tasks.put_off(&dead, Timestamp(0), 9, "dead").await.unwrap());
+    assert_eq!(tasks.done(&[dead]).await.unwrap(), 0);
+    assert!(claim(&*tasks, 60).await.is_empty(), "it is still the heir's");
+    assert!(tasks.put_off(&heir, Timestamp(70), 1, "").await.unwrap());
+    assert!(!tasks.put_off(&heir, Timestamp(71), 2, "").await.unwrap(), "it is nobody's now");
+    assert_eq!((tasks.done(&[heir]).await.unwrap(), due(&*tasks, "p1").await), (0, Some(70)));
+}
+
+pub(crate) async fn what_is_wanted_while_somebody_works_is_done_again(store: Subject) {
+    let tasks = store.tasks();
+    let wanted = |due_at| vec![payment("p1", due_at)];
+    want(&store, wanted(10)).await;
+    let mine = claim(&*tasks, 20).await.remove(0);
+    want(&store, wanted(25)).await;
+    want(&store, wanted(27)).await;
+    assert!(claim(&*tasks, 40).await.is_empty(), "the lease holds");
+    assert!(tasks.put_off(&mine, Timestamp(90), 1, "").await.unwrap());
+    assert_eq!(due(&*tasks, "p1").await, Some(25));
+
+    let mine = claim(&*tasks, 60).await;
+    want(&store, wanted(65)).await;
+    assert_eq!(tasks.done(&mine).await.unwrap(), 1);
+    let anew = claim(&*tasks, 65).await;
+    assert_eq!((anew.len(), anew[0].attempt), (1, 0));
+    // What was wanted before a claim is done by it.
+    assert_eq!(tasks.done(&anew).await.unwrap(), 1);
+    assert_eq!(due(&*tasks, "p1").await, None);
+}
+
+/// Ten at once want all that there is.
+pub(crate) async fn claimers_at_once_never_share_a_task(store: Subject) {
+    const TASKS: usize = 200;
+    want(&store, (0..TASKS).map(|n| payment(&format!("p{n}"), 10)).collect()).await;
+    let worker = async |of: Option<AccountName>| {
+        let (tasks, mut mine) = (store.tasks(), Vec::new());
+        let mut idle = 0;
+        while idle < 3 {
+            let some = tasks.claim(&[TaskKind::Payment], of.as_ref(), 7, Timestamp(20), LEASE).await.unwrap();
+            // Others may hold for a moment what they leave.
+            idle = if some.is_empty() { idle + 1 } else { 0 };
+            mine.extend(some.into_iter().map(|task| task.key.subject));
+        }
+        mine
+    };
+    let workers = (0..10).map(|n| worker((n % 2 == 0).then(account)));
+    let mut all: Vec<_> = join_all(workers).await.into_iter().flatten().collect();
+    all.sort_unstable();
+    let claimed = all.len();
+    all.dedup();
+    assert_eq!((all.len(), claimed), (TASKS, TASKS), "each task once");
+}
+
+pub(crate) async fn a_task_is_claimed_by_its_name_unless_somebody_is_at_it(store: Subject) {
+    let tasks = store.tasks();
+    want(&store, vec![payment("p1", 1000), payment("p2", 1000)]).await;
+    let one = async |at| tasks.claim_one(&payment("p1", 0).key, Timestamp(at), LEASE).await.unwrap();
+    let mine = one(10).await.unwrap();
+    assert_eq!((mine.key.subject.as_str(), mine.due_at), ("p1", Timestamp(1000)));
+    assert_eq!(one(39).await, None);
+    let heir = one(40).await.unwrap();
+    assert_eq!(tasks.done(&[mine]).await.unwrap(), 0);
+    assert_eq!(tasks.done(&[heir]).await.unwrap(), 1);
+    assert_eq!(one(99).await, None, "there is none");
+}
+
+pub(crate) async fn tasks_are_hurried_now_and_then(store: Subject) {
+    let tasks = store.tasks();
+    want(&store, vec![payment("p1", 1000), payment("p2", 5), payment("p3", 1000), task(TaskKind::Refund, "p1", 1000)])
+        .await;
+    let numbers: Vec<_> = ["p1", "p2", "p4"].map(|n| OutTradeNo::parse(n).unwrap()).into();
+    let hurry = async |due: i64, not_since: i64, now: i64| {
+        tasks.hurry(&numbers, Timestamp(due), Timestamp(not_since), Timestamp(now)).await.unwrap()
+    };
+    assert_eq!(hurry(15, 0, 10).await, 1, "p2 is due before");
+    assert_eq!((due(&*tasks, "p1").await, due(&*tasks, "p2").await), (Some(15), Some(5)));
+    assert_eq!(due(&*tasks, "p3").await, Some(1000));
+    let mine = tasks.claim_one(&payment("p1", 0).key, Timestamp(20), LEASE).await.unwrap().unwrap();
+    assert!(tasks.put_off(&mine, Timestamp(1000), 1, "").await.unwrap());
+    assert_eq!(hurry(25, 9, 20).await, 0, "once in a while");
+    assert_eq!(hurry(25, 10, 20).await, 1);
+    // Somebody is at it: he does it again.
+    let mine = tasks.claim_one(&payment("p1", 0).key, Timestamp(30), LEASE).await.unwrap().unwrap();
+    assert_eq!(hurry(35, 30, 32).await, 1);
+    assert!(tasks.put_off(&mine, Timestamp(1000), 1, "").await.unwrap());
+    assert_eq!(due(&*tasks, "p1").await, Some(35));
+}
+
+pub(crate) async fn the_tasks_of_an_account_are_hurried_over_a_while(store: Subject) {
+    let tasks = store.tasks();
+    let elsewhere = NewTask { account: Some(AccountName::parse("b").unwrap()), ..payment("q1", 100_000) };
+    let mut wanted: Vec<_> = (0..100).map(|n| payment(&format!("p{n}"), 100_000)).collect();
+    wanted.extend([elsewhere, payment("soon", 500), task(TaskKind::Refund, "r1", 100_000)]);
+    want(&store, wanted).await;
+    let hurry = async |not_since: i64, now: i64| {
+        let within = Duration::from_micros(1000);
+        tasks.hurry_account(&account(), within, Timestamp(not_since), Timestamp(now)).await.unwrap()
+    };
+    assert_eq!(hurry(0, 10).await, 100);
+    let mut times = Vec::new();
+    for n in 0..100 {
+        times.extend(due(&*tasks, &format!("p{n}")).await);
+    }
+    times.sort_unstable();
+    assert!(times[0] >= 10 && times[99] < 1010 && times[99] - times[0] > 100, "{times:?}");
+    assert_eq!((due(&*tasks, "soon").await, due(&*tasks, "q1").await), (Some(500), Some(100_000)));
+    let mine = tasks.claim_one(&payment("p1", 0).key, Timestamp(20), LEASE).await.unwrap().unwrap();
+    assert!(tasks.put_off(&mine, Timestamp(100_000), 1, "").await.unwrap());
+    assert_eq!(hurry(9, 30).await, 0, "once in a while");
+    assert_eq!(hurry(10, 30).await, 1);
+}
+
+pub(crate) async fn overdue_tasks_are_counted(store: Subject) {
+    let tasks = store.tasks();
+    let overdue = async |before: i64, now: i64| tasks.overdue(Timestamp(before), Timestamp(now)).await.unwrap();
+    assert_eq!(overdue(100, 100).await, Overdue::default());
+    want(&store, vec![payment("p1", 10), task(TaskKind::Alert, "a", 20), payment("p2", 30)]).await;
+    assert_eq!(overdue(30, 40).await, Overdue { count: 2, oldest: Some(Timestamp(10)) });
+    tasks.claim(&[TaskKind::Payment], None, 1, Timestamp(40), LEASE).await.unwrap();
+    assert_eq!(overdue(30, 50).await, Overdue { count: 1, oldest: Some(Timestamp(20)) });
+    assert_eq!(overdue(30, 70).await.count, 2, "he is dead");
+}
+
+pub(crate) async fn a_budget_is_a_rate_and_a_burst(store: Subject) {
+    let tasks = store.tasks();
+    // A question takes a tenth of a second.
+    let rate = Rate { per_second: 10, burst: 5 };
+    let take = async |want: u32, at: i64| tasks.budget(&account(), rate, want, Timestamp(at)).await.unwrap();
+    let second = 1_000_000;
+    assert_eq!(take(3, 0).await, 3);
+    assert_eq!(take(9, 0).await, 2);
+    assert_eq!(take(9, 0).await, 0);
+    assert_eq!(take(1, 99_999).await, 0);
+    assert_eq!(take(9, 100_000).await, 1);
+    assert_eq!(take(9, 50_000).await, 0, "a clock that is behind gets nothing by it");
+    assert_eq!(take(0, 9 * second).await, 0);
+    assert_eq!(take(99, 9 * second).await, 5, "rest does not count for more than the burst");
+    assert_eq!(take(2, 9 * second + 250_000).await, 2);
+    let other = AccountName::parse("b").unwrap();
+    assert_eq!(tasks.budget(&other, rate, 9, Timestamp(0)).await.unwrap(), 5, "each account has its own");
+}
+
+/// However many take at once, and whatever they want, together they get what one would.
+pub(crate) async fn takers_at_once_share_one_budget(store: Subject) {
+    let rate = Rate { per_second: 1000, burst: 50 };
+    const ROUNDS: i64 = 25;
+    let taker = async |n: u32| {
+        let (tasks, mut got) = (store.tasks(), 0);
+        for round in 0..ROUNDS {
+            got += tasks.budget(&account(), rate, n % 7 + 1, Timestamp(round * 1000)).await.unwrap();
+        }
+        got
+    };
+    let got: u32 = join_all((0..8).map(taker)).await.into_iter().sum();
+    // One more for each millisecond after the first.
+    assert_eq!(i64::from(got), 50 + ROUNDS - 1);
+}
+
+pub(crate) async fn a_clock_that_was_far_ahead_holds_nobody_up(store: Subject) {
+    let tasks = store.tasks();
+    let (rate, minute) = (Rate { per_second: 10, burst: 5 }, 60_000_000);
+    let take = async |at: i64| tasks.budget(&account(), rate, 9, Timestamp(at)).await.unwrap();
+    assert_eq!(take(60 * minute).await, 5, "a clock an hour ahead");
+    assert_eq!(take(59 * minute).await, 0, "a minute is no fault: the latest clock counts");
+    assert_eq!(take(minute).await, 5);
+    assert_eq!(take(minute).await, 0);
+    assert_eq!(take(minute + 100_000).await, 1, "and from there on at its rate");
+
+    want(&store, vec![payment("p1", 10)]).await;
+    let claim = async |at: i64| tasks.claim(ALL, None, 9, Timestamp(at), Duration::from_secs(60)).await.unwrap();
+    let ahead = claim(60 * minute).await;
+    assert!(claim(51 * minute).await.is_empty(), "ten minutes are no fault");
+    assert_eq!(tasks.overdue(Timestamp(minute), Timestamp(minute)).await.unwrap().count, 1);
+    let heir = claim(minute).await;
+    assert_eq!(subjects(&heir), ["p1"]);
+    assert_eq!(tasks.done(&ahead).await.unwrap(), 0);
+    assert!(claim(minute).await.is_empty());
+    assert_eq!(tasks.done(&heir).await.unwrap(), 1);
+}

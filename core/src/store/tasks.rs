@@ -1,0 +1,119 @@
+//! Tasks: work that units leave behind for whoever has time, on whatever core.
+//!
+//! Contract, the same for every database and tested with that of [`Store`](super::Store):
+//! - A task comes with the unit that makes it necessary ([`Writes::tasks`](super::Writes::tasks)), so it is never forgotten.
+//! - Who claims a task has a lease. Nobody else gets it before the lease is over (his core died), and from then on he
+//!   changes nothing of it any more.
+//! - A task that is made due earlier while somebody works on it is not over when he is: what he saw may be older.
+//! - A budget is one for all cores: between two moments nobody gets more than the rate times what lies between them, and
+//!   the burst; of clocks that differ by less than a minute, the latest counts.
+//! - Nothing here waits for a unit, or makes one wait for longer than one statement. Times are the caller's: leases hold as far as the
+//!   clocks of the cores agree. What a clock that was far ahead left behind does not hold anybody up: a budget that is taken for
+//!   more than a minute too long begins anew, and a lease of more than ten minutes is none. Should that core still be at the task,
+//!   two do it; every effect has one number, so that this is safe.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::order::{AccountName, OrderId, OutTradeNo, TaskKey, TaskKind, Timestamp};
+
+/// Tasks of an account that are hurried in one statement.
+pub(super) const SLICE: u32 = 5_000;
+
+/// A task that somebody has claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Identity.
+    pub key: TaskKey,
+    /// Whose budget of questions the work takes from, if any.
+    pub account: Option<AccountName>,
+    /// The order that it is about, where there is one.
+    pub order_id: Option<OrderId>,
+    /// When it was to be done.
+    pub due_at: Timestamp,
+    /// As [`Tasks::put_off`] said; 0 at first.
+    pub attempt: u32,
+    /// As [`Tasks::put_off`] said; empty at first.
+    pub note: String,
+    /// Says whose it is.
+    pub(super) lease: Uuid,
+}
+
+/// Tasks that wait for too long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Overdue {
+    /// How many.
+    pub count: i64,
+    /// When the oldest of them was to be done.
+    pub oldest: Option<Timestamp>,
+}
+
+/// How often an account may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Questions each second, on average; at least 1.
+    pub per_second: u32,
+    /// Questions at once after a rest; at least 1.
+    pub burst: u32,
+}
+
+impl Rate {
+    /// Microseconds that one question takes of the budget; rounded up, so that the rate is never exceeded.
+    pub(super) fn interval(self) -> i64 {
+        1_000_000_u32.div_ceil(self.per_second.max(1)).into()
+    }
+
+    /// Microseconds that may be taken at once.
+    pub(super) fn depth(self) -> i64 {
+        self.interval() * i64::from(self.burst.max(1))
+    }
+}
+
+/// The tasks of a database.
+#[async_trait]
+pub trait Tasks: Send + Sync + 'static {
+    /// Claims tasks that are due, the longest due first. With an account only its own; without one of whatever account,
+    /// or none.
+    async fn claim(
+        &self,
+        kinds: &[TaskKind],
+        account: Option<&AccountName>,
+        limit: u32,
+        now: Timestamp,
+        lease_for: Duration,
+    ) -> Result<Vec<Task>, StoreError>;
+    /// Claims one, due or not. `None`: there is none, or somebody is at it.
+    async fn claim_one(&self, key: &TaskKey, now: Timestamp, lease_for: Duration) -> Result<Option<Task>, StoreError>;
+    /// When a task is to be done next; `None` when there is none.
+    async fn due(&self, key: &TaskKey) -> Result<Option<Timestamp>, StoreError>;
+    /// Gives a task back, to be done later; answers whether it was still ours. What was made due earlier meanwhile stays so.
+    async fn put_off(&self, task: &Task, due_at: Timestamp, attempt: u32, note: &str) -> Result<bool, StoreError>;
+    /// Tasks are over; answers how many were still ours. One that was made due meanwhile begins anew.
+    async fn done(&self, tasks: &[Task]) -> Result<u64, StoreError>;
+    /// Makes the tasks of payments due earlier, each only if it was not hurried since `not_since`; answers how many.
+    async fn hurry(
+        &self,
+        payments: &[OutTradeNo],
+        due_at: Timestamp,
+        not_since: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+    /// Makes the tasks of all payments of an account due earlier, spread over a while from now on, each only if it was
+    /// not hurried since `not_since`; answers how many.
+    async fn hurry_account(
+        &self,
+        account: &AccountName,
+        within: Duration,
+        not_since: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+    /// Accounts that have something due; also where somebody is at it already.
+    async fn accounts_due(&self, now: Timestamp) -> Result<Vec<AccountName>, StoreError>;
+    /// The tasks that were due before a moment and that nobody is at `now`.
+    async fn overdue(&self, before: Timestamp, now: Timestamp) -> Result<Overdue, StoreError>;
+    /// Takes up to `want` questions from an account's budget; answers how many it got.
+    async fn budget(&self, account: &AccountName, rate: Rate, want: u32, now: Timestamp) -> Result<u32, StoreError>;
+}
