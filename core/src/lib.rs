@@ -2,8 +2,11 @@
 //!
 //! Rooms, top to bottom; a room uses only rooms below it:
 //! - [`service`]: the gRPC rim; protobuf to domain and back, error details, nothing else;
+//! - `reconcile`: the platforms' statements and our record, compared both ways;
+//! - [`compensate`]: what nobody tells us, we ask; what is to be done at a platform, is done and followed;
 //! - [`feed`]: who reads the log of events learns of each, in order and soon;
 //! - [`commit`]: the one door through which every change goes;
+//! - `intake`: verified messages as the door takes them;
 //! - [`guard`]: cheap hints about duplicates, never believed without the store;
 //! - [`store`]: the database, which is the truth;
 //! - [`sha256`]: hashes as values;
@@ -11,12 +14,19 @@
 //! - [`subscription`]: where a durable reader of the log stands; pure;
 //! - [`order`]: the pure domain.
 
+mod clock;
 pub mod commit;
+pub mod compensate;
 pub mod feed;
 pub mod guard;
+mod intake;
 pub mod order;
+mod reconcile;
 pub mod seal;
 pub mod service;
 pub mod sha256;
 pub mod store;
 pub mod subscription;
+mod wire;
+
+pub use intake::{Account, Accounts, Calls};

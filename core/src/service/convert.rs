@@ -1,45 +1,22 @@
 //! Protobuf to domain and back.
 
 use paystate_proto::v1;
-use prost_types::Timestamp as ProtoTime;
 
 use super::error::Violations;
+pub(super) use crate::wire::{money, read_time, time};
 use crate::{
     order::{
-        AccountName, Case, CaseKind, CaseState, Currency, Event, EventFilter, EventKind, Fact, Money, MoneyError,
-        Observation, Order, OutTradeNo, Payment, PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus,
-        Resolution, Source, State, Timestamp, Transaction, TransactionId,
+        Case, CaseKind, CaseState, Currency, Event, EventFilter, EventKind, Method, Money, MoneyError, Order, Payment,
+        PaymentStatus, Refund, RefundStatus, Resolution, Resolver, Source, State, Timestamp, Transaction,
+        TransactionId,
     },
-    store::{CaseRow, EventRow, StoredNotification},
+    store::{CaseRow, EventRow, Exchange, ExchangeOutcome, StoredNotification},
 };
-
-pub(super) fn time(at: Timestamp) -> ProtoTime {
-    ProtoTime {
-        seconds: at.0.div_euclid(1_000_000),
-        nanos: i32::try_from(at.0.rem_euclid(1_000_000) * 1_000).unwrap_or_default(),
-    }
-}
-
-pub(super) fn read_time(time: &ProtoTime) -> Result<Timestamp, &'static str> {
-    let nanos = i64::from(time.nanos);
-    if !(0..1_000_000_000).contains(&nanos) {
-        return Err("nanos must be 0 to 999999999");
-    }
-    time.seconds
-        .checked_mul(1_000_000)
-        .and_then(|s| s.checked_add(nanos / 1_000))
-        .map(Timestamp)
-        .ok_or("is out of range")
-}
 
 /// From one moment to a later one; none when it is not later.
 pub(super) fn duration(from: Timestamp, to: Timestamp) -> prost_types::Duration {
     let span = time(Timestamp(to.0.saturating_sub(from.0).max(0)));
     prost_types::Duration { seconds: span.seconds, nanos: span.nanos }
-}
-
-pub(super) fn money(money: Money) -> v1::Money {
-    v1::Money { amount_minor: money.minor(), currency: money.currency().into() }
 }
 
 pub(super) fn read_money(violations: &mut Violations, field: &str, money: Option<&v1::Money>) -> Option<Money> {
@@ -84,7 +61,8 @@ fn refund_state(status: RefundStatus) -> v1::RefundState {
         RefundStatus::Pending => v1::RefundState::Pending,
         RefundStatus::Abnormal => v1::RefundState::Abnormal,
         RefundStatus::Succeeded => v1::RefundState::Succeeded,
-        RefundStatus::Failed => v1::RefundState::Failed,
+        // A success may still come; until then the money did not go back.
+        RefundStatus::Abandoned | RefundStatus::Failed => v1::RefundState::Failed,
     }
 }
 
@@ -114,6 +92,8 @@ pub(super) fn payment(order: &Order, payment: &Payment) -> v1::Payment {
         provider: payment.provider.to_string(),
         state: payment_state(payment.status).into(),
         start_time: Some(time(payment.started_at)),
+        expire_time: payment.expires_at.map(time),
+        platform_reference: payment.reference.as_ref().map(ToString::to_string).unwrap_or_default(),
         transactions: payment.transactions.iter().map(|t| transaction(order, t)).collect(),
     }
 }
@@ -121,6 +101,8 @@ pub(super) fn payment(order: &Order, payment: &Payment) -> v1::Payment {
 fn transaction(order: &Order, transaction: &Transaction) -> v1::Transaction {
     let standing = if order.credited() == Some(transaction) {
         v1::TransactionStanding::Credited
+    } else if transaction.is_settled() {
+        v1::TransactionStanding::Settled
     } else {
         v1::TransactionStanding::Held
     };
@@ -134,11 +116,43 @@ fn transaction(order: &Order, transaction: &Transaction) -> v1::Transaction {
     }
 }
 
+/// How a payment is begun, as the contract says it.
+pub(super) fn read_method(method: v1::PaymentMethod) -> Result<Method, &'static str> {
+    Ok(match method {
+        v1::PaymentMethod::Unspecified => return Err("is required, e.g. PAYMENT_METHOD_EXTERNAL"),
+        v1::PaymentMethod::External => Method::External,
+        v1::PaymentMethod::AlipayPage => Method::AlipayPage,
+        v1::PaymentMethod::AlipayWap => Method::AlipayWap,
+        v1::PaymentMethod::AlipayApp => Method::AlipayApp,
+        v1::PaymentMethod::AlipayPrecreate => Method::AlipayPrecreate,
+        v1::PaymentMethod::WechatpayNative => Method::WechatpayNative,
+        v1::PaymentMethod::WechatpayJsapi => Method::WechatpayJsapi,
+        v1::PaymentMethod::WechatpayApp => Method::WechatpayApp,
+        v1::PaymentMethod::WechatpayH5 => Method::WechatpayH5,
+        v1::PaymentMethod::UnionpayGateway => Method::UnionpayGateway,
+        v1::PaymentMethod::StripeCheckout => Method::StripeCheckout,
+        v1::PaymentMethod::StripePaymentIntent => Method::StripePaymentIntent,
+    })
+}
+
+/// The platform that a method belongs to; none where the caller begins the payment itself.
+pub(super) fn platform_of(method: Method) -> Option<&'static str> {
+    match method {
+        Method::External => None,
+        Method::AlipayPage | Method::AlipayWap | Method::AlipayApp | Method::AlipayPrecreate => Some("alipay"),
+        Method::WechatpayNative | Method::WechatpayJsapi | Method::WechatpayApp | Method::WechatpayH5 => {
+            Some("wechatpay")
+        }
+        Method::UnionpayGateway => Some("unionpay"),
+        Method::StripeCheckout | Method::StripePaymentIntent => Some("stripe"),
+    }
+}
+
 fn text(id: Option<&TransactionId>) -> String {
     id.map(ToString::to_string).unwrap_or_default()
 }
 
-fn refund(refund: &Refund) -> v1::Refund {
+pub(super) fn refund(refund: &Refund) -> v1::Refund {
     v1::Refund {
         out_refund_no: text(refund.out_refund_no.as_ref()),
         refund_id: text(refund.refund_id.as_ref()),
@@ -147,6 +161,8 @@ fn refund(refund: &Refund) -> v1::Refund {
         state: refund_state(refund.status).into(),
         update_time: Some(time(refund.updated_at)),
         cumulative: refund.cumulative,
+        request_time: refund.requested.as_ref().map(|r| time(r.at)),
+        reason: refund.requested.as_ref().map(|r| r.reason.clone()).unwrap_or_default(),
     }
 }
 
@@ -160,6 +176,9 @@ fn event_kind(kind: EventKind) -> v1::EventKind {
         EventKind::RefundUpdated => v1::EventKind::RefundUpdated,
         EventKind::CloseRequested => v1::EventKind::CloseRequested,
         EventKind::OrderClosed => v1::EventKind::OrderClosed,
+        EventKind::CaseResolved => v1::EventKind::CaseResolved,
+        EventKind::CaseOpened => v1::EventKind::CaseOpened,
+        EventKind::RefundRequested => v1::EventKind::RefundRequested,
     }
 }
 
@@ -205,13 +224,37 @@ fn case_kind(kind: CaseKind) -> v1::CaseKind {
         CaseKind::LatePayment => v1::CaseKind::LatePayment,
         CaseKind::DoublePayment => v1::CaseKind::DoublePayment,
         CaseKind::UnknownOrder => v1::CaseKind::UnknownOrder,
+        CaseKind::Stuck => v1::CaseKind::Stuck,
         CaseKind::RefundStuck => v1::CaseKind::RefundStuck,
+        CaseKind::ReconciliationMissingHere => v1::CaseKind::ReconciliationMissingHere,
+        CaseKind::ReconciliationMissingThere => v1::CaseKind::ReconciliationMissingThere,
+        CaseKind::ReconciliationAmount => v1::CaseKind::ReconciliationAmount,
+        CaseKind::ReconciliationStatus => v1::CaseKind::ReconciliationStatus,
+        CaseKind::ReconciliationFee => v1::CaseKind::ReconciliationFee,
     }
 }
 
 /// The kind for a number of the contract; `None` for kinds that this version never opens.
 pub(super) fn read_case_kind(number: i32) -> Option<CaseKind> {
     CaseKind::ALL.into_iter().find(|k| i32::from(case_kind(*k)) == number)
+}
+
+fn resolution(resolution: Resolution) -> v1::CaseResolution {
+    match resolution {
+        Resolution::Accept => v1::CaseResolution::Accept,
+        Resolution::Refund => v1::CaseResolution::Refund,
+        Resolution::Close => v1::CaseResolution::Close,
+        Resolution::Ignore => v1::CaseResolution::Ignore,
+        Resolution::Bound => v1::CaseResolution::Bound,
+        Resolution::Overtaken => v1::CaseResolution::Overtaken,
+    }
+}
+
+/// The ruling for a number of the contract; `None` for what only news can make of a case.
+pub(super) fn read_ruling(number: i32) -> Option<Resolution> {
+    [Resolution::Accept, Resolution::Refund, Resolution::Close, Resolution::Ignore]
+        .into_iter()
+        .find(|r| i32::from(resolution(*r)) == number)
 }
 
 pub(super) fn case(row: &CaseRow) -> v1::Case {
@@ -226,15 +269,16 @@ pub(super) fn case(row: &CaseRow) -> v1::Case {
         expected,
         observed,
         summary,
+        evidence,
         opened_at,
+        due_at,
+        owner,
+        reason,
     } = &row.case;
-    let (case_state, resolution, resolve_time) = match state {
-        CaseState::Open => (v1::CaseState::Open, v1::CaseResolution::Unspecified, None),
-        CaseState::Resolved { resolution: Resolution::Bound, at } => {
-            (v1::CaseState::Resolved, v1::CaseResolution::Bound, Some(time(*at)))
-        }
-        CaseState::Resolved { resolution: Resolution::Overtaken, at } => {
-            (v1::CaseState::Resolved, v1::CaseResolution::Ignore, Some(time(*at)))
+    let (case_state, settled, resolve_time, by) = match state {
+        CaseState::Open => (v1::CaseState::Open, v1::CaseResolution::Unspecified, None, None),
+        CaseState::Resolved { resolution: how, at, by } => {
+            (v1::CaseState::Resolved, resolution(*how), Some(time(*at)), *by)
         }
     };
     v1::Case {
@@ -250,10 +294,14 @@ pub(super) fn case(row: &CaseRow) -> v1::Case {
         summary: summary.clone(),
         notification_id: row.notification_id.clone(),
         open_time: Some(time(*opened_at)),
-        due_time: None,
-        owner: String::new(),
-        resolution: resolution.into(),
+        due_time: due_at.map(time),
+        owner: owner.clone(),
+        resolution: settled.into(),
         resolve_time,
+        allowed_resolutions: row.case.allowed().into_iter().map(|r| resolution(r).into()).collect(),
+        resolve_reason: reason.clone(),
+        resolver: by.map_or("", Resolver::as_str).to_owned(),
+        evidence: evidence.clone(),
     }
 }
 
@@ -280,6 +328,29 @@ pub(super) fn notification(n: StoredNotification) -> v1::Notification {
     }
 }
 
+/// An exchange without what was sent and received.
+pub(super) fn exchange(e: Exchange) -> v1::Exchange {
+    let outcome = match e.outcome {
+        ExchangeOutcome::Answered => v1::PlatformOutcome::Answered,
+        ExchangeOutcome::NotFound => v1::PlatformOutcome::NotFound,
+        ExchangeOutcome::Refused => v1::PlatformOutcome::Refused,
+        ExchangeOutcome::Unknown => v1::PlatformOutcome::Unknown,
+        ExchangeOutcome::RateLimited => v1::PlatformOutcome::RateLimited,
+        ExchangeOutcome::NotSent => v1::PlatformOutcome::NotSent,
+    };
+    v1::Exchange {
+        operation: e.operation,
+        target: e.target,
+        start_time: Some(time(e.started_at)),
+        duration: Some(duration(Timestamp(0), Timestamp(e.duration_us))),
+        http_status: e.http_status.into(),
+        outcome: outcome.into(),
+        code: e.code,
+        request: Vec::new(),
+        response: Vec::new(),
+    }
+}
+
 fn source(source: Source) -> v1::ObservationSource {
     match source {
         Source::Callback => v1::ObservationSource::Callback,
@@ -287,110 +358,4 @@ fn source(source: Source) -> v1::ObservationSource {
         Source::Statement => v1::ObservationSource::Statement,
         Source::Operator => v1::ObservationSource::Operator,
     }
-}
-
-pub(super) fn read_source(number: i32) -> Result<Source, &'static str> {
-    match v1::ObservationSource::try_from(number) {
-        Ok(v1::ObservationSource::Callback) => Ok(Source::Callback),
-        Ok(v1::ObservationSource::Query) => Ok(Source::Query),
-        Ok(v1::ObservationSource::Statement) => Ok(Source::Statement),
-        Ok(v1::ObservationSource::Operator) => Ok(Source::Operator),
-        Ok(v1::ObservationSource::Unspecified) | Err(_) => Err("is not a source"),
-    }
-}
-
-/// A fact as the edge sends it.
-pub(super) fn read_observation(
-    account: &AccountName,
-    observation: &v1::Observation,
-) -> Result<Observation, tonic::Status> {
-    let mut violations = Violations::default();
-    let fact = match &observation.fact {
-        Some(v1::observation::Fact::Payment(p)) => payment_fact(&mut violations, p).map(Fact::Payment),
-        Some(v1::observation::Fact::Refund(r)) => refund_fact(&mut violations, r).map(Fact::Refund),
-        None => {
-            violations.add("fact", "is required");
-            None
-        }
-    };
-    let fact = violations.finish(fact)?;
-    Ok(Observation { account: account.clone(), fact })
-}
-
-fn optional<T, E: ToString>(
-    violations: &mut Violations,
-    field: &str,
-    text: &str,
-    parse: impl Fn(String) -> Result<T, E>,
-) -> Option<Option<T>> {
-    if text.is_empty() { Some(None) } else { violations.take(field, parse(text.to_owned())).map(Some) }
-}
-
-fn occurred(violations: &mut Violations, time: Option<&ProtoTime>) -> Option<Option<Timestamp>> {
-    time.map_or(Some(None), |t| violations.take("occur_time", read_time(t)).map(Some))
-}
-
-fn payment_fact(v: &mut Violations, p: &v1::PaymentFact) -> Option<PaymentFact> {
-    let out_trade_no = optional(v, "out_trade_no", &p.out_trade_no, OutTradeNo::parse);
-    let transaction_id = optional(v, "transaction_id", &p.transaction_id, TransactionId::parse);
-    let amount = read_money(v, "amount", p.amount.as_ref());
-    let occurred_at = occurred(v, p.occur_time.as_ref());
-    let status = match p.state() {
-        v1::PaymentState::Pending => Some(PaymentStatus::Pending),
-        v1::PaymentState::Failed => Some(PaymentStatus::Failed),
-        v1::PaymentState::Closed => Some(PaymentStatus::Closed),
-        v1::PaymentState::Succeeded => Some(PaymentStatus::Succeeded),
-        v1::PaymentState::Unspecified => {
-            v.add("state", "is required");
-            None
-        }
-    };
-    if p.out_trade_no.is_empty() && p.transaction_id.is_empty() {
-        v.add("out_trade_no", "is required without transaction_id");
-    }
-    if status == Some(PaymentStatus::Succeeded) && p.transaction_id.is_empty() {
-        v.add("transaction_id", "is required for a success");
-    }
-    Some(PaymentFact {
-        out_trade_no: out_trade_no?,
-        transaction_id: transaction_id?,
-        status: status?,
-        amount: amount?,
-        occurred_at: occurred_at?,
-    })
-}
-
-fn refund_fact(v: &mut Violations, r: &v1::RefundFact) -> Option<RefundFact> {
-    let out_trade_no = optional(v, "out_trade_no", &r.out_trade_no, OutTradeNo::parse);
-    let transaction_id = optional(v, "transaction_id", &r.transaction_id, TransactionId::parse);
-    let out_refund_no = optional(v, "out_refund_no", &r.out_refund_no, TransactionId::parse);
-    let refund_id = optional(v, "refund_id", &r.refund_id, TransactionId::parse);
-    let amount = read_money(v, "amount", r.amount.as_ref());
-    let occurred_at = occurred(v, r.occur_time.as_ref());
-    let status = match r.state() {
-        v1::RefundState::Pending => Some(RefundStatus::Pending),
-        v1::RefundState::Abnormal => Some(RefundStatus::Abnormal),
-        v1::RefundState::Succeeded => Some(RefundStatus::Succeeded),
-        v1::RefundState::Failed => Some(RefundStatus::Failed),
-        v1::RefundState::Unspecified => {
-            v.add("state", "is required");
-            None
-        }
-    };
-    if r.out_trade_no.is_empty() && r.transaction_id.is_empty() {
-        v.add("transaction_id", "is required without out_trade_no");
-    }
-    if !r.cumulative && r.out_refund_no.is_empty() && r.refund_id.is_empty() {
-        v.add("refund_id", "is required without out_refund_no");
-    }
-    Some(RefundFact {
-        out_trade_no: out_trade_no?,
-        transaction_id: transaction_id?,
-        out_refund_no: out_refund_no?,
-        refund_id: refund_id?,
-        status: status?,
-        amount: amount?,
-        cumulative: r.cumulative,
-        occurred_at: occurred_at?,
-    })
 }

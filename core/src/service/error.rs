@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::{commit::DoorError, feed::FeedError, order::Refusal, store::StoreError};
+use crate::{commit::DoorError, compensate::NotTakenIn, feed::FeedError, order::Refusal, store::StoreError};
 
 const DOMAIN: &str = "paystate";
 /// Bad fields that are told at once. A request may repeat one a million times, and its refusal is no place for that.
@@ -83,9 +83,28 @@ fn refused(refusal: &Refusal) -> Status {
         Refusal::NumberTaken(_) => (Code::AlreadyExists, "OUT_TRADE_NO_TAKEN"),
         Refusal::ExpiresInPast => (Code::InvalidArgument, "EXPIRE_TIME_IN_PAST"),
         Refusal::TooManyPayments(_) => (Code::FailedPrecondition, "TOO_MANY_PAYMENTS"),
+        Refusal::PaymentNotFound(..) => (Code::NotFound, "PAYMENT_NOT_FOUND"),
+        Refusal::MayStillBePaid { .. } => (Code::FailedPrecondition, "PAYMENT_MAY_STILL_BE_PAID"),
+        Refusal::NothingToRefund(_) => (Code::FailedPrecondition, "NOTHING_TO_REFUND"),
+        Refusal::RefundExceedsPayment { .. } => (Code::FailedPrecondition, "REFUND_EXCEEDS_PAYMENT"),
+        Refusal::RefundCurrency(_) => (Code::InvalidArgument, "REFUND_CURRENCY"),
+        Refusal::PaymentAmbiguous(_) => (Code::FailedPrecondition, "PAYMENT_AMBIGUOUS"),
+        Refusal::RefundNumberTaken(_) => (Code::AlreadyExists, "OUT_REFUND_NO_TAKEN"),
+        Refusal::TooManyRefunds(_) => (Code::FailedPrecondition, "TOO_MANY_REFUNDS"),
+        Refusal::RefundNotFound(..) => (Code::NotFound, "REFUND_NOT_FOUND"),
+        Refusal::NoApi(_) => (Code::FailedPrecondition, "NO_API"),
+        Refusal::CaseNotFound(_) => (Code::NotFound, "CASE_NOT_FOUND"),
+        Refusal::CaseResolved(_) => (Code::FailedPrecondition, "CASE_RESOLVED"),
+        Refusal::ResolutionNotAllowed { .. } => (Code::FailedPrecondition, "RESOLUTION_NOT_ALLOWED"),
         Refusal::IllegalMove { .. } => (Code::Internal, "INTERNAL"),
     };
     status(code, reason, &refusal.to_string())
+}
+
+/// A platform was asked, and what it said could not be taken in.
+pub(super) fn not_taken_in(fault: NotTakenIn) -> Status {
+    tracing::warn!(%fault, "an answer of a platform was not taken in");
+    status(Code::Unavailable, "STORE_UNAVAILABLE", &format!("{fault}; try again later"))
 }
 
 pub(super) fn store(error: StoreError) -> Status {

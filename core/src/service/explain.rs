@@ -5,14 +5,20 @@ use tonic::Status;
 
 use super::{convert, error};
 use crate::{
-    order::{CaseState, Ending, Order, OrderId, State, Timestamp},
-    store::{CaseFilter, CaseRow, EventRow, NotificationFilter, Store, StoredNotification},
+    compensate::is_settled,
+    order::{AccountName, CaseState, Ending, Order, OrderId, RefundStatus, Source, State, Timestamp},
+    store::{CaseFilter, CaseRow, EventRow, Exchange, NotificationFilter, Store, StoredNotification},
 };
 
 /// Lines at most, of each kind and in all.
 const MAX_LINES: u32 = 1_000;
 
-pub(super) async fn order(store: &dyn Store, id: &OrderId) -> Result<v1::ExplainOrderResponse, Status> {
+/// `asked` says whether an account's platform is asked by us.
+pub(super) async fn order(
+    store: &dyn Store,
+    id: &OrderId,
+    asked: impl Fn(&AccountName) -> bool,
+) -> Result<v1::ExplainOrderResponse, Status> {
     let mut found = store.orders(std::slice::from_ref(id)).await.map_err(error::store)?;
     let order = found.remove(id).ok_or_else(|| error::order_not_found(id))?;
     let journal = store.journal(id, MAX_LINES).await.map_err(error::store)?;
@@ -29,21 +35,34 @@ pub(super) async fn order(store: &dyn Store, id: &OrderId) -> Result<v1::Explain
     let mine = CaseFilter { order_id: Some(id.clone()), ..CaseFilter::default() };
     let cases = store.cases(&mine, None, MAX_LINES).await.map_err(error::store)?.rows;
 
+    let exchanges = store.exchanges().of_order(id, MAX_LINES).await.map_err(error::store)?;
+
     let mut lines: Vec<(Timestamp, u8, v1::ExplainEntry)> = Vec::new();
     lines.extend(notifications.into_iter().map(|n| (n.received_at, 0, notification_line(n))));
     lines.extend(journal.iter().map(|e| (e.event.at, 1, event_line(e))));
     lines.extend(cases.iter().map(|c| (c.case.opened_at, 2, case_line(c))));
+    lines.extend(exchanges.into_iter().map(|e| (e.started_at, 3, exchange_line(e))));
     // A case and the event that opened it have one time: cause first.
     lines.sort_by_key(|(at, rank, _)| (*at, *rank));
     // The newest, when there are too many.
     let extra = lines.len().saturating_sub(usize::try_from(MAX_LINES).unwrap_or(0));
     let entries = lines.into_iter().skip(extra).map(|(_, _, line)| line).collect();
-    Ok(v1::ExplainOrderResponse { next_step: next_step(&order, &cases), order: Some(convert::order(&order)), entries })
+    Ok(v1::ExplainOrderResponse {
+        next_step: next_step(&order, &cases, asked),
+        order: Some(convert::order(&order)),
+        entries,
+    })
 }
 
 fn notification_line(n: StoredNotification) -> v1::ExplainEntry {
     let text = if n.reason.is_empty() {
-        format!("{} callback on account {} accepted: {}", n.provider, n.account, n.event_type)
+        let what = match n.source {
+            Source::Callback => "callback",
+            Source::Query => "answer",
+            Source::Statement => "line of a statement",
+            Source::Operator => "ruling",
+        };
+        format!("{} {what} on account {} accepted: {}", n.provider, n.account, n.event_type)
     } else {
         format!(
             "callback on account {} that claims {:?} REFUSED: {} ({})",
@@ -81,22 +100,46 @@ fn case_line(row: &CaseRow) -> v1::ExplainEntry {
     }
 }
 
-fn next_step(order: &Order, cases: &[CaseRow]) -> String {
+fn exchange_line(e: Exchange) -> v1::ExplainEntry {
+    let took = e.duration_us / 1_000;
+    let code = if e.code.is_empty() { String::new() } else { format!(" ({})", e.code) };
+    let text = format!(
+        "{} to {} on account {}: {}{code} after {took} ms",
+        e.operation,
+        e.provider,
+        e.account,
+        e.outcome.as_str()
+    );
+    let time = Some(convert::time(e.started_at));
+    v1::ExplainEntry { time, text, record: Some(Record::Exchange(convert::exchange(e))) }
+}
+
+fn next_step(order: &Order, cases: &[CaseRow], asked: impl Fn(&AccountName) -> bool) -> String {
     if let Some(open) = cases.iter().find(|c| c.case.state == CaseState::Open) {
         return format!("A person must settle case {}: {}.", open.case.id, open.case.summary);
     }
-    match (order.state(), order.ending) {
-        (State::Created, _) => "Waits for StartPayment, or CloseOrder.".into(),
-        (State::Pending, Ending::Requested(_)) => {
-            "Closes when the platforms say that every payment is closed, or when CloseOrder vouches for it.".into()
+    if let Some(refund) = order.refunds.iter().find(|r| r.requested.is_some() && r.status == RefundStatus::Pending) {
+        let number = refund.out_refund_no.as_ref().map(ToString::to_string).unwrap_or_default();
+        return format!("Refund {number} is under way: paystate asks the platform until its end is known.");
+    }
+    let unasked = order.payments.iter().find(|p| !is_settled(p) && !asked(&p.account));
+    match (order.state(), order.ending, unasked) {
+        (State::Created, ..) => "Waits for StartPayment, or CloseOrder.".into(),
+        (State::Pending, _, Some(payment)) => format!(
+            "Waits for news of payment {}, which nobody asks for: account {} cannot be called. If no callback comes, look at \
+             the platform; CloseOrder can vouch that it is closed.",
+            payment.out_trade_no, payment.account
+        ),
+        (State::Pending, Ending::Requested(_), None) => {
+            "Is being closed: paystate asks the platforms, closes the payments there, and asks again.".into()
         }
-        (State::Pending, _) => {
-            "Waits for a callback. If none comes, look at the platform: this version does not ask by itself.".into()
+        (State::Pending, Ending::Open | Ending::Closed(_), None) => {
+            "Waits for a callback; paystate asks the platform if none comes.".into()
         }
-        (State::Paid | State::PartiallyRefunded, _) => {
+        (State::Paid | State::PartiallyRefunded, ..) => {
             "Paid. Nothing is open; refund notices are still taken in.".into()
         }
-        (State::Refunded | State::Closed, _) => "Ended. Nothing is open.".into(),
-        (State::Abnormal, _) => "Held, and its cases were settled without a ruling on the order.".into(),
+        (State::Refunded | State::Closed, ..) => "Ended. Nothing is open.".into(),
+        (State::Abnormal, ..) => "Held, and its cases were settled without a ruling on the order.".into(),
     }
 }

@@ -2,39 +2,21 @@
 
 use futures_util::future::join_all;
 use paystate_proto::v1::{self, ingest_service_server::IngestService};
-use prost::Message as _;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Core, convert, error, now};
+use super::{Core, convert, error};
 use crate::{
-    commit::{Fact, Message, MessageOutcome},
-    order::{AccountName, Source},
-    seal::{self, Sealed},
+    clock::now,
+    commit::MessageOutcome,
+    intake::{clip, sealed_form},
+    order::{AccountName, OutTradeNo, Source},
     sha256::Sha256,
-    store::{NoticeKey, NotificationRow, RejectionRow},
+    store::RejectionRow,
 };
 
 /// Items in one call at most.
 const MAX_ITEMS: usize = 256;
-/// Characters kept of each text that a refused callback carries.
-const MAX_TEXT: usize = 300;
-
-/// What is sealed of a message: headers and body, as one protobuf message.
-fn sealed_form(headers: Vec<v1::Header>, body: Vec<u8>) -> Vec<u8> {
-    v1::VerifiedMessage { headers, body, ..Default::default() }.encode_to_vec()
-}
-
-fn size(bytes: &[u8]) -> i64 {
-    i64::try_from(bytes.len()).unwrap_or(i64::MAX)
-}
-
-fn clip(text: String) -> String {
-    if text.len() <= MAX_TEXT && !text.bytes().any(|b| b.is_ascii_control()) && text.is_ascii() {
-        return text;
-    }
-    text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect()
-}
 
 fn check_count(count: usize) -> Result<(), Status> {
     if (1..=MAX_ITEMS).contains(&count) {
@@ -48,69 +30,8 @@ fn check_count(count: usize) -> Result<(), Status> {
 }
 
 impl Core {
-    fn seal(&self, place: &str, plain: &[u8]) -> Result<Sealed, String> {
-        self.sealer.seal(place, plain).map_err(|e| e.to_string())
-    }
-
-    /// The account must be one of ours, on this platform: the core does not take the edge's word for it.
-    fn account(&self, provider: &str, account: &str) -> Result<AccountName, String> {
-        let name = AccountName::parse(account).map_err(|e| e.to_string())?;
-        match self.accounts.get(&name) {
-            Some(known) if known == provider => Ok(name),
-            Some(known) => Err(format!("account {account} is on {known} here, the edge says {provider}")),
-            None => Err(format!("account {account} is not configured in the core")),
-        }
-    }
-
-    fn message(&self, message: v1::VerifiedMessage) -> Result<Message, String> {
-        let account = self.account(&message.provider, &message.account)?;
-        let id = Uuid::now_v7().to_string();
-        let places = (0..).map(|i| format!("payer/{id}/{i}"));
-        let facts =
-            message.observations.iter().zip(places).map(|(o, place)| self.fact(&message.provider, &account, o, &place));
-        let facts = facts.collect::<Result<Vec<_>, _>>()?;
-        if convert::read_source(message.source)? != Source::Callback {
-            return Err("this version records callbacks only".into());
-        }
-        let content_sha256 = Sha256::parse(&message.content_sha256).map_err(|why| format!("content_sha256 {why}"))?;
-        let received = message.receive_time.as_ref().map(convert::read_time);
-        let received_at = received.ok_or("receive_time is missing")?.map_err(|e| format!("receive_time {e}"))?;
-        let body_sha256 = Sha256::of(&message.body).to_string();
-        let body_size = size(&message.body);
-        let sealed = self.seal(&format!("notification/{id}"), &sealed_form(message.headers, message.body))?;
-        let row = NotificationRow {
-            id,
-            key: NoticeKey { provider: message.provider.into(), account, content_sha256 },
-            body_sha256,
-            source: Source::Callback,
-            event_type: clip(message.event_type),
-            platform_notice_id: clip(message.platform_notice_id),
-            key_id: clip(message.key_id),
-            received_at,
-            body_size,
-            sealed,
-        };
-        Ok(Message { row, facts, at: now() })
-    }
-
-    fn fact(
-        &self,
-        provider: &str,
-        account: &AccountName,
-        observation: &v1::Observation,
-        place: &str,
-    ) -> Result<Fact, String> {
-        let payer = match &observation.fact {
-            Some(v1::observation::Fact::Payment(p)) if !p.payer_id.is_empty() => Some(p.payer_id.as_str()),
-            Some(v1::observation::Fact::Payment(_) | v1::observation::Fact::Refund(_)) | None => None,
-        };
-        let observation = convert::read_observation(account, observation).map_err(|s| s.message().to_owned())?;
-        let sealed_payer = payer.map(|p| self.seal(place, p.as_bytes())).transpose()?;
-        Ok(Fact::new(provider, observation, payer.map(seal::mask), sealed_payer))
-    }
-
     async fn record(&self, message: v1::VerifiedMessage) -> v1::RecordResult {
-        let outcome = match self.message(message) {
+        let outcome = match self.intake.message(Source::Callback, message) {
             Ok(message) => self.door.observe(message).await.map_err(|e| e.to_string()),
             Err(why) => Err(why),
         };
@@ -134,12 +55,24 @@ impl Core {
         result
     }
 
+    /// What was refused or turned away may have been about real money: that is asked about sooner. Only a hint, so a
+    /// failure is no reason to send all of it again.
+    async fn hint(&self, refused: &[RejectionRow], shed: Vec<String>) {
+        let numbers = refused.iter().filter_map(|r| OutTradeNo::parse(r.claimed_out_trade_no.as_str()).ok());
+        let accounts = shed.into_iter().filter_map(|name| AccountName::parse(name).ok());
+        let (numbers, accounts): (Vec<_>, Vec<_>) = (numbers.collect(), accounts.collect());
+        let hinted = self.compensation.suspect(&numbers).await.and(self.compensation.shed(&accounts).await);
+        if let Err(error) = hinted {
+            tracing::warn!(%error, "payments are asked about no sooner");
+        }
+    }
+
     fn rejection(&self, r: v1::RejectedCallback) -> Result<RejectionRow, String> {
         let account = AccountName::parse(r.account).map_err(|e| e.to_string())?;
         let received_at = r.receive_time.as_ref().and_then(|t| convert::read_time(t).ok()).unwrap_or_else(now);
         let id = Uuid::now_v7().to_string();
         let body_sha256 = Sha256::of(&r.body).to_string();
-        let sealed = self.seal(&format!("rejection/{id}"), &sealed_form(r.headers, r.body))?;
+        let sealed = self.intake.seal(&format!("rejection/{id}"), &sealed_form(r.headers, r.body))?;
         Ok(RejectionRow {
             id,
             provider: clip(r.provider),
@@ -183,6 +116,7 @@ impl IngestService for Core {
             );
         }
         self.store.record_rejections(&rows).await.map_err(error::store)?;
+        self.hint(&rows, request.shed_accounts).await;
         Ok(Response::new(v1::RecordRejectionsResponse {}))
     }
 }

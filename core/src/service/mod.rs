@@ -10,6 +10,7 @@
 //! The way of a call: handshake -> `access` (who may) -> deadline -> a service.
 
 mod access;
+mod case;
 mod convert;
 mod error;
 mod events;
@@ -18,10 +19,13 @@ mod ingest;
 mod operations;
 mod order;
 mod page;
+mod payment;
+mod reconcile;
+mod refund;
 mod subscription;
 mod watch;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use paystate_proto::v1;
 use paystate_rpc::{AccessLayer, Callers, DeadlineLayer};
@@ -31,10 +35,13 @@ use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
+    clock::now,
     commit::{Door, Limits},
+    compensate::{Compensation, Settings},
     feed::{Bell, Durable, Feed},
     guard::{Backend, Guard},
-    order::{AccountName, Timestamp},
+    intake::{Accounts, Intake},
+    reconcile::{Platform, Reconciler},
     seal::Sealer,
     store::Store,
 };
@@ -45,6 +52,8 @@ const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 const MAX_CALLS: usize = 1024;
 /// A call that takes longer has lost its caller.
 const MAX_CALL_TIME: Duration = Duration::from_secs(30);
+/// A statement may take longer to be sent and read than any other request.
+const PATIENT_WITH: &str = "/paystate.v1.OperationsService/ImportStatement";
 /// How often an idle connection is pinged, and how long it may take to answer before it is gone.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
@@ -64,16 +73,18 @@ pub struct Core {
     durable: Durable,
     /// One for each stream of events that may be open.
     streams: Arc<Semaphore>,
-    sealer: Arc<Sealer>,
-    /// The platform of each account that is configured.
-    accounts: Arc<BTreeMap<AccountName, String>>,
+    intake: Intake,
+    compensation: Compensation,
+    reconciler: Reconciler,
+    /// What outlives the call that began it, and is waited for when the core stops.
+    tasks: TaskTracker,
     /// Cancelled when streams shall end.
     closing: CancellationToken,
 }
 
 impl std::fmt::Debug for Core {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Core").field("accounts", &self.accounts).finish_non_exhaustive()
+        f.debug_struct("Core").field("accounts", self.intake.accounts()).finish_non_exhaustive()
     }
 }
 
@@ -85,10 +96,12 @@ pub struct Parts {
     pub guard: Arc<dyn Guard>,
     /// Keys for data at rest.
     pub sealer: Sealer,
-    /// Accounts by short name, each with its platform.
-    pub accounts: BTreeMap<AccountName, String>,
+    /// Accounts by short name.
+    pub accounts: Accounts,
     /// Sizes.
     pub limits: Limits,
+    /// How platforms are asked, and what becomes of cases.
+    pub compensate: Settings,
     /// Who is let in, and what they may do.
     pub callers: Callers,
     /// From "not serving" to the end of accepting, so that who asks the health service can turn away first.
@@ -107,15 +120,22 @@ pub async fn serve(
     let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
     let bell = Bell::default();
     let feed = Feed::start(parts.store.log(), &bell, &tasks, &closing);
-    let door = Door::open(parts.store.clone(), parts.guard.clone(), bell, parts.limits, &tasks);
+    let policy = Arc::new(parts.compensate.policy(&parts.accounts));
+    let door = Door::open(parts.store.clone(), parts.guard.clone(), bell, parts.limits, policy, &tasks);
+    let intake = Intake::new(parts.sealer, parts.accounts);
+    let hands = (parts.store.clone(), door.clone(), intake.clone());
+    let compensation = Compensation::start(parts.compensate, hands, &tasks, &closing);
+    let platform = compensation.any_desk().map(|desk| Arc::new(desk.clone()) as Arc<dyn Platform>);
     let core = Core {
+        reconciler: Reconciler::new(parts.store.clone(), door.clone(), platform, closing.clone()),
+        tasks: tasks.clone(),
         durable: Durable::new(feed.clone(), parts.store.subscriptions(), tasks.clone(), closing.clone()),
         store: parts.store,
         door,
         feed,
         streams: Arc::new(Semaphore::new(events::MAX_STREAMS)),
-        sealer: Arc::new(parts.sealer),
-        accounts: Arc::new(parts.accounts),
+        intake,
+        compensation,
         closing: closing.clone(),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -129,7 +149,7 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(Some(1024))
         .layer(AccessLayer::new(access::RULES.iter().copied(), &parts.callers))
-        .layer(DeadlineLayer::new(MAX_CALL_TIME))
+        .layer(DeadlineLayer::new(MAX_CALL_TIME).patient_with(PATIENT_WITH))
         .add_service(health_service)
         .add_service(reflection_v1())
         .add_service(reflection_v1alpha())
@@ -239,20 +259,6 @@ fn reflection_v1()
 fn reflection_v1alpha()
 -> tonic_reflection::server::v1alpha::ServerReflectionServer<impl tonic_reflection::server::v1alpha::ServerReflection> {
     reflection().build_v1alpha().expect("constant descriptors decode")
-}
-
-/// The only clock that decides anything.
-fn now() -> Timestamp {
-    let micros = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
-    Timestamp(micros)
-}
-
-/// A method that this version does not have.
-fn not_yet(method: &str, instead: &str) -> tonic::Status {
-    let message = format!("{method} is not available in this version of paystate. {instead}");
-    error::status(tonic::Code::Unimplemented, "NOT_IN_THIS_VERSION", &message)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use paystate_proto::v1::{self, operations_service_server::OperationsService};
 use tonic::{Request, Response, Status};
 
-use super::{Core, convert, error, error::Violations, explain, not_yet, page};
+use super::{Core, convert, error, error::Violations, explain, page};
 use crate::{
     order::{OrderId, OutTradeNo},
     store::{CaseFilter, NotificationFilter},
@@ -34,7 +34,9 @@ impl OperationsService for Core {
                 found.ok_or_else(|| error::order_not_found(hint))?
             }
         };
-        explain::order(self.store.as_ref(), &id).await.map(Response::new)
+        explain::order(self.store.as_ref(), &id, |account| self.compensation.desk(account).is_some())
+            .await
+            .map(Response::new)
     }
 
     async fn list_notifications(
@@ -129,29 +131,43 @@ impl OperationsService for Core {
 
     async fn resolve_case(
         &self,
-        _: Request<v1::ResolveCaseRequest>,
+        request: Request<v1::ResolveCaseRequest>,
     ) -> Result<Response<v1::ResolveCaseResponse>, Status> {
-        Err(not_yet("ResolveCase", "Cases stay open until they can be settled."))
+        self.resolve(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn assign_case(
+        &self,
+        request: Request<v1::AssignCaseRequest>,
+    ) -> Result<Response<v1::AssignCaseResponse>, Status> {
+        self.assign(request.into_inner()).await.map(Response::new)
     }
 
     async fn recheck_payment(
         &self,
-        _: Request<v1::RecheckPaymentRequest>,
+        request: Request<v1::RecheckPaymentRequest>,
     ) -> Result<Response<v1::RecheckPaymentResponse>, Status> {
-        Err(not_yet("RecheckPayment", "Look at the platform's console."))
+        self.recheck(request.get_ref()).await.map(Response::new)
     }
 
     async fn run_reconciliation(
         &self,
-        _: Request<v1::RunReconciliationRequest>,
+        request: Request<v1::RunReconciliationRequest>,
     ) -> Result<Response<v1::RunReconciliationResponse>, Status> {
-        Err(not_yet("RunReconciliation", "Compare with the platform's statement by hand."))
+        self.reconcile(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn import_statement(
+        &self,
+        request: Request<tonic::Streaming<v1::ImportStatementRequest>>,
+    ) -> Result<Response<v1::ImportStatementResponse>, Status> {
+        self.import(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_reconciliation(
         &self,
-        _: Request<v1::GetReconciliationRequest>,
+        request: Request<v1::GetReconciliationRequest>,
     ) -> Result<Response<v1::GetReconciliationResponse>, Status> {
-        Err(not_yet("GetReconciliation", "Compare with the platform's statement by hand."))
+        self.reconciliation(request.get_ref()).await.map(Response::new)
     }
 }

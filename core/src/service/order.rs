@@ -1,27 +1,36 @@
 //! OrderService.
 
+use std::time::Duration;
+
 use paystate_proto::v1::{self, order_service_server::OrderService};
 use tonic::{Request, Response, Status};
 
-use super::{Core, convert, error, error::Violations, not_yet, now, page, watch};
+use super::{Core, convert, error, error::Violations, now, page, watch};
 use crate::{
     commit::CommandRequest,
     feed::{Follow, Position},
-    order::{AccountName, Command, EventFilter, OrderId, OutTradeNo, RequestId},
+    order::{Command, EventFilter, OrderId, RequestId},
     store::OrderFilter,
 };
 
 /// Characters of a description at most.
 const MAX_DESCRIPTION: usize = 256;
+/// How long somebody who waits for an answer waits for the budget of questions.
+pub(super) const ASK_PATIENCE: Duration = Duration::from_secs(2);
 /// Orders in one BatchGetOrders at most.
 const MAX_BATCH: usize = 500;
 
 impl Core {
-    async fn command(&self, command: Command, request_id: Option<RequestId>) -> Result<crate::order::Order, Status> {
-        self.door.command(CommandRequest { command, request_id, at: now() }).await.map_err(error::door)
+    pub(super) async fn command(
+        &self,
+        command: Command,
+        request_id: Option<RequestId>,
+    ) -> Result<crate::order::Order, Status> {
+        let done = self.door.command(CommandRequest { command, request_id, at: now() }).await.map_err(error::door)?;
+        done.order.ok_or_else(|| Status::internal("a command on an order answered without it"))
     }
 
-    async fn order(&self, id: &OrderId) -> Result<crate::order::Order, Status> {
+    pub(super) async fn order(&self, id: &OrderId) -> Result<crate::order::Order, Status> {
         let mut found = self.store.orders(std::slice::from_ref(id)).await.map_err(error::store)?;
         found.remove(id).ok_or_else(|| error::order_not_found(id))
     }
@@ -36,8 +45,12 @@ pub(super) fn request_id(violations: &mut Violations, text: &str) -> Option<Opti
 }
 
 pub(super) fn description(violations: &mut Violations, field: &str, text: &str) {
-    if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
-        violations.add(field, format!("must be at most {MAX_DESCRIPTION} characters without control characters"));
+    self::text(violations, field, text, MAX_DESCRIPTION);
+}
+
+pub(super) fn text(violations: &mut Violations, field: &str, text: &str, most: usize) {
+    if text.chars().count() > most || text.chars().any(char::is_control) {
+        violations.add(field, format!("must be at most {most} characters without control characters"));
     }
 }
 
@@ -53,34 +66,6 @@ fn create(request: v1::CreateOrderRequest) -> Result<(Command, Option<RequestId>
     let expires_at = request.expire_time.as_ref().and_then(|t| v.take("expire_time", convert::read_time(t)));
     let (order_id, amount, key) = v.finish(id.zip(amount).zip(key).map(|((i, a), k)| (i, a, k)))?;
     Ok((Command::Create { order_id, amount, description: request.description, expires_at }, key))
-}
-
-impl Core {
-    fn start(&self, request: v1::StartPaymentRequest) -> Result<(Command, Option<RequestId>), Status> {
-        let mut v = Violations::default();
-        let id = order_id(&mut v, &request.order_id);
-        let key = request_id(&mut v, &request.request_id);
-        if request.method() == v1::PaymentMethod::Unspecified {
-            v.add("method", "is required, e.g. PAYMENT_METHOD_EXTERNAL");
-        }
-        let account = v.take("account", AccountName::parse(request.account.clone()));
-        let provider = account.as_ref().and_then(|a| {
-            let known = || self.accounts.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            v.take(
-                "account",
-                self.accounts.get(a).cloned().ok_or_else(|| format!("is not configured; there are: {}", known())),
-            )
-        });
-        let number = v.take("out_trade_no", OutTradeNo::parse(request.out_trade_no.clone()));
-        let all = id.zip(account).zip(provider).zip(number).zip(key);
-        let ((((order_id, account), provider), out_trade_no), key) = v.finish(all)?;
-        if request.method() != v1::PaymentMethod::External {
-            let instead =
-                "Start the payment at the platform with your own code and register it with PAYMENT_METHOD_EXTERNAL.";
-            return Err(not_yet(request.method().as_str_name(), instead));
-        }
-        Ok((Command::StartPayment { order_id, out_trade_no, account, provider: provider.into() }, key))
-    }
 }
 
 #[tonic::async_trait]
@@ -161,15 +146,7 @@ impl OrderService for Core {
         &self,
         request: Request<v1::StartPaymentRequest>,
     ) -> Result<Response<v1::StartPaymentResponse>, Status> {
-        let request = request.into_inner();
-        let (command, key) = self.start(request.clone())?;
-        let order = self.command(command, key).await?;
-        let payment = order.payments.iter().find(|p| p.out_trade_no.as_str() == request.out_trade_no);
-        Ok(Response::new(v1::StartPaymentResponse {
-            order: Some(convert::order(&order)),
-            payment: payment.map(|p| convert::payment(&order, p)),
-            action: None,
-        }))
+        self.begin_payment(request.into_inner()).await.map(Response::new)
     }
 
     async fn close_order(
@@ -180,19 +157,28 @@ impl OrderService for Core {
         let mut v = Violations::default();
         let id = order_id(&mut v, &request.order_id);
         description(&mut v, "reason", &request.reason);
-        let command = Command::Close { order_id: v.finish(id)?, payments_closed: request.payments_closed_by_caller };
-        let order = self.command(command, None).await?;
+        let (order_id, payments_closed) = (v.finish(id)?, request.payments_closed_by_caller);
+        // Who vouches may be wrong: what a platform can say counts first. One that is silent does not stop him.
+        if payments_closed && let Some(desk) = self.compensation.any_desk() {
+            let order = self.order(&order_id).await?;
+            desk.ask_open(&order, None, ASK_PATIENCE).await.map_err(error::not_taken_in)?;
+        }
+        let order = self.command(Command::Close { order_id, payments_closed }, None).await?;
+        self.compensation.nudge();
         Ok(Response::new(v1::CloseOrderResponse { order: Some(convert::order(&order)) }))
     }
 
     async fn create_refund(
         &self,
-        _: Request<v1::CreateRefundRequest>,
+        request: Request<v1::CreateRefundRequest>,
     ) -> Result<Response<v1::CreateRefundResponse>, Status> {
-        Err(not_yet("CreateRefund", "Refund at the platform; its notice brings the refund here."))
+        self.request_refund(&request.into_inner()).await.map(Response::new)
     }
 
-    async fn get_refund(&self, _: Request<v1::GetRefundRequest>) -> Result<Response<v1::GetRefundResponse>, Status> {
-        Err(not_yet("GetRefund", "GetOrder lists the refunds of an order."))
+    async fn get_refund(
+        &self,
+        request: Request<v1::GetRefundRequest>,
+    ) -> Result<Response<v1::GetRefundResponse>, Status> {
+        self.show_refund(request.get_ref()).await.map(Response::new)
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod compensate;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod pki;

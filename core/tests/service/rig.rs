@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use paystate_core::{
+    Account, Accounts,
     commit::Limits,
+    compensate::Settings,
     guard::LocalGuard,
     order::AccountName,
     seal::Sealer,
@@ -34,8 +36,12 @@ impl Rig {
             store: Arc::new(SqliteStore::open(&database).await.unwrap()),
             guard: Arc::new(LocalGuard::default()),
             sealer: Sealer::new("k1", &BTreeMap::from([("k1".to_owned(), (0..32).collect::<Vec<u8>>())])).unwrap(),
-            accounts: BTreeMap::from([(AccountName::parse("shop").unwrap(), "alipay".to_owned())]),
+            accounts: Accounts::from([(
+                AccountName::parse("shop").unwrap(),
+                Account { provider: "alipay".to_owned(), calls: None },
+            )]),
             limits: Limits::default(),
+            compensate: Settings::default(),
             callers,
             drain_delay,
         };

@@ -1,0 +1,184 @@
+//! What nobody tells us, we ask; what is to be done at a platform, is done and followed to its end.
+//!
+//! Contract:
+//! - Nothing here changes an order but through the door: what a platform says is an observation like a callback, what
+//!   follows from silence is a command. The domain may refuse it; news is then stronger.
+//! - Tasks come from decisions, in the same transaction ([`crate::commit::Policy`] says which). So nothing is forgotten
+//!   when a core dies, and nothing begins that is not stored first.
+//! - No effect twice: what may have had an effect is asked about before it is repeated, and repeated under the same
+//!   number. A lease sees to it that one core at a time works on a task; budget and order of work are the store's.
+//! - What has no end after its schedule is handed to a person as a case, with the platform's last words.
+//!
+//! The way of a task: store -> [`worker`] (claims, budget, breaker) -> [`payment`] or [`refund`] (what to do, pure) -> [`desk`]
+//! (asks, records, takes in) -> door.
+
+mod alert;
+mod breaker;
+mod desk;
+mod payment;
+mod platforms;
+mod refund;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use alert::{Channel, Format};
+pub(crate) use desk::{Desk, NotTakenIn};
+pub(crate) use payment::is_settled;
+pub use platforms::Platforms;
+pub(crate) use platforms::{Answer, Outcome};
+pub use schedule::Schedule;
+
+use crate::{
+    clock::now,
+    commit::{CasePolicy, Door, Policy},
+    intake::{Accounts, Intake},
+    order::{AccountName, CaseKind, OutTradeNo, Timestamp},
+    store::{Store, StoreError},
+};
+use alert::Teller;
+use worker::Worker;
+
+/// How a core asks by itself.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The edges that call platforms; without them nothing is asked, and no payment or refund is begun.
+    pub platforms: Option<Platforms>,
+    /// Tasks that this core works on at once.
+    pub in_flight: usize,
+    /// When payments are asked about.
+    pub payments: Schedule,
+    /// When refunds are asked about.
+    pub refunds: Schedule,
+    /// Until the next question, when one was not answered.
+    pub patience: Duration,
+    /// Between two questions to a platform that is left alone.
+    pub probe: Duration,
+    /// Between two looks for what is due, while nothing says that there is.
+    pub pause: Duration,
+    /// What becomes of cases, where it is not the default.
+    pub cases: BTreeMap<CaseKind, CasePolicy>,
+    /// Who is told of them.
+    pub channels: Vec<Channel>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            platforms: None,
+            in_flight: 64,
+            payments: Schedule::payments(),
+            refunds: Schedule::refunds(),
+            patience: Duration::from_secs(45),
+            probe: Duration::from_secs(5),
+            pause: Duration::from_millis(500),
+            cases: BTreeMap::new(),
+            channels: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// What the door writes down to be done later.
+    pub(crate) fn policy(&self, accounts: &Accounts) -> Policy {
+        let callable = accounts.iter().filter(|(_, a)| a.calls.is_some() && self.platforms.is_some());
+        Policy {
+            callable: callable.map(|(name, _)| name.clone()).collect(),
+            first_question: self.payments.first(),
+            expiry: true,
+            cases: self.cases.clone(),
+            channels: self.channels.iter().map(|c| c.name.clone()).collect(),
+        }
+    }
+}
+
+/// A payment is made due earlier by hints at most this often: anybody can send what looks like a refused callback.
+const HINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The callers' end.
+#[derive(Clone)]
+pub(crate) struct Compensation {
+    desk: Option<Desk>,
+    store: Arc<dyn Store>,
+    bell: Arc<Notify>,
+}
+
+impl Compensation {
+    /// Starts the worker on `tasks`, until `closing`.
+    pub(crate) fn start(
+        settings: Settings,
+        (store, door, intake): (Arc<dyn Store>, Door, Intake),
+        tasks: &TaskTracker,
+        closing: &CancellationToken,
+    ) -> Self {
+        let desk = settings.platforms.clone().map(|platforms| Desk {
+            platforms,
+            store: store.clone(),
+            door: door.clone(),
+            intake,
+        });
+        let bell = Arc::new(Notify::new());
+        let worker = Worker {
+            store: store.clone(),
+            door,
+            desk: desk.clone(),
+            slots: Arc::new(Semaphore::new(settings.in_flight)),
+            alert_slots: Arc::new(Semaphore::new(worker::ALERTS)),
+            settings,
+            teller: Teller::new(),
+            bell: bell.clone(),
+            lanes: Mutex::default(),
+            tracker: tasks.clone(),
+        };
+        tasks.spawn(Arc::new(worker).run(closing.clone()));
+        Self { desk, store, bell }
+    }
+
+    /// The desk of an account that can be called.
+    pub(crate) fn desk(&self, account: &AccountName) -> Option<&Desk> {
+        self.desk.as_ref().filter(|desk| desk.rate(account).is_some())
+    }
+
+    /// The desk, for what may concern several accounts.
+    pub(crate) fn any_desk(&self) -> Option<&Desk> {
+        self.desk.as_ref()
+    }
+
+    /// Something is due now: the worker need not wait for its next look.
+    pub(crate) fn nudge(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Something came in that was not believed, and claims to be about these payments.
+    pub(crate) async fn suspect(&self, payments: &[OutTradeNo]) -> Result<(), StoreError> {
+        if self.desk.is_some() && !payments.is_empty() {
+            let at = now();
+            self.store.tasks().hurry(payments, at, before(at), at).await?;
+        }
+        Ok(())
+    }
+
+    /// Callbacks of these accounts were turned away: what they said is asked for.
+    pub(crate) async fn shed(&self, accounts: &[AccountName]) -> Result<(), StoreError> {
+        let at = now();
+        for account in accounts.iter().filter(|account| self.desk(account).is_some()) {
+            self.store.tasks().hurry_account(account, HINT_INTERVAL, before(at), at).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The last moment at which an earlier hint does not count any more.
+fn before(at: Timestamp) -> Timestamp {
+    Timestamp(at.0.saturating_sub(i64::try_from(HINT_INTERVAL.as_micros()).unwrap_or(i64::MAX)))
+}

@@ -1,0 +1,217 @@
+//! What is to be done about a payment of which nobody tells us; pure.
+//!
+//! - A question comes before everything else, and its answer goes through the door like a callback.
+//! - An order that is to end, or a payment whose time is over: asked, closed at the platform, asked again. That the
+//!   platform agreed to close is no fact; what it says when it is asked is.
+//! - What the platform does not know (it creates a payment when the payer comes to it) ends by time: when it said so
+//!   twice, a minute apart at least, and the payment's time and a grace are over. So does what it says has failed, where
+//!   it offers no closing. What it says is under way never does: the payer's money may be.
+//! - Who is not answered asks again soon, for as long as the schedule would have taken and a day; who is answered "not yet",
+//!   by the schedule. Then a person is told. Questions out of turn, because of a hint, take no place in the schedule.
+
+use std::time::Duration;
+
+use super::{
+    platforms::{Answer, Outcome},
+    schedule::{Schedule, jittered},
+};
+use crate::{
+    clock::after,
+    order::{Ending, Order, Payment, PaymentStatus, State, Timestamp},
+};
+
+/// After the payment's own expiry: clocks differ, and a platform may be slow to close. The domain demands the same.
+const GRACE: Duration = Duration::from_secs(5 * 60);
+/// Between two answers that a payment is not known, at least.
+const APART: Duration = Duration::from_secs(60);
+/// How long a payment that has no expiry of ours may be paid: the longest default of the platforms.
+const LONGEST: Duration = Duration::from_secs(15 * 24 * 3600);
+/// How long an outage of a platform is waited out, beyond the schedule.
+const OUTAGE: Duration = Duration::from_secs(24 * 3600);
+
+/// What the task knows from before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Questions that were answered.
+    pub(super) answered: u32,
+    /// When the platform first said, after the payment's time, that nobody has paid and nothing can be closed.
+    pub(super) unpaid_since: Option<Timestamp>,
+    /// An answer before is one out of turn; `None` when the first is still to come.
+    pub(super) turn: Option<Timestamp>,
+}
+
+/// What this run has heard so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard {
+    /// The last question.
+    pub(super) asked: Option<Answer>,
+    /// The call to close it.
+    pub(super) closed: Option<Answer>,
+    /// Asked again since.
+    pub(super) asked_again: bool,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Ask.
+    Ask,
+    /// Close it at the platform.
+    Close,
+    /// It is over without payment: the platform does not know it, and its time is over.
+    ConcludeUnpaid,
+    /// Nothing more helps: a person must look.
+    GiveUp(String),
+    /// Nothing is left to do.
+    Done,
+    /// Again later.
+    Later(Later),
+}
+
+/// When to go on, and what to remember until then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Later {
+    pub(super) wait: Duration,
+    pub(super) known: Known,
+}
+
+/// Decides. `order` is as it is after every answer so far was taken in.
+pub(super) fn step(
+    (order, payment): (&Order, &Payment),
+    known: &Known,
+    heard: &Heard,
+    schedule: &Schedule,
+    patience: Duration,
+    now: Timestamp,
+) -> Step {
+    if is_settled(payment) {
+        return Step::Done;
+    }
+    let Some(last) = &heard.asked else { return Step::Ask };
+    match last.outcome {
+        Outcome::Answered | Outcome::Refused => {}
+        Outcome::NotFound if is_over(payment, now) => return unpaid(known, schedule, now),
+        Outcome::NotFound | Outcome::NotTakenIn => return again((order, payment), known, last, schedule, now),
+        Outcome::Unknown | Outcome::RateLimited(_) | Outcome::NotSent if now > lost(payment, schedule) => {
+            return Step::GiveUp(format!("the platform has not answered for a day; its last words: {}", last.said()));
+        }
+        Outcome::Unknown | Outcome::NotSent => return Step::Later(Later { wait: patience, known: known.clone() }),
+        Outcome::RateLimited(wait) => {
+            return Step::Later(Later { wait: wait.unwrap_or(patience).max(patience), known: known.clone() });
+        }
+        Outcome::NoSuchOperation | Outcome::BadInput => {
+            return Step::GiveUp(format!("the platform cannot be asked: {}", last.said()));
+        }
+    }
+    match &heard.closed {
+        None if is_unwanted(order, payment, now) => Step::Close,
+        Some(closed) if closed.outcome != Outcome::NoSuchOperation && !heard.asked_again => Step::Ask,
+        // The platform closes by time alone, and does not say when it has.
+        Some(closed) if closed.outcome == Outcome::NoSuchOperation && last.failed && is_over(payment, now) => {
+            unpaid(known, schedule, now)
+        }
+        None | Some(_) => again((order, payment), known, last, schedule, now),
+    }
+}
+
+/// Whether nothing that is still to come can change it. A person's word that it is closed is not the platform's.
+pub(crate) fn is_settled(payment: &Payment) -> bool {
+    match payment.status {
+        PaymentStatus::Closed => payment.ruled_at.is_none(),
+        PaymentStatus::Succeeded => true,
+        PaymentStatus::Pending | PaymentStatus::Failed => false,
+    }
+}
+
+/// Whether nobody should pay it any more.
+fn is_unwanted(order: &Order, payment: &Payment, now: Timestamp) -> bool {
+    let open = matches!(order.state(), State::Created | State::Pending) && order.ending == Ending::Open;
+    let in_time = |at: Option<Timestamp>| at.is_none_or(|at| now < at);
+    !(open && in_time(order.expires_at) && in_time(payment.expires_at))
+}
+
+/// Whether its time and the grace are over.
+fn is_over(payment: &Payment, now: Timestamp) -> bool {
+    payment.expires_at.is_some_and(|at| now > after(at, GRACE))
+}
+
+/// When an outage of the platform has lasted too long for this payment.
+fn lost(payment: &Payment, schedule: &Schedule) -> Timestamp {
+    let end = payment.expires_at.unwrap_or(payment.started_at);
+    let end = payment.ruled_at.map_or(end, |at| at.max(end));
+    after(end, schedule.whole() + OUTAGE)
+}
+
+/// Nobody has paid it, and its time is over: believed when it is heard a second time.
+fn unpaid(known: &Known, schedule: &Schedule, now: Timestamp) -> Step {
+    match known.unpaid_since {
+        Some(since) if now >= after(since, APART) => Step::ConcludeUnpaid,
+        Some(_) | None => {
+            let unpaid_since = known.unpaid_since.or(Some(now));
+            let wait = APART.min(schedule.last()) + Duration::from_secs(1);
+            Step::Later(Later { wait, known: Known { unpaid_since, ..known.clone() } })
+        }
+    }
+}
+
+/// Answered, and nothing is decided by it: as the schedule says, and again when its time is over.
+fn again(
+    (order, payment): (&Order, &Payment),
+    known: &Known,
+    last: &Answer,
+    schedule: &Schedule,
+    now: Timestamp,
+) -> Step {
+    if let Some(turn) = known.turn.filter(|turn| now < *turn) {
+        let wait = until_turn(turn, now);
+        return Step::Later(Later { wait, known: Known { unpaid_since: None, ..known.clone() } });
+    }
+    let answered = known.answered.saturating_add(1);
+    let until_over =
+        |at: Timestamp| Duration::from_micros(u64::try_from(after(at, GRACE).0 - now.0 + 1_000_000).unwrap_or(0));
+    let payable_until = match payment.expires_at {
+        Some(at) => after(at, GRACE),
+        // Nobody but a person can end what the caller began and the platform does not know.
+        None if is_unwanted(order, payment, now) => payment.started_at,
+        None => after(payment.started_at, LONGEST),
+    };
+    let wait = match schedule.after(answered) {
+        Some(wait) => wait,
+        None if now <= payable_until => schedule.last(),
+        None => {
+            let status = payment.status.as_str();
+            return Step::GiveUp(format!("asked {answered} times, it is still {status}; last words: {}", last.said()));
+        }
+    };
+    let over = payment.expires_at.filter(|_| !is_over(payment, now)).map_or(wait, until_over);
+    let wait = wait.min(over);
+    // What was heard before is no second time of anything: something else was said since.
+    let known = Known { answered, unpaid_since: None, turn: Some(after(now, jittered(wait, 0))) };
+    Step::Later(Later { wait, known })
+}
+
+/// A wait that is not shorter than until then, whatever chance makes of it.
+fn until_turn(turn: Timestamp, now: Timestamp) -> Duration {
+    let left = Duration::from_micros(u64::try_from(turn.0.saturating_sub(now.0)).unwrap_or(0));
+    left * 10 / 9 + Duration::from_millis(1)
+}
+
+impl Known {
+    /// As the task keeps it.
+    pub(super) fn read(attempt: u32, note: &str) -> Self {
+        let at = |name: &str| note.split("; ").find_map(|part| part.strip_prefix(name)?.parse().ok()).map(Timestamp);
+        Self { answered: attempt, unpaid_since: at(UNPAID), turn: at(TURN) }
+    }
+
+    /// What the task keeps beside the count.
+    pub(super) fn note(&self) -> String {
+        let parts = [(UNPAID, self.unpaid_since), (TURN, self.turn)];
+        let parts = parts.into_iter().filter_map(|(name, at)| at.map(|at| format!("{name}{}", at.0)));
+        parts.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Begins the note of a payment that was heard to be unpaid after its time; a time in microseconds follows.
+const UNPAID: &str = "unpaid since ";
+/// Begins the note of when it is a payment's turn by the schedule, likewise.
+const TURN: &str = "turn at ";

@@ -1,0 +1,125 @@
+//! What is to be done about a refund that was asked for; pure.
+//!
+//! Every run begins with a question, also the first: whoever died after sending left no trace of it here. Only what the
+//! platform does not know is sent, always under the same number and with the same content, so that the platform
+//! recognises it even if it does not know yet what it has. A platform that says that it cannot now (the merchant's balance
+//! is too low, for example) is sent it again by the schedule, and then a person is told. A refund that was refused is not tried again by itself: a person
+//! may by then have given the money back in another way.
+
+use std::time::Duration;
+
+use super::{
+    platforms::{Answer, Outcome},
+    schedule::Schedule,
+};
+use crate::{
+    clock::after,
+    order::{Refund, RefundStatus, Timestamp},
+};
+
+/// How long an outage of a platform is waited out, beyond the schedule.
+const OUTAGE: Duration = Duration::from_secs(24 * 3600);
+
+/// What this run has heard so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard {
+    /// The last question.
+    pub(super) asked: Option<Answer>,
+    /// The request for the money to go back.
+    pub(super) sent: Option<Answer>,
+    /// Asked again since.
+    pub(super) asked_again: bool,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Ask.
+    Ask,
+    /// Send it.
+    Send,
+    /// The platform refuses, and does not know it: its code, and its words.
+    Refused(String, String),
+    /// Nothing more helps: a person must look.
+    GiveUp(String),
+    /// Nothing is left to do.
+    Done,
+    /// Again later, with so many answers counted.
+    Later(Duration, u32),
+}
+
+/// Decides. `refund` is as it is after every answer so far was taken in; `answered` counts the runs that had an answer.
+pub(super) fn step(
+    refund: &Refund,
+    answered: u32,
+    heard: &Heard,
+    schedule: &Schedule,
+    patience: Duration,
+    now: Timestamp,
+) -> Step {
+    if is_settled(refund) {
+        return Step::Done;
+    }
+    let Some(last) = &heard.asked else { return Step::Ask };
+    let refused = |said: &Answer| Step::Refused(said.code.clone(), said.detail.clone());
+    match (last.outcome, &heard.sent) {
+        (Outcome::Answered | Outcome::NotTakenIn, _) => again(answered, last, schedule),
+        (Outcome::NotFound, None) if refund.status == RefundStatus::Pending => Step::Send,
+        // The platform has reported it before, and does not find it now.
+        (Outcome::NotFound, None) => again(answered, last, schedule),
+        (Outcome::NotFound, Some(sent)) => match sent.outcome {
+            Outcome::Refused if heard.asked_again => refused(sent),
+            Outcome::Refused => Step::Ask,
+            Outcome::NoSuchOperation | Outcome::BadInput => refused(sent),
+            Outcome::Answered | Outcome::NotFound => again(answered, last, schedule),
+            Outcome::NotTakenIn => again(answered, sent, schedule),
+            Outcome::Unknown if sent.spoken => again(answered, sent, schedule),
+            Outcome::Unknown | Outcome::NotSent => unanswered(refund, answered, sent, schedule, patience, now),
+            Outcome::RateLimited(wait) => {
+                unanswered(refund, answered, sent, schedule, wait.unwrap_or(patience).max(patience), now)
+            }
+        },
+        (Outcome::Unknown | Outcome::NotSent, _) => unanswered(refund, answered, last, schedule, patience, now),
+        (Outcome::RateLimited(wait), _) => {
+            unanswered(refund, answered, last, schedule, wait.unwrap_or(patience).max(patience), now)
+        }
+        (Outcome::Refused, _) => again(answered, last, schedule),
+        (Outcome::NoSuchOperation | Outcome::BadInput, _) => {
+            Step::GiveUp(format!("the platform cannot be asked: {}", last.said()))
+        }
+    }
+}
+
+/// Whether nothing that we could do changes it. One that a person gave up is asked about, and never sent again.
+pub(super) fn is_settled(refund: &Refund) -> bool {
+    match refund.status {
+        RefundStatus::Succeeded | RefundStatus::Failed => true,
+        RefundStatus::Pending | RefundStatus::Abnormal | RefundStatus::Abandoned => false,
+    }
+}
+
+/// Answered, and not at its end.
+fn again(answered: u32, last: &Answer, schedule: &Schedule) -> Step {
+    // The first delay lies between sending and the first question after it.
+    match schedule.after(answered) {
+        Some(wait) => Step::Later(wait, answered.saturating_add(1)),
+        None => Step::GiveUp(format!("asked {answered} times, it is not at its end; last words: {}", last.said())),
+    }
+}
+
+/// Not answered: soon again, unless that has gone on for too long.
+fn unanswered(
+    refund: &Refund,
+    answered: u32,
+    last: &Answer,
+    schedule: &Schedule,
+    patience: Duration,
+    now: Timestamp,
+) -> Step {
+    let requested_at = refund.requested.as_ref().map_or(refund.updated_at, |r| r.at);
+    let from = refund.given_up.map_or(requested_at, |given_up| given_up.at.max(requested_at));
+    if now > after(from, schedule.whole() + OUTAGE) {
+        return Step::GiveUp(format!("the platform has not answered for a day; its last words: {}", last.said()));
+    }
+    Step::Later(patience, answered)
+}

@@ -1,0 +1,484 @@
+//! Does the tasks of all orders, one worker for each core; which core does which, the leases of the store decide.
+//!
+//! A round: what is due is claimed; tasks of payments and refunds that came to their end by themselves, which are
+//! nearly all, are dropped together and cost no question, also while the platform is left alone; for the others the account's budget is asked. Who gets none now
+//! is given a place in line, one interval after the one before, so that a backlog comes at the rate of the budget and
+//! is moved once.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Settings,
+    alert::{self, Teller},
+    breaker::Breaker,
+    desk::{Desk, NotTakenIn},
+    payment::{self, Known},
+    platforms::{Answer, Outcome},
+    refund,
+    schedule::jittered,
+};
+use crate::{
+    clock::{after, now},
+    commit::{CommandRequest, Door, DoorError},
+    order::{
+        About, AccountName, CaseKind, CaseState, Command, Ending, Order, OrderId, OutTradeNo, Payment, Refund,
+        Resolver, State, TaskKind, Timestamp, TransactionId,
+    },
+    store::{CaseFilter, CaseRow, Rate, Store, StoreError, Task},
+};
+
+/// Longer than everything that is done under one lease: three calls to a platform, and the waits for the budget.
+const LEASE: Duration = Duration::from_secs(60);
+/// Tasks that are claimed at once.
+const BATCH: u32 = 256;
+/// How long a further call of one task waits for the budget.
+const TURN: Duration = Duration::from_secs(5);
+/// After a fault of ours.
+const FAULT_PAUSE: Duration = Duration::from_secs(5);
+/// A task that waits longer than this for somebody to take it is overdue.
+const OVERDUE: Duration = Duration::from_secs(60);
+/// How often is counted what waits.
+const COUNT_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Open cases of a kind that are counted at most; more are as bad.
+const MAX_COUNTED: u32 = 500;
+
+/// Alerts that are told at once: a channel that is slow takes no room from anything else.
+pub(super) const ALERTS: usize = 8;
+
+/// What the rest of the work does not wait for.
+const OURS: [TaskKind; 2] = [TaskKind::Expiry, TaskKind::Policy];
+/// What does.
+const THEIRS: [TaskKind; 2] = [TaskKind::Payment, TaskKind::Refund];
+
+pub(super) struct Worker {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) door: Door,
+    /// `None` where no edge can be asked.
+    pub(super) desk: Option<Desk>,
+    pub(super) settings: Settings,
+    pub(super) teller: Teller,
+    /// Rung when something is due that was not.
+    pub(super) bell: Arc<Notify>,
+    pub(super) slots: Arc<Semaphore>,
+    /// Those of alerts.
+    pub(super) alert_slots: Arc<Semaphore>,
+    pub(super) lanes: Mutex<BTreeMap<AccountName, Lane>>,
+    pub(super) tracker: TaskTracker,
+}
+
+/// What this core knows of an account.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    breaker: Breaker,
+    /// The last place in line that was given.
+    line: Option<Timestamp>,
+}
+
+impl Lane {
+    /// The next place in line: one interval of the budget after the last one.
+    fn next_place(&mut self, rate: Rate) -> Timestamp {
+        let last = self.line.map_or_else(now, |line| line.max(now()));
+        let place = after(last, Duration::from_secs(1) / rate.per_second.max(1));
+        self.line = Some(place);
+        place
+    }
+}
+
+/// How a run of a task ended.
+enum End {
+    Done,
+    /// Again then, with this count and note.
+    Later(Duration, u32, String),
+}
+
+/// Why a run broke off: a fault of ours. The task is tried again soon.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    #[error("not taken in: {0}")]
+    NotTakenIn(#[from] NotTakenIn),
+    #[error("the account's budget was used up by others")]
+    Budget,
+}
+
+impl Worker {
+    pub(super) async fn run(self: Arc<Self>, closing: CancellationToken) {
+        let mut counted = Instant::now();
+        while !closing.is_cancelled() {
+            if let Err(error) = self.round().await {
+                tracing::warn!(%error, "tasks wait");
+            }
+            if counted.elapsed() >= COUNT_INTERVAL {
+                counted = Instant::now();
+                self.count().await;
+            }
+            tokio::select! {
+                () = self.bell.notified() => {}
+                () = sleep(self.settings.pause) => {}
+                () = closing.cancelled() => {}
+            }
+        }
+    }
+
+    /// Does what is due, as far as there is room.
+    async fn round(self: &Arc<Self>) -> Result<(), StoreError> {
+        let tasks = self.store.tasks();
+        for (kinds, slots) in [(&OURS[..], &self.slots), (&[TaskKind::Alert], &self.alert_slots)] {
+            let room = room(slots).min(BATCH);
+            if room > 0 {
+                for task in tasks.claim(kinds, None, room, now(), LEASE).await? {
+                    self.start(task);
+                }
+            }
+        }
+        let Some(desk) = &self.desk else { return Ok(()) };
+        for account in tasks.accounts_due(now()).await? {
+            // Whatever is settled by now is dropped without a question, as long as there is any.
+            while self.questions(desk, &account).await? {}
+        }
+        Ok(())
+    }
+
+    /// Claims tasks of an account and starts what may be asked now; answers whether there may be more of them.
+    async fn questions(self: &Arc<Self>, desk: &Desk, account: &AccountName) -> Result<bool, StoreError> {
+        let (room, tasks) = (room(&self.slots), self.store.tasks());
+        let Some(rate) = desk.rate(account).filter(|_| room > 0) else { return Ok(false) };
+        let (admitted, opens_at) = self.lane(account, |lane| (lane.breaker.room(now()), lane.breaker.opens_at()));
+        let left_alone = admitted <= 1;
+        let claimed = tasks.claim(&THEIRS, Some(account), BATCH, now(), LEASE).await?;
+        let full = claimed.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let orders: Vec<OrderId> = claimed.iter().filter_map(|t| t.order_id.clone()).collect();
+        let orders = self.store.orders(&orders).await?;
+        let order = |task: &Task| task.order_id.as_ref().and_then(|id| orders.get(id));
+        let (open, settled): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|task| order(task).is_some_and(|order| is_open(order, task)));
+        if !settled.is_empty() {
+            tasks.done(&settled).await?;
+        }
+        if open.is_empty() {
+            return Ok(full);
+        }
+        // What waits for a platform that is left alone is moved a batch at a time, lest it keep other accounts waiting.
+        let more = full && (!left_alone || open.len() < settled.len());
+        let wanted = u32::try_from(open.len()).unwrap_or(BATCH).min(room).min(admitted);
+        let granted = if wanted == 0 { 0 } else { tasks.budget(account, rate, wanted, now()).await? };
+        if left_alone && granted == 1 {
+            self.lane(account, |lane| lane.breaker.probed(now(), self.settings.probe));
+        }
+        let mut open = open.into_iter();
+        for task in open.by_ref().take(usize::try_from(granted).unwrap_or(0)) {
+            self.start(task);
+        }
+        for task in open {
+            let due_at = if left_alone {
+                let some_time = after(now(), spread(self.settings.patience, chance(&task)));
+                opens_at.map_or(some_time, |at| at.max(some_time))
+            } else {
+                self.lane(account, |lane| lane.next_place(rate))
+            };
+            tasks.put_off(&task, due_at, task.attempt, &task.note).await?;
+        }
+        Ok(more)
+    }
+
+    fn lane<T>(&self, account: &AccountName, with: impl FnOnce(&mut Lane) -> T) -> T {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        with(lanes.entry(account.clone()).or_default())
+    }
+
+    fn start(self: &Arc<Self>, task: Task) {
+        let slots = if task.key.kind == TaskKind::Alert { &self.alert_slots } else { &self.slots };
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            // Its lease runs out, and somebody with room takes it.
+            return;
+        };
+        let worker = self.clone();
+        self.tracker.spawn(async move { worker.carry_out(task, slot).await });
+    }
+
+    async fn carry_out(self: Arc<Self>, task: Task, _slot: OwnedSemaphorePermit) {
+        let end = match task.key.kind {
+            TaskKind::Payment => self.payment(&task).await,
+            TaskKind::Refund => self.refund(&task).await,
+            TaskKind::Expiry => self.expiry(&task).await,
+            TaskKind::Policy => self.policy(&task).await,
+            TaskKind::Alert => self.alert(&task).await,
+        };
+        let end = end.unwrap_or_else(|fault| {
+            tracing::warn!(task = %task.key, %fault, "a task is put off");
+            End::Later(FAULT_PAUSE, task.attempt, task.note.clone())
+        });
+        let tasks = self.store.tasks();
+        let ended = match end {
+            End::Done => tasks.done(std::slice::from_ref(&task)).await.map(|_| ()),
+            End::Later(wait, attempt, note) => {
+                let due_at = after(now(), jittered(wait, chance(&task)));
+                tasks.put_off(&task, due_at, attempt, &note).await.map(|_| ())
+            }
+        };
+        if let Err(error) = ended {
+            tracing::warn!(task = %task.key, %error, "its lease runs out first");
+        }
+    }
+
+    async fn order(&self, task: &Task) -> Result<Option<Order>, StoreError> {
+        let Some(id) = &task.order_id else { return Ok(None) };
+        Ok(self.store.orders(std::slice::from_ref(id)).await?.remove(id))
+    }
+
+    /// Every answer counts for whether the platform is worth asking.
+    fn heard(&self, account: &AccountName, answer: &Answer) {
+        let (was, is) = self.lane(account, |lane| {
+            let was = lane.breaker.is_open();
+            match answer.outcome {
+                Outcome::Answered | Outcome::NotFound | Outcome::Refused | Outcome::NotTakenIn => {
+                    lane.breaker.answered();
+                }
+                Outcome::Unknown => lane.breaker.failed(),
+                Outcome::RateLimited(wait) => lane.breaker.wait(after(now(), wait.unwrap_or(self.settings.probe))),
+                Outcome::NotSent | Outcome::NoSuchOperation | Outcome::BadInput => {}
+            }
+            (was, lane.breaker.is_open())
+        });
+        if was != is {
+            tracing::warn!(%account, open = is, said = answer.said(), "platform left alone, or asked again");
+            metrics::gauge!("paystate_breaker_open", "account" => account.to_string()).set(if is { 1.0 } else { 0.0 });
+            self.bell.notify_one();
+        }
+    }
+
+    /// The first question is paid for; a further call waits for its turn.
+    async fn turn(&self, desk: &Desk, account: &AccountName) -> Result<(), Fault> {
+        if desk.turn(account, TURN).await? { Ok(()) } else { Err(Fault::Budget) }
+    }
+
+    async fn command(&self, command: Command) -> Result<(), DoorError> {
+        self.door.command(CommandRequest { command, request_id: None, at: now() }).await.map(|_| ())
+    }
+
+    async fn payment(&self, task: &Task) -> Result<End, Fault> {
+        let Some(desk) = &self.desk else { return Ok(End::Done) };
+        let known = Known::read(task.attempt, &task.note);
+        let mut heard = payment::Heard::default();
+        loop {
+            let Some(order) = self.order(task).await? else { return Ok(End::Done) };
+            let Some(payment) = find_payment(&order, task) else { return Ok(End::Done) };
+            let (schedule, patience) = (&self.settings.payments, self.settings.patience);
+            match payment::step((&order, payment), &known, &heard, schedule, patience, now()) {
+                payment::Step::Ask => {
+                    let again = heard.asked.is_some();
+                    if again {
+                        self.turn(desk, &payment.account).await?;
+                    }
+                    let answer = taken_in(desk.ask_payment(&order, payment).await)?;
+                    self.heard(&payment.account, &answer);
+                    heard.asked = Some(answer);
+                    heard.asked_again = again;
+                }
+                payment::Step::Close => {
+                    self.turn(desk, &payment.account).await?;
+                    let answer = taken_in(desk.close_payment(&order, payment).await)?;
+                    self.heard(&payment.account, &answer);
+                    heard.closed = Some(answer);
+                }
+                payment::Step::ConcludeUnpaid => {
+                    let (order_id, out_trade_no) = (order.id.clone(), payment.out_trade_no.clone());
+                    return self.last(Command::ConcludeUnpaid { order_id, out_trade_no }).await;
+                }
+                payment::Step::GiveUp(evidence) => {
+                    let about = About::Payment(payment.out_trade_no.clone());
+                    return self.last(Command::GiveUp { order_id: order.id.clone(), about, evidence }).await;
+                }
+                payment::Step::Done => return Ok(End::Done),
+                payment::Step::Later(later) => {
+                    return Ok(End::Later(later.wait, later.known.answered, later.known.note()));
+                }
+            }
+        }
+    }
+
+    async fn refund(&self, task: &Task) -> Result<End, Fault> {
+        let Some(desk) = &self.desk else { return Ok(End::Done) };
+        let mut heard = refund::Heard::default();
+        loop {
+            let Some(order) = self.order(task).await? else { return Ok(End::Done) };
+            let Some((refund, number)) = find_refund(&order, task) else { return Ok(End::Done) };
+            let order_id = order.id.clone();
+            let (schedule, patience) = (&self.settings.refunds, self.settings.patience);
+            match refund::step(refund, task.attempt, &heard, schedule, patience, now()) {
+                refund::Step::Ask => {
+                    let again = heard.asked.is_some();
+                    if again {
+                        self.turn(desk, &refund.account).await?;
+                    }
+                    let answer = taken_in(desk.ask_refund(&order, refund).await)?;
+                    self.heard(&refund.account, &answer);
+                    heard.asked = Some(answer);
+                    heard.asked_again = again;
+                }
+                refund::Step::Send => {
+                    self.turn(desk, &refund.account).await?;
+                    let answer = taken_in(desk.refund(&order, refund).await)?;
+                    if answer.outcome == Outcome::Unknown && answer.spoken {
+                        // "Not now" is no outage.
+                        self.lane(&refund.account, |lane| lane.breaker.answered());
+                    } else {
+                        self.heard(&refund.account, &answer);
+                    }
+                    heard.sent = Some(answer);
+                }
+                refund::Step::Refused(code, detail) => {
+                    return self.last(Command::RefundRefused { order_id, out_refund_no: number, code, detail }).await;
+                }
+                refund::Step::GiveUp(evidence) => {
+                    return self.last(Command::GiveUp { order_id, about: About::Refund(number), evidence }).await;
+                }
+                refund::Step::Done => return Ok(End::Done),
+                refund::Step::Later(wait, answered) => return Ok(End::Later(wait, answered, String::new())),
+            }
+        }
+    }
+
+    /// The command that ends a task. That it is refused means that news was faster.
+    async fn last(&self, command: Command) -> Result<End, Fault> {
+        match self.command(command).await {
+            Ok(()) => Ok(End::Done),
+            Err(DoorError::Refused(refusal)) => {
+                tracing::info!(%refusal, "a task ended otherwise meanwhile");
+                Ok(End::Done)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn expiry(&self, task: &Task) -> Result<End, Fault> {
+        let Some(order) = self.order(task).await? else { return Ok(End::Done) };
+        let unpaid = matches!(order.state(), State::Created | State::Pending) && order.ending == Ending::Open;
+        if !unpaid || order.expires_at.is_none_or(|at| now() < at) {
+            return Ok(End::Done);
+        }
+        let ended = self.last(Command::Close { order_id: order.id, payments_closed: false }).await;
+        self.bell.notify_one();
+        ended
+    }
+
+    async fn policy(&self, task: &Task) -> Result<End, Fault> {
+        let Some(CaseRow { case, .. }) = self.store.case(&task.key.subject).await? else { return Ok(End::Done) };
+        let policy = self.settings.cases.get(&case.kind).and_then(|p| p.settle);
+        let Some(resolution) = policy.filter(|_| case.state == CaseState::Open) else { return Ok(End::Done) };
+        // A rule of the configuration asks first, like a person.
+        if let Some(desk) = &self.desk
+            && !desk.ask_about(&case, TURN).await?
+        {
+            return Ok(End::Later(self.settings.patience, task.attempt, String::new()));
+        }
+        let (by, reason) =
+            (Resolver::Policy, format!("[core.cases.{}] says so", case.kind.as_str().to_ascii_lowercase()));
+        let ended = self.last(Command::ResolveCase { case_id: case.id, resolution, reason, by }).await;
+        self.bell.notify_one();
+        ended
+    }
+
+    async fn alert(&self, task: &Task) -> Result<End, Fault> {
+        let Some((name, case_id)) = task.key.subject.split_once('/') else { return Ok(End::Done) };
+        let channel = self.settings.channels.iter().find(|c| c.name == name);
+        let Some((channel, row)) = channel.zip(self.store.case(case_id).await?) else { return Ok(End::Done) };
+        let outcome = self.teller.tell(channel, &row).await;
+        let said = if outcome.is_ok() { "told" } else { "failed" };
+        metrics::counter!("paystate_alerts_total", "channel" => name.to_owned(), "outcome" => said).increment(1);
+        let Err(why) = outcome else { return Ok(End::Done) };
+        if now() > after(row.case.opened_at, alert::GIVE_UP) {
+            tracing::error!(channel = name, case_id, %why, "nobody was told of a case for a day; not tried again");
+            return Ok(End::Done);
+        }
+        tracing::warn!(channel = name, case_id, %why, "nobody was told of a case yet");
+        let failed = task.attempt.saturating_add(1);
+        Ok(End::Later(alert::pause(failed), failed, String::new()))
+    }
+
+    /// What waits, for the page of metrics.
+    async fn count(&self) {
+        for kind in CaseKind::ALL {
+            let filter = CaseFilter { open: Some(true), kind: Some(kind), order_id: None };
+            match self.store.cases(&filter, None, MAX_COUNTED).await {
+                Ok(page) => {
+                    let open = u32::try_from(page.rows.len()).unwrap_or(MAX_COUNTED);
+                    metrics::gauge!("paystate_cases_open", "kind" => kind.as_str()).set(f64::from(open));
+                }
+                Err(error) => return tracing::warn!(%error, "cannot count open cases"),
+            }
+        }
+        let at = now();
+        let before = Timestamp(at.0.saturating_sub(i64::try_from(OVERDUE.as_micros()).unwrap_or(i64::MAX)));
+        match self.store.tasks().overdue(before, at).await {
+            Ok(overdue) => {
+                let count = u32::try_from(overdue.count).unwrap_or(u32::MAX);
+                metrics::gauge!("paystate_tasks_overdue").set(f64::from(count));
+                let age = overdue.oldest.map_or(0, |oldest| at.0.saturating_sub(oldest.0) / 1_000_000);
+                metrics::gauge!("paystate_tasks_overdue_seconds")
+                    .set(f64::from(u32::try_from(age).unwrap_or(u32::MAX)));
+            }
+            Err(error) => tracing::warn!(%error, "cannot count overdue tasks"),
+        }
+    }
+}
+
+fn room(slots: &Semaphore) -> u32 {
+    u32::try_from(slots.available_permits()).unwrap_or(u32::MAX)
+}
+
+/// What our door will never take counts as said, so that its questions end like others; what it cannot take now is
+/// asked for again.
+fn taken_in(answer: Result<Answer, NotTakenIn>) -> Result<Answer, NotTakenIn> {
+    match answer {
+        Err(NotTakenIn::Ever(why)) => {
+            tracing::warn!(why, "an answer of a platform was not taken in");
+            Ok(Answer::not_taken_in(why))
+        }
+        Ok(_) | Err(NotTakenIn::Now(_)) => answer,
+    }
+}
+
+/// Any part of a delay, so that at any time something of what waits is due, to be a probe.
+fn spread(delay: Duration, chance: u32) -> Duration {
+    delay * (1 + chance % 100) / 100
+}
+
+/// Whether a task may still have something to do.
+fn is_open(order: &Order, task: &Task) -> bool {
+    match task.key.kind {
+        TaskKind::Payment => find_payment(order, task).is_some_and(|p| !payment::is_settled(p)),
+        TaskKind::Refund => find_refund(order, task).is_some_and(|(r, _)| !refund::is_settled(r)),
+        TaskKind::Expiry | TaskKind::Policy | TaskKind::Alert => true,
+    }
+}
+
+fn find_payment<'a>(order: &'a Order, task: &Task) -> Option<&'a Payment> {
+    order.payment(&OutTradeNo::parse(task.key.subject.as_str()).ok()?)
+}
+
+fn find_refund<'a>(order: &'a Order, task: &Task) -> Option<(&'a Refund, TransactionId)> {
+    let number = TransactionId::parse(task.key.subject.as_str()).ok()?;
+    let refund = order.refunds.iter().find(|r| r.out_refund_no.as_ref() == Some(&number) && r.requested.is_some())?;
+    Some((refund, number))
+}
+
+/// A number that differs from task to task, and from try to try.
+fn chance(task: &Task) -> u32 {
+    let text = task.key.subject.bytes().fold(task.attempt, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
+    text.wrapping_add(u32::try_from(now().0 & 0xffff).unwrap_or(0))
+}
