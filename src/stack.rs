@@ -5,20 +5,24 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use paystate_core::{
+    compensate::{self, Platforms},
     guard::{self, Guard, LocalGuard, RedisGuard},
     service,
     store::Store,
 };
-use paystate_edge::{Cores, Edge, gateway};
+use paystate_edge::{
+    Edge,
+    gateway::{Gateway, GatewayLimits, serve_gateway},
+};
 use paystate_relay::{Health, Relay};
-use paystate_rpc::Callers;
+use paystate_rpc::{Callers, Servers};
 use paystate_sandbox::{Sandbox, Settings};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
-    config::{self, Config, CoreWay, Problem, Problems},
+    config::{self, Bound, Config, Problem, Problems, Way},
     metrics_page::{self, Ready},
 };
 
@@ -70,7 +74,13 @@ pub(crate) async fn bind(config: &Config) -> Result<Listeners, Vec<Problem>> {
 }
 
 impl Listeners {
-    fn addresses(&self) -> Addresses {
+    /// Where edge and sandbox are, if both run here.
+    pub(crate) fn bound(&self) -> Option<Bound> {
+        let addresses = self.addresses();
+        Some(Bound { edge: addresses.edge?, sandbox: addresses.sandbox? })
+    }
+
+    pub(crate) fn addresses(&self) -> Addresses {
         let at = |l: &Option<TcpListener>| l.as_ref().and_then(|l| l.local_addr().ok());
         Addresses {
             core: at(&self.core),
@@ -134,6 +144,7 @@ async fn open(config: &Config, edge: Option<SocketAddr>) -> Result<Opened, Vec<P
             edge_ca_pem: section.edge_certificate_pem.clone(),
             time_compression: section.time_compression,
             request_timeout: Settings::DEFAULT_REQUEST_TIMEOUT,
+            clock_behind: section.clock_behind,
         };
         opened.sandbox = problems.take("sandbox", Sandbox::open(settings).await);
     }
@@ -146,15 +157,17 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
     let addresses = listeners.addresses();
     let opened = open(&config, addresses.edge).await?;
     let (mut outer, mut inner) = (Ring::new(), Ring::new());
-    let providers = config.providers.into_iter().map(|(name, p)| (name, p.as_str().to_owned())).collect();
 
     if let (Some(core), Some(store), Some(listener)) = (config.core, opened.store, listeners.core) {
+        let edges = Some(core.edges).filter(|ways| !ways.is_empty());
+        let platforms = edges.map(|ways| Platforms::new(servers(ways, addresses.gateway, "core.edge")));
         let parts = service::Parts {
             store: store.clone(),
             guard: guard(core.redis),
             sealer: core.sealer,
-            accounts: providers,
+            accounts: config.known,
             limits: core.commit,
+            compensate: compensate::Settings { platforms, ..core.compensate },
             callers: core.callers,
             drain_delay: core.drain_delay,
         };
@@ -168,7 +181,8 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
         page(&mut inner, listeners.core_metrics, None);
     }
     if let (Some(edge), Some(listener)) = (config.edge, listeners.edge) {
-        let (cores, delay) = (cores(edge.cores, addresses.core), edge.limits.unready_grace);
+        let (cores, delay) = (servers(edge.cores, addresses.core, "edge.core"), edge.limits.unready_grace);
+        let gateway = Gateway::new(config.accounts.clone(), GatewayLimits::default());
         let parts = Edge { accounts: config.accounts, sources: edge.sources, limits: edge.limits, cores };
         let stop = outer.stop.clone();
         let run = async move {
@@ -179,7 +193,7 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
             let stop = outer.stop.clone();
             warn_of_plaintext("edge.gateway_listen", edge.gateway_listen, &edge.gateway_callers);
             let run = async move {
-                let served = gateway::serve_gateway(listener, edge.gateway_callers, stop, delay).await;
+                let served = serve_gateway(listener, edge.gateway_callers, gateway, stop, delay).await;
                 served.map_err(|e| format!("gateway: {e}"))
             };
             outer.roles.spawn(run);
@@ -211,8 +225,8 @@ fn guard(redis: Option<guard::redis::Address>) -> Arc<dyn Guard> {
     }
 }
 
-/// The ways to the cores: only the one in this process, if there is one.
-fn cores(mut ways: Vec<CoreWay>, here: Option<SocketAddr>) -> Cores {
+/// Servers of ours: only the one in this process, if there is one. `at` is where the ways are written.
+fn servers(mut ways: Vec<Way>, here: Option<SocketAddr>, at: &str) -> Servers {
     if let Some(address) = here {
         ways.truncate(1);
         for way in &mut ways {
@@ -222,13 +236,13 @@ fn cores(mut ways: Vec<CoreWay>, here: Option<SocketAddr>) -> Cores {
             }
         }
     }
-    Cores::new(ways.into_iter().map(|way| (way.endpoint.uri().to_string(), open_way(way, "edge.core"))))
+    Servers::new(ways.into_iter().map(|way| (way.endpoint.uri().to_string(), open_way(way, at))))
 }
 
 /// The channel of a way that is written in `at`.
-fn open_way(CoreWay { endpoint, tls }: CoreWay, at: &str) -> Channel {
+fn open_way(Way { endpoint, tls }: Way, at: &str) -> Channel {
     if tls.is_none() && !config::is_loopback(&endpoint) {
-        tracing::warn!(core = %endpoint.uri(), "{at}: what platforms said goes this way in plaintext");
+        tracing::warn!(to = %endpoint.uri(), "{at}: what platforms said goes this way in plaintext");
     }
     paystate_rpc::channel(endpoint, tls)
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use paystate_core::{Account, order::AccountName};
+
 use super::{problems, say};
 use crate::config;
 
@@ -15,7 +17,11 @@ pub(super) fn run(file: &Path) -> Result<(), String> {
         ("sandbox", config.sandbox.is_some()),
     ];
     let there: Vec<_> = sections.iter().filter(|(_, is)| *is).map(|(n, _)| *n).collect();
-    let accounts: Vec<_> = config.providers.iter().map(|(name, p)| format!("{name} ({p})")).collect();
+    let account = |(name, known): (&AccountName, &Account)| match known.calls {
+        Some(_) => format!("{name} ({})", known.provider),
+        None => format!("{name} ({}, callbacks only)", known.provider),
+    };
+    let accounts: Vec<_> = config.known.iter().map(account).collect();
     say(&format!("{name}: sound. Sections: {}. Accounts: {}.", there.join(", "), accounts.join(", ")));
     Ok(())
 }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{home, problems, role, say};
+use super::{
+    home::{self, Platforms},
+    problems, role, say,
+};
 use crate::{
     config::{self, Roles},
     signals::Signals,
@@ -20,11 +23,15 @@ pub(super) struct Options {
 
 pub(super) async fn run(options: Options) -> Result<(), String> {
     let dir = options.data.clone();
-    let file = tokio::task::spawn_blocking(move || home::prepare(&dir)).await.map_err(|e| e.to_string())??;
+    let file = tokio::task::spawn_blocking(move || home::prepare(&dir, Platforms::Called))
+        .await
+        .map_err(|e| e.to_string())??;
     let name = file.display().to_string();
-    let config = config::load(&file, Some(Roles::ALL)).map_err(|found| problems(&name, &found))?;
+    let load = |bound| config::load_bound(&file, Some(Roles::ALL), bound).map_err(|found| problems(&name, &found));
+    let config = load(None)?;
     let plaintext = config.core.as_ref().is_some_and(|core| core.is_plaintext());
     let listeners = stack::bind(&config).await.map_err(|found| problems(&name, &found))?;
+    let config = load(listeners.bound())?;
     let stack = stack::start(config, listeners).await.map_err(|found| problems(&name, &found))?;
     let signals = Signals::listen()?;
     say(&format!("paystate dev: data in {}\n\n{}\n", options.data.display(), role::addresses(&stack.addresses)));
@@ -42,7 +49,7 @@ fn tour(core: &str, sandbox: &str) -> String {
         call("OrderService/CreateOrder", r#"{"order_id":"A1","amount":{"amount_minor":1999,"currency":"CNY"}}"#);
     let start = call(
         "OrderService/StartPayment",
-        r#"{"order_id":"A1","account":"alipay","method":"PAYMENT_METHOD_EXTERNAL","out_trade_no":"T1001"}"#,
+        r#"{"order_id":"A1","account":"alipay","method":"PAYMENT_METHOD_ALIPAY_PRECREATE","out_trade_no":"T1001"}"#,
     );
     let explain = call("OperationsService/ExplainOrder", r#"{"order_id":"A1"}"#);
     let pay = format!(

@@ -8,10 +8,31 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use paystate_sandbox::Keyring;
+use paystate_sandbox::{ApiAddress, Keyring};
+
+/// Where edge and sandbox of this process are reached, as the configuration says it.
+const EDGE: &str = "127.0.0.1:8443";
+const SANDBOX: &str = "127.0.0.1:7443";
+
+/// Whether the platforms of a configuration can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Platforms {
+    /// The core has them called through the edge.
+    Called,
+    /// They only call back: nothing runs that would answer.
+    Silent,
+}
 
 /// Makes what is missing under `dir`; answers with the configuration file.
-pub(super) fn prepare(dir: &Path) -> Result<PathBuf, String> {
+pub(super) fn prepare(dir: &Path, platforms: Platforms) -> Result<PathBuf, String> {
+    let keyring = make(dir)?;
+    let config = dir.join("paystate.toml");
+    write_once(&config, || Ok(configuration(&keyring, platforms).into_bytes()))?;
+    Ok(config)
+}
+
+/// Makes the keys that are missing.
+fn make(dir: &Path) -> Result<Keyring, String> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -25,9 +46,7 @@ pub(super) fn prepare(dir: &Path) -> Result<PathBuf, String> {
         replace(&dir.join("edge.key"), key.as_bytes())?;
         replace(&dir.join("edge.crt"), certificate.as_bytes())?;
     }
-    let config = dir.join("paystate.toml");
-    write_once(&config, || Ok(configuration(&keyring).into_bytes()))?;
-    Ok(config)
+    Ok(keyring)
 }
 
 fn certificate() -> Result<(String, String), rcgen::Error> {
@@ -36,7 +55,11 @@ fn certificate() -> Result<(String, String), rcgen::Error> {
     Ok((made.cert.pem(), made.signing_key.serialize_pem()))
 }
 
-fn configuration(keyring: &Keyring) -> String {
+fn configuration(keyring: &Keyring, platforms: Platforms) -> String {
+    let (gateway, apis) = match platforms {
+        Platforms::Called => ("edge = \"http://127.0.0.1:50052\"\n", apis(keyring)),
+        Platforms::Silent => ("", String::new()),
+    };
     format!(
         r#"# Made by `paystate dev`; change it as you like, it is not written again. Paths are relative to this file.
 # Each value can be overridden, e.g. PAYSTATE__EDGE__LISTEN=127.0.0.1:9443
@@ -45,7 +68,7 @@ fn configuration(keyring: &Keyring) -> String {
 listen = "127.0.0.1:50051"
 metrics_listen = "127.0.0.1:9464"
 database = "sqlite:paystate.db"
-
+{gateway}
 [core.sealing]
 active = "k1"
 keys = {{ k1 = {{ file = "sealing.key" }} }}
@@ -67,10 +90,18 @@ tls_certificate = {{ file = "edge.crt" }}
 tls_key = {{ file = "edge.key" }}
 time_compression = {compression}
 
-{accounts}"#,
+{accounts}
+{apis}"#,
         compression = paystate_sandbox::Settings::DEFAULT_TIME_COMPRESSION,
         accounts = keyring.accounts_toml(Path::new("sandbox")),
     )
+}
+
+/// How the accounts' platforms are called.
+fn apis(keyring: &Keyring) -> String {
+    let (edge_origin, origin) = (format!("https://{EDGE}"), format!("https://{SANDBOX}"));
+    let address = ApiAddress { origin: &origin, edge_origin: &edge_origin, ca_certificate: Path::new("edge.crt") };
+    keyring.apis_toml(Path::new("sandbox"), &address)
 }
 
 fn write_once(path: &Path, content: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<(), String> {

@@ -1,12 +1,15 @@
 //! The commands, a file each.
 
 mod bench;
+mod case;
 mod check;
 mod demo;
 mod dev;
 mod events;
 mod home;
 mod migrate;
+mod order;
+mod reconcile;
 mod remote;
 mod retain;
 mod role;
@@ -51,14 +54,20 @@ enum Command {
     Check(ConfigFile),
     /// Brings the schema of the core's database up to date.
     Migrate(migrate::Options),
-    /// Drops messages and journal entries of old months (PostgreSQL).
+    /// Drops messages, journal entries and exchanges with platforms of old months (PostgreSQL).
     Retain(retain::Options),
     /// Checks the invariants that a database can show.
     Verify(ConfigFile),
+    /// Compares a platform's statement of a day with the record of a running core.
+    Reconcile(Box<reconcile::Options>),
     /// What happens to orders, as a running core tells it.
     Events(events::Options),
     /// Durable subscriptions of a running core: what waits for them, and what they could not handle.
     Subscription(Box<subscription::Options>),
+    /// An order of a running core: its story, and what may be done by hand.
+    Order(Box<order::Options>),
+    /// Cases of a running core: what a person must settle.
+    Case(Box<case::Options>),
 }
 
 impl Cli {
@@ -76,7 +85,10 @@ impl Cli {
             | Command::Migrate(_)
             | Command::Retain(_)
             | Command::Verify(_)
-            | Command::Subscription(_) => "warn",
+            | Command::Reconcile(_)
+            | Command::Subscription(_)
+            | Command::Order(_)
+            | Command::Case(_) => "warn",
             // The library warns of each message that no queue wants, and shows what is in it.
             Command::Relay(_) => {
                 "warn,paystate=info,paystate_relay=info,paystate_client=info,lapin::returned_messages=off"
@@ -106,8 +118,11 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Migrate(options) => migrate::run(options).await,
         Command::Retain(options) => retain::run(options).await,
         Command::Verify(file) => verify::run(&file.config).await,
+        Command::Reconcile(options) => reconcile::run(*options).await,
         Command::Events(options) => events::run(options).await,
         Command::Subscription(options) => subscription::run(*options).await,
+        Command::Order(options) => order::run(*options).await,
+        Command::Case(options) => case::run(*options).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

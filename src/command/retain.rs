@@ -1,4 +1,4 @@
-//! `paystate retain`: drops the messages and journal entries of old months.
+//! `paystate retain`: drops the messages, journal entries and exchanges with platforms of old months.
 
 use std::path::{Path, PathBuf};
 

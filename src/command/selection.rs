@@ -49,7 +49,15 @@ pub(super) fn words(filter: Option<&v1::EventFilter>) -> String {
 
 /// A name of the contract without what every name of its kind begins with.
 pub(super) fn bare(name: &str) -> &str {
-    let prefixes = ["EVENT_KIND_", "ORDER_STATE_"];
+    let prefixes = [
+        "EVENT_KIND_",
+        "ORDER_STATE_",
+        "PAYMENT_STATE_",
+        "REFUND_STATE_",
+        "CASE_KIND_",
+        "CASE_STATE_",
+        "CASE_RESOLUTION_",
+    ];
     prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }
 

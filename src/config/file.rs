@@ -6,16 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use paystate_core::{commit, seal::Sealer};
+use paystate_core::{
+    commit,
+    compensate::{Channel, Settings},
+    seal::Sealer,
+};
 use paystate_providers::Provider;
 use paystate_rpc::Role;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{
-    Core, Database, Edge, Problems, Roles, Sandbox,
+    Bound, Core, Database, Edge, Problems, Roles, Sandbox,
     accounts::RawAccount,
-    grpc::{self, RawClientTls, RawCores, RawListener, RawRoles, RawServerTls, RawWays},
+    compensate::{self, RawAlert, RawCase, RawCompensate},
+    grpc::{self, RawClientTls, RawListener, RawRoles, RawServerTls, RawUrls, RawWays},
     redis::RawRedis,
     relay::RawRelay,
     secret::{Source, required},
@@ -32,6 +37,8 @@ pub(super) struct Raw {
     pub(super) edge: Option<RawEdge>,
     pub(super) relay: Option<RawRelay>,
     pub(super) sandbox: Option<RawSandbox>,
+    /// Where people are told of cases, by name.
+    pub(super) alerts: BTreeMap<String, RawAlert>,
     /// Whether there is any account, readable or not.
     pub(super) has_accounts: bool,
     pub(super) accounts: BTreeMap<String, RawAccount>,
@@ -39,11 +46,19 @@ pub(super) struct Raw {
 
 /// Reads the file and overrides it. Each section is read by itself, so that one bad section does not hide
 /// the problems of the others.
-pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item = (String, String)>) -> Option<Raw> {
+pub(super) fn read(
+    problems: &mut Problems,
+    path: &Path,
+    env: impl Iterator<Item = (String, String)>,
+    bound: Option<Bound>,
+) -> Option<Raw> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()));
     let text = problems.take("(file)", text)?;
     let mut table: Table =
         problems.take("(file)", text.parse().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned()))?;
+    if let Some(bound) = bound {
+        readdress(&mut table, bound);
+    }
     for (name, value) in env {
         if let Some(place) = name.strip_prefix(PREFIX) {
             set(problems, &mut table, &name, place, value);
@@ -55,6 +70,7 @@ pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item
     let edge = section(problems, "edge", table.remove("edge"));
     let relay = section(problems, "relay", table.remove("relay"));
     let sandbox = section(problems, "sandbox", table.remove("sandbox"));
+    let alerts = section(problems, "alerts", table.remove("alerts")).unwrap_or_default();
     let accounts = table.remove("accounts");
     let has_accounts = accounts.is_some();
     let accounts = match accounts {
@@ -72,9 +88,30 @@ pub(super) fn read(problems: &mut Problems, path: &Path, env: impl Iterator<Item
         None => BTreeMap::new(),
     };
     for name in table.keys() {
-        problems.add(name, "unknown section; there are core, edge, relay, sandbox and accounts");
+        problems.add(name, "unknown section; there are core, edge, relay, sandbox, alerts and accounts");
     }
-    Some(Raw { there, core, edge, relay, sandbox, has_accounts, accounts })
+    Some(Raw { there, core, edge, relay, sandbox, alerts, has_accounts, accounts })
+}
+
+/// Platforms of this process are called, and call back, where edge and sandbox turned out to listen and not where the
+/// file says.
+fn readdress(table: &mut Table, bound: Bound) {
+    let listen = |table: &Table, section: &str| Some(table.get(section)?.get("listen")?.as_str()?.to_owned());
+    let edge = listen(table, "edge").map(|from| (from, bound.edge));
+    let sandbox = listen(table, "sandbox").map(|from| (from, bound.sandbox));
+    let moves: Vec<_> = [edge, sandbox]
+        .into_iter()
+        .flatten()
+        .map(|(from, to)| (format!("https://{from}"), format!("https://{to}")))
+        .collect();
+    let accounts = table.get_mut("accounts").and_then(Value::as_table_mut).into_iter().flatten();
+    for (_, value) in accounts.filter_map(|(_, account)| account.get_mut("api")?.as_table_mut()).flatten() {
+        if let Value::String(text) = value
+            && let Some((from, to)) = moves.iter().find(|(from, _)| text.starts_with(from.as_str()))
+        {
+            *text = format!("{to}{}", &text[from.len()..]);
+        }
+    }
 }
 
 /// Puts an overriding value at its place. It is TOML where it reads as TOML, otherwise text.
@@ -135,6 +172,14 @@ pub(super) struct RawCore {
     allow_plaintext: bool,
     drain_delay_ms: Option<u64>,
     redis: Option<RawRedis>,
+    edge: Option<RawUrls>,
+    edge_tls: Option<RawClientTls>,
+    #[serde(default)]
+    edge_allow_plaintext: bool,
+    #[serde(default)]
+    compensate: RawCompensate,
+    #[serde(default)]
+    cases: BTreeMap<String, RawCase>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,7 +197,7 @@ struct RawCommit {
 }
 
 impl RawCore {
-    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Core> {
+    pub(super) fn check(self, problems: &mut Problems, base: &Path, channels: Vec<Channel>) -> Option<Core> {
         let database = required(problems, "core.database", self.database)
             .and_then(|url| Database::check(problems, &url, self.database_password, base));
         let sealing = required(problems, "core.sealing", self.sealing);
@@ -186,6 +231,16 @@ impl RawCore {
         let callers = listener.check(problems, base);
         let drain_delay = grpc::drain_delay(problems, "core", self.drain_delay_ms);
         let redis = self.redis.map(|r| r.check(problems, base));
+        let edges = RawWays {
+            section: "core",
+            field: "edge",
+            urls: self.edge,
+            tls: self.edge_tls,
+            allow_plaintext: self.edge_allow_plaintext,
+        };
+        let edges = if edges.is_written() { edges.check(problems, base) } else { Some(Vec::new()) };
+        let settings = self.compensate.check(problems);
+        let cases = compensate::cases(problems, self.cases);
         Some(Core {
             listen,
             metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9464)),
@@ -195,6 +250,8 @@ impl RawCore {
             callers: callers?,
             drain_delay,
             redis: redis.flatten(),
+            edges: edges?,
+            compensate: Settings { cases, channels, ..settings },
         })
     }
 }
@@ -222,7 +279,7 @@ pub(super) struct RawEdge {
     core_identities: Option<Vec<String>>,
     #[serde(default)]
     gateway_allow_plaintext: bool,
-    core: Option<RawCores>,
+    core: Option<RawUrls>,
     core_tls: Option<RawClientTls>,
     #[serde(default)]
     core_allow_plaintext: bool,
@@ -274,7 +331,8 @@ impl RawEdge {
         let tls = tls(problems, "edge", self.tls_certificate, self.tls_key, base);
         let ways = RawWays {
             section: "edge",
-            cores: self.core,
+            field: "core",
+            urls: self.core,
             tls: self.core_tls,
             allow_plaintext: self.core_allow_plaintext,
         };
@@ -334,6 +392,7 @@ pub(super) struct RawSandbox {
     tls_certificate: Option<Source>,
     tls_key: Option<Source>,
     time_compression: Option<u32>,
+    clock_behind_s: Option<u32>,
 }
 
 impl RawSandbox {
@@ -353,6 +412,7 @@ impl RawSandbox {
             edge_certificate_pem: certificate?,
             tls: tls?,
             time_compression,
+            clock_behind: std::time::Duration::from_secs(self.clock_behind_s.unwrap_or(0).into()),
         })
     }
 }

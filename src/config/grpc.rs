@@ -1,4 +1,4 @@
-//! The gRPC sides: who is let in at a listener, and which way leads to the cores.
+//! The gRPC sides: who is let in at a listener, and which way leads to the cores and to the edges.
 //!
 //! Without TLS nobody is asked who they are, and whoever reaches a core can report payments. So plaintext is for
 //! loopback, unless it is asked for by name.
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tonic::transport::Endpoint;
 
 use super::{
-    CoreWay, Problems,
+    Problems, Way,
     secret::{Source, required},
 };
 
@@ -29,7 +29,7 @@ pub(super) struct RawServerTls {
     client_ca: Option<Source>,
 }
 
-/// TLS of the way to the cores.
+/// TLS of the way to the cores, or to the edges.
 #[derive(Debug, Deserialize)]
 pub(super) struct RawClientTls {
     ca: Option<Source>,
@@ -51,10 +51,10 @@ pub(super) struct RawRoles {
     operator: Vec<String>,
 }
 
-/// `edge.core`.
+/// `edge.core`, `relay.core` and `core.edge`.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "core is a URL or a list of URLs")]
-pub(super) enum RawCores {
+#[serde(untagged, expecting = "it is a URL or a list of URLs")]
+pub(super) enum RawUrls {
     One(String),
     Several(Vec<String>),
 }
@@ -137,40 +137,47 @@ fn read_roles(problems: &mut Problems, roles_at: &str, granted: Granted) -> Role
     roles
 }
 
-/// The ways to the cores as they are written in a section.
+/// The ways to the cores, or to the edges, as they are written in a section.
 pub(super) struct RawWays {
     pub(super) section: &'static str,
-    pub(super) cores: Option<RawCores>,
+    /// `core` or `edge`.
+    pub(super) field: &'static str,
+    pub(super) urls: Option<RawUrls>,
     pub(super) tls: Option<RawClientTls>,
     pub(super) allow_plaintext: bool,
 }
 
 impl RawWays {
-    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Vec<CoreWay>> {
-        let urls = match self.cores {
+    /// Whether anything of them is.
+    pub(super) fn is_written(&self) -> bool {
+        self.urls.is_some() || self.tls.is_some() || self.allow_plaintext
+    }
+
+    pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Vec<Way>> {
+        let urls = match self.urls {
             None => vec!["http://127.0.0.1:50051".to_owned()],
-            Some(RawCores::One(url)) => vec![url],
-            Some(RawCores::Several(urls)) => urls,
+            Some(RawUrls::One(url)) => vec![url],
+            Some(RawUrls::Several(urls)) => urls,
         };
-        let section = self.section;
+        let at = format!("{}.{}", self.section, self.field);
         if urls.is_empty() {
-            problems.add(format!("{section}.core"), "names no core; write its URL");
+            problems.add(&at, format!("names no {}; write its URL", self.field));
         }
         if self.allow_plaintext && self.tls.is_some() {
-            let what = format!("contradicts [{section}.core_tls]; remove one of the two");
-            problems.add(format!("{section}.core_allow_plaintext"), what);
+            let what = format!("contradicts [{at}_tls]; remove one of the two");
+            problems.add(format!("{at}_allow_plaintext"), what);
         }
         let secured = self.tls.is_some();
         // Not short-circuiting: every bad URL is to be named, and what is wrong with the certificates too.
-        let ways: Vec<_> = urls.iter().map(|url| way(problems, section, url, secured, self.allow_plaintext)).collect();
+        let ways: Vec<_> = urls.iter().map(|url| way(problems, &at, url, secured, self.allow_plaintext)).collect();
         let Some(tls) = self.tls else {
-            return ways.into_iter().map(|endpoint| Some(CoreWay { endpoint: endpoint?, tls: None })).collect();
+            return ways.into_iter().map(|endpoint| Some(Way { endpoint: endpoint?, tls: None })).collect();
         };
-        let (config, name) = tls.check(problems, &format!("{section}.core_tls"), base)?;
+        let (config, name) = tls.check(problems, &format!("{at}_tls"), base)?;
         let with_tls = |endpoint: Option<Endpoint>| {
             let endpoint = endpoint?;
             let name = name.clone().or_else(|| host(&endpoint))?;
-            Some(CoreWay { endpoint, tls: Some((config.clone(), name)) })
+            Some(Way { endpoint, tls: Some((config.clone(), name)) })
         };
         ways.into_iter().map(with_tls).collect()
     }
@@ -201,22 +208,22 @@ impl RawClientTls {
 }
 
 /// One URL. With TLS all of them are https, without all are http and, unless that is allowed, on loopback.
-fn way(problems: &mut Problems, section: &str, url: &str, secured: bool, allow_plaintext: bool) -> Option<Endpoint> {
+fn way(problems: &mut Problems, at: &str, url: &str, secured: bool, allow_plaintext: bool) -> Option<Endpoint> {
     let parsed = Endpoint::from_shared(url.to_owned()).map_err(|e| format!("{url:?} is not a URL: {e}"));
-    let endpoint = problems.take(format!("{section}.core"), parsed)?;
+    let endpoint = problems.take(at, parsed)?;
     let what = match (endpoint.uri().scheme_str(), secured) {
         (Some("https"), true) if host(&endpoint).is_none() => format!("{url:?} has no host"),
         (Some("https"), true) => return Some(endpoint),
-        (Some("https"), false) => format!("{url:?}: https needs [{section}.core_tls]"),
-        (Some("http"), true) => format!("{url:?}: with [{section}.core_tls] write https://"),
+        (Some("https"), false) => format!("{url:?}: https needs [{at}_tls]"),
+        (Some("http"), true) => format!("{url:?}: with [{at}_tls] write https://"),
         (Some("http"), false) if allow_plaintext || is_loopback(&endpoint) => return Some(endpoint),
         (Some("http"), false) => format!(
-            "{url:?}: plaintext is for loopback; write https:// and [{section}.core_tls], or \
-             {section}.core_allow_plaintext = true if this is meant"
+            "{url:?}: plaintext is for loopback; write https:// and [{at}_tls], or \
+             {at}_allow_plaintext = true if this is meant"
         ),
         (_, _) => format!("{url:?}: write http:// or https://"),
     };
-    problems.add(format!("{section}.core"), what);
+    problems.add(at, what);
     None
 }
 

@@ -6,6 +6,7 @@
 //! Relative paths are relative to the configuration file.
 
 mod accounts;
+mod compensate;
 mod database;
 mod file;
 mod grpc;
@@ -15,7 +16,7 @@ mod secret;
 mod sources;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -23,9 +24,8 @@ use std::{
     time::Duration,
 };
 
-use paystate_core::{commit, guard::redis::Address, order::AccountName, seal::Sealer};
+use paystate_core::{commit, compensate::Settings, guard::redis::Address, seal::Sealer};
 use paystate_edge::Accounts;
-use paystate_providers::Provider;
 use paystate_rpc::Callers;
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tonic::transport::Endpoint;
@@ -81,10 +81,10 @@ pub(crate) struct Config {
     pub(crate) edge: Option<Edge>,
     pub(crate) relay: Option<Relay>,
     pub(crate) sandbox: Option<Sandbox>,
-    /// Ready to verify; empty unless the edge was asked for.
+    /// Ready to verify and to be called; empty unless the edge was asked for.
     pub(crate) accounts: Accounts,
-    /// Every account's platform.
-    pub(crate) providers: BTreeMap<AccountName, Provider>,
+    /// Every account as the core knows it.
+    pub(crate) known: paystate_core::Accounts,
 }
 
 /// `[core]`
@@ -99,6 +99,10 @@ pub(crate) struct Core {
     pub(crate) drain_delay: Duration,
     /// The guard that several cores share; without it each core has its own.
     pub(crate) redis: Option<Address>,
+    /// The edges that call platforms; empty where none does.
+    pub(crate) edges: Vec<Way>,
+    /// How platforms are asked; its way to them is that of `edges`.
+    pub(crate) compensate: Settings,
 }
 
 impl Core {
@@ -119,17 +123,17 @@ pub(crate) struct Edge {
     pub(crate) gateway_callers: Callers,
     pub(crate) metrics_listen: SocketAddr,
     /// One or more.
-    pub(crate) cores: Vec<CoreWay>,
+    pub(crate) cores: Vec<Way>,
     pub(crate) tls: Arc<ServerConfig>,
     pub(crate) sources: paystate_edge::Sources,
     pub(crate) limits: paystate_edge::Limits,
 }
 
-/// A way to a core.
+/// A way to a core, or to an edge.
 #[derive(Debug, Clone)]
-pub(crate) struct CoreWay {
+pub(crate) struct Way {
     pub(crate) endpoint: Endpoint,
-    /// Our certificate, whom we believe, and which name the core must have.
+    /// Our certificate, whom we believe, and which name the other side must have.
     pub(crate) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
@@ -138,7 +142,7 @@ pub(crate) struct CoreWay {
 pub(crate) struct Relay {
     pub(crate) metrics_listen: SocketAddr,
     /// One or more.
-    pub(crate) cores: Vec<CoreWay>,
+    pub(crate) cores: Vec<Way>,
     pub(crate) subscription: String,
     pub(crate) rabbitmq: paystate_relay::Address,
     pub(crate) format: paystate_relay::Format,
@@ -153,6 +157,7 @@ pub(crate) struct Sandbox {
     pub(crate) edge_certificate_pem: Vec<u8>,
     pub(crate) tls: Arc<ServerConfig>,
     pub(crate) time_compression: u32,
+    pub(crate) clock_behind: Duration,
 }
 
 /// Which roles will run; the sections of the others are not needed.
@@ -174,11 +179,23 @@ impl Roles {
     pub(crate) const ALL: Self = Self { core: true, edge: true, sandbox: true, ..Self::NONE };
 }
 
+/// Where edge and sandbox of one process listen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
+    pub(crate) edge: SocketAddr,
+    pub(crate) sandbox: SocketAddr,
+}
+
 /// Reads, overrides and checks. `roles` of `None` checks every section that is there.
 pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Problem>> {
+    load_bound(path, roles, None)
+}
+
+/// The same, with accounts that call the sandbox of this process and are called back by it where both listen.
+pub(crate) fn load_bound(path: &Path, roles: Option<Roles>, bound: Option<Bound>) -> Result<Config, Vec<Problem>> {
     let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let mut problems = Problems::default();
-    let Some(raw) = file::read(&mut problems, path, env) else { return Err(problems.0) };
+    let Some(raw) = file::read(&mut problems, path, env, bound) else { return Err(problems.0) };
     let base = path.parent().unwrap_or(Path::new("."));
     let one_process = roles.is_some();
     let roles = roles.unwrap_or(raw.there);
@@ -195,7 +212,8 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     section(&mut problems, roles.relay, raw.there.relay, "relay");
     section(&mut problems, roles.sandbox, raw.there.sandbox, "sandbox");
 
-    let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base));
+    let channels = compensate::channels(&mut problems, raw.alerts, base);
+    let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base, channels));
     let configured = raw.accounts.values().map(RawAccount::provider).collect();
     let edge = raw.edge.filter(|_| roles.edge).and_then(|e| e.check(&mut problems, base, &configured));
     if one_process && let (Some(core), Some(edge)) = (&core, &edge) {
@@ -204,15 +222,23 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
     let relay = raw.relay.filter(|_| roles.relay).and_then(|r| r.check(&mut problems, base));
     let sandbox = raw.sandbox.filter(|_| roles.sandbox).and_then(|s| s.check(&mut problems, base));
     let has_accounts = raw.has_accounts;
-    let (providers, accounts) = accounts::check(&mut problems, raw.accounts, base, roles.edge);
+    let (known, accounts) = accounts::check(&mut problems, raw.accounts, base, roles.edge);
     if (roles.core || roles.edge) && !has_accounts {
         problems.add("accounts", "there is no account; add a section [accounts.NAME] for each one");
     }
-    problems.none(Some(Config { core, edge, relay, sandbox, accounts, providers }))
+    problems.none(Some(Config { core, edge, relay, sandbox, accounts, known }))
 }
 
-/// Core and edge of one process are joined to each other, so both or neither must speak TLS.
+/// Core and edge of one process are joined to each other, so both or neither must speak TLS, on either way.
 fn meet(problems: &mut Problems, core: &Core, edge: &Edge) {
+    let gateway_secured = match edge.gateway_callers {
+        Callers::Anybody => false,
+        Callers::Certified { .. } => true,
+    };
+    if core.edges.iter().any(|way| way.tls.is_some() != gateway_secured) {
+        let (has, write) = if gateway_secured { ("has", "https") } else { ("has no", "http") };
+        problems.add("core.edge", format!("the edge in this process {has} [edge.gateway_tls]; write {write}://"));
+    }
     let secured = !core.is_plaintext();
     if edge.cores.iter().any(|way| way.tls.is_some() != secured) {
         let (has, write) = if secured { ("has", "https") } else { ("has no", "http") };

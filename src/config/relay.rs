@@ -8,14 +8,14 @@ use serde::Deserialize;
 use super::{
     Problems, Relay,
     file::localhost,
-    grpc::{self, RawClientTls, RawCores, RawWays},
+    grpc::{self, RawClientTls, RawUrls, RawWays},
     secret::{Source, required},
 };
 
 #[derive(Debug, Deserialize)]
 pub(super) struct RawRelay {
     metrics_listen: Option<SocketAddr>,
-    core: Option<RawCores>,
+    core: Option<RawUrls>,
     core_tls: Option<RawClientTls>,
     #[serde(default)]
     core_allow_plaintext: bool,
@@ -47,7 +47,8 @@ impl RawRelay {
     pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Relay> {
         let ways = RawWays {
             section: "relay",
-            cores: self.core,
+            field: "core",
+            urls: self.core,
             tls: self.core_tls,
             allow_plaintext: self.core_allow_plaintext,
         };

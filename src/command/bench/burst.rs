@@ -28,7 +28,7 @@ const AFTER: f64 = 20.0;
 const SPARE: f64 = 2.0;
 /// Normal is this many good seconds in a row.
 const STEADY: u32 = 3;
-/// Signatures go stale after five minutes, and the ladders come after the burst.
+/// Signatures go stale after five minutes.
 const LONGEST: f64 = 180.0;
 
 /// What the burst did.
@@ -80,10 +80,10 @@ pub(super) async fn run(
         settle: true,
         ..Job::new("burst", 0.0, 0.0)
     };
-    let Measured { mut run, judged, sold, nothing_left } = bench.measure(stack, &job).await?;
+    let Measured { mut run, judged, mut sold, nothing_left } = bench.measure(stack, &job).await?;
     let (begin, end) = (micros(BEFORE), micros(BEFORE + seconds));
     let during = Summary::of(&judged, begin, end);
-    let ladder = ladder(bench, stack, &sold, &judged, options.time_compression).await?;
+    let ladder = ladder(bench, stack, &mut sold, &judged, options.time_compression).await?;
     let paid = sold.shop.paid(&sold.names, sold.blanks.len()).await?;
     let unpaid = sold.blanks.iter().zip(paid).filter(|(blank, paid)| blank.genuine && !paid).count();
     if unpaid > 0 {
@@ -118,7 +118,7 @@ fn normal_after(judged: &[Judged], end: u32, last: u32) -> Option<u32> {
 async fn ladder(
     bench: &Bench,
     stack: &Stack,
-    sold: &Sold,
+    sold: &mut Sold,
     judged: &[Judged],
     time_compression: u32,
 ) -> Result<Vec<Step>, String> {
@@ -130,6 +130,7 @@ async fn ladder(
             break;
         }
         let sends = count_of(arrivals.len());
+        bench.sign_again(sold, &arrivals).await?;
         let (samples, _) = bench.send(stack, sold, arrivals, Vec::new(), &[]).await?;
         open = remaining(open, &samples, sold);
         steps.push(Step { sends, acknowledged: sends.saturating_sub(count_of(open.len())) });

@@ -11,8 +11,8 @@
 use std::time::Instant;
 
 use paystate_core::order::{
-    AccountName, Command, Currency, Event, Fact, Money, Observation, OrderId, OutTradeNo, PaymentFact, PaymentStatus,
-    State, Timestamp, TransactionId, decide, observe,
+    AccountName, Command, Currency, Event, Fact, Method, Money, Observation, OrderId, OutTradeNo, PaymentFact,
+    PaymentStatus, State, Timestamp, TransactionId, decide, observe,
 };
 use paystate_providers::Provider;
 use serde::Serialize;
@@ -246,6 +246,8 @@ fn journal() -> Result<Vec<Entry>, String> {
         out_trade_no: number.clone(),
         account: account.clone(),
         provider: Provider::Alipay.as_str().into(),
+        method: Method::External,
+        expires_at: None,
     };
     let paid = Fact::Payment(PaymentFact {
         out_trade_no: Some(number),
@@ -254,8 +256,8 @@ fn journal() -> Result<Vec<Entry>, String> {
         amount,
         occurred_at: Some(AT),
     });
-    let created = decide(None, &create, AT).map_err(failed)?;
-    let started = decide(created.order(), &start, AT).map_err(failed)?;
+    let created = decide(None, None, &create, AT).map_err(failed)?;
+    let started = decide(created.order(), None, &start, AT).map_err(failed)?;
     let order = started.order().ok_or("--history: a payment that was begun changed nothing")?;
     let paid = observe(order, &Observation { account, fact: paid }, AT).map_err(failed)?;
     created.events.iter().chain(&started.events).chain(&paid.events).map(entry).collect()

@@ -14,14 +14,14 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use super::{
-    super::home,
+    super::home::{self, Platforms},
     database::{self, Gauge, Work},
     generator::{self, End},
     machine::{self, Part},
     options::{Audience, Options, Setting, Shape},
     orders::Shop,
-    plan::{self, Arrival, Blank},
-    prepare::{self, Callback, Names},
+    plan::{self, Arrival, Blank, What},
+    prepare::{self, Callback, Names, Wanted},
     process::{self, Group, Usage, Used},
     schedule::{self, Stretch, micros},
     stack::{self, Ground, Stack},
@@ -105,7 +105,7 @@ impl Bench {
         let directory = tempfile::tempdir().map_err(|e| format!("cannot make a temporary directory: {e}"))?;
         let path = directory.path().to_owned();
         let made = spawn_blocking(move || {
-            let config = home::prepare(&path)?;
+            let config = home::prepare(&path, Platforms::Silent)?;
             let keyring = Keyring::load_or_create(&path.join("sandbox")).map_err(|e| e.to_string())?;
             Ok::<_, String>((config, keyring))
         });
@@ -181,10 +181,34 @@ impl Bench {
         let shop = Shop::connect(&stack.cores()?).await?;
         let names = Names::new();
         shop.sell(&names, &blanks).await?;
-        let (press, under) = (self.press.clone(), names.clone());
-        let signed = spawn_blocking(move || prepare::sign(&press, &under, &blanks).map(|signed| (signed, blanks)));
-        let (callbacks, blanks) = signed.await.map_err(|e| e.to_string())??;
+        let wanted = |(number, blank): (usize, &Blank)| Wanted { number, blank: *blank, stamp: blank.stamp() };
+        let callbacks = self.sign(&names, blanks.iter().enumerate().map(wanted).collect()).await?;
         Ok(Sold { names, blanks, callbacks: Arc::new(callbacks), shop })
+    }
+
+    /// Signs what is about to be sent once more, long after its first time: nothing may go stale on the way.
+    pub(super) async fn sign_again(&self, sold: &mut Sold, arrivals: &[Arrival]) -> Result<(), String> {
+        let wanted = |arrival: &Arrival| match arrival.what {
+            What::This(number) => {
+                let number = usize::try_from(number).ok()?;
+                Some(Wanted { number, blank: *sold.blanks.get(number)?, stamp: arrival.at })
+            }
+            What::Next => None,
+        };
+        let wanted: Vec<_> = arrivals.iter().filter_map(wanted).collect();
+        let signed = self.sign(&sold.names, wanted.clone()).await?;
+        let callbacks = Arc::get_mut(&mut sold.callbacks).ok_or("callbacks are still being sent")?;
+        for (wanted, signed) in wanted.iter().zip(signed) {
+            if let Some(callback) = callbacks.get_mut(wanted.number) {
+                *callback = signed;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sign(&self, names: &Names, wanted: Vec<Wanted>) -> Result<Vec<Callback>, String> {
+        let (press, names) = (self.press.clone(), names.clone());
+        spawn_blocking(move || prepare::sign(&press, &names, &wanted)).await.map_err(|e| e.to_string())?
     }
 
     /// Sends, and says what each group used meanwhile.

@@ -2,7 +2,8 @@
 //!
 //! One buffer for each callback, head and body as they go over the wire; a repetition refers to it, so it is
 //! the same bytes. (Alipay and UnionPay repeat so. WeChat Pay and Stripe sign a repetition anew around the same
-//! body, which is the same content to the edge.)
+//! body, which is the same content to the edge.) What is repeated so late that a signature would have gone stale is
+//! signed again.
 
 use std::{
     num::NonZero,
@@ -66,33 +67,42 @@ pub(super) struct Callback {
     pub(super) bytes: Box<[u8]>,
 }
 
-/// Signs all of `blanks`. Takes all cores for a while, so call it off the async threads.
-pub(super) fn sign(press: &Press, names: &Names, blanks: &[Blank]) -> Result<Vec<Callback>, String> {
+/// One callback to write and sign.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) number: usize,
+    pub(super) blank: Blank,
+    /// The time that it carries, in microseconds from the start.
+    pub(super) stamp: u32,
+}
+
+/// Signs all of `wanted`, in this order. Takes all cores for a while, so call it off the async threads.
+pub(super) fn sign(press: &Press, names: &Names, wanted: &[Wanted]) -> Result<Vec<Callback>, String> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let total = u64::try_from(blanks.len()).unwrap_or(u64::MAX);
+    let total = u64::try_from(wanted.len()).unwrap_or(u64::MAX);
     let begin = now();
-    let mut trial = blanks.iter().take(TRIAL).enumerate();
-    trial.try_for_each(|(n, b)| sign_one(press, names, n, b, begin).map(drop)).map_err(|e| e.to_string())?;
-    let each = now().saturating_sub(begin).as_secs_f64() / float(count_of(blanks.len().clamp(1, TRIAL)));
+    let mut trial = wanted.iter().take(TRIAL);
+    trial.try_for_each(|w| sign_one(press, names, w, begin).map(drop)).map_err(|e| e.to_string())?;
+    let each = now().saturating_sub(begin).as_secs_f64() / float(count_of(wanted.len().clamp(1, TRIAL)));
     let guess = Duration::try_from_secs_f64(each * float(total) / float(count_of(cores))).unwrap_or_default();
     let start = now() + guess;
     let progress = progress::bar(total, "callbacks signed");
-    let size = blanks.len().div_ceil(cores).max(1);
+    let size = wanted.len().div_ceil(cores).max(1);
     let done = AtomicU64::new(0);
     let signed = thread::scope(|scope| {
-        let part = |(nth, blanks): (usize, &'_ [Blank])| {
-            let (first, blanks) = (nth * size, blanks.to_vec());
+        let part = |wanted: &'_ [Wanted]| {
+            let wanted = wanted.to_vec();
             let (progress, done) = (&progress, &done);
             scope.spawn(move || {
-                let one = |(i, blank): (usize, &Blank)| {
-                    let signed = sign_one(press, names, first + i, blank, start);
+                let one = |wanted: &Wanted| {
+                    let signed = sign_one(press, names, wanted, start);
                     progress.set_position(done.fetch_add(1, Ordering::Relaxed) + 1);
                     signed
                 };
-                blanks.iter().enumerate().map(one).collect::<Result<Vec<_>, _>>()
+                wanted.iter().map(one).collect::<Result<Vec<_>, _>>()
             })
         };
-        let parts: Vec<_> = blanks.chunks(size).enumerate().map(part).collect();
+        let parts: Vec<_> = wanted.chunks(size).map(part).collect();
         let panicked = |_| Err(SandboxError::Crypto("signing callbacks"));
         parts.into_iter().map(|p| p.join().unwrap_or_else(panicked)).collect::<Result<Vec<_>, _>>()
     });
@@ -112,16 +122,11 @@ fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-fn sign_one(
-    press: &Press,
-    names: &Names,
-    number: usize,
-    blank: &Blank,
-    start: Duration,
-) -> Result<Callback, SandboxError> {
+fn sign_one(press: &Press, names: &Names, wanted: &Wanted, start: Duration) -> Result<Callback, SandboxError> {
+    let Wanted { number, blank, stamp } = *wanted;
     let (provider, out_trade_no) = (blank.provider, names.name(number));
     let payment = Payment { provider, out_trade_no, amount_minor: price(number), currency: CURRENCY };
-    let sent_at = start + Duration::from_micros(blank.stamp().into());
+    let sent_at = start + Duration::from_micros(stamp.into());
     let sent_at = i64::try_from(sent_at.as_secs()).unwrap_or(i64::MAX);
     let signed = if blank.genuine { press.paid(&payment, sent_at)? } else { press.forged(&payment, sent_at)? };
     Ok(Callback { provider: blank.provider, genuine: blank.genuine, bytes: wire(&signed) })
@@ -154,7 +159,8 @@ mod tests {
             })
             .collect();
         let names = Names::new();
-        let callbacks = sign(&press, &names, &blanks).unwrap();
+        let wanted = |(number, blank): (usize, &Blank)| Wanted { number, blank: *blank, stamp: blank.stamp() };
+        let callbacks = sign(&press, &names, &blanks.iter().enumerate().map(wanted).collect::<Vec<_>>()).unwrap();
         assert_eq!(callbacks.len(), blanks.len());
         for (number, (callback, blank)) in callbacks.iter().zip(&blanks).enumerate() {
             assert_eq!((callback.provider, callback.genuine), (blank.provider, blank.genuine));

@@ -35,7 +35,7 @@ pub(super) async fn all(shop: &Shop, sandbox: &Sandbox, stories: &[Story]) -> Re
 async fn one(shop: &Shop, sandbox: &Sandbox, story: &Story) -> Result<(), String> {
     shop.sell(story).await?;
     if story.scene == Scene::Late {
-        shop.close(&story.order_id).await?;
+        shop.close(&story.order_id, true).await?;
     }
     for kind in &story.attacks {
         let attack = Attack {

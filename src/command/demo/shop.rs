@@ -15,11 +15,12 @@ const PAGE: i32 = 500;
 /// Clients of the core.
 #[derive(Debug, Clone)]
 pub(super) struct Shop {
+    channel: Channel,
     orders: OrderServiceClient<Channel>,
     operations: OperationsServiceClient<Channel>,
 }
 
-fn failed(status: tonic::Status) -> String {
+pub(super) fn failed(status: tonic::Status) -> String {
     format!("the core answered {:?}: {}", status.code(), status.message())
 }
 
@@ -27,19 +28,21 @@ impl Shop {
     pub(super) async fn connect(core: SocketAddr) -> Result<Self, String> {
         let endpoint = Endpoint::from_shared(format!("http://{core}")).map_err(|e| e.to_string())?;
         let channel = endpoint.connect().await.map_err(|e| format!("cannot reach the core at {core}: {e}"))?;
-        Ok(Self { orders: OrderServiceClient::new(channel.clone()), operations: OperationsServiceClient::new(channel) })
+        Ok(Self {
+            orders: OrderServiceClient::new(channel.clone()),
+            operations: OperationsServiceClient::new(channel.clone()),
+            channel,
+        })
+    }
+
+    /// The way to the core, for the operator's commands.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 
     /// Creates the order and registers its payment.
     pub(super) async fn sell(&self, story: &Story) -> Result<(), String> {
-        let create = v1::CreateOrderRequest {
-            order_id: story.order_id.clone(),
-            amount: Some(v1::Money { amount_minor: story.amount_minor, currency: story.currency.into() }),
-            request_id: format!("create-{}", story.order_id),
-            expire_time: None,
-            description: "demo".into(),
-        };
-        self.orders.clone().create_order(create).await.map_err(failed)?;
+        self.create(&story.order_id, story.amount_minor, story.currency).await?;
         let start = v1::StartPaymentRequest {
             order_id: story.order_id.clone(),
             account: story.provider.as_str().into(),
@@ -47,14 +50,51 @@ impl Shop {
             out_trade_no: story.out_trade_no.clone(),
             ..Default::default()
         };
-        self.orders.clone().start_payment(start).await.map(drop).map_err(failed)
+        self.start(start).await.map(drop).map_err(failed)
     }
 
-    /// Ends the order; the shop has closed the payment at the platform itself.
-    pub(super) async fn close(&self, order_id: &str) -> Result<(), String> {
-        let close =
-            v1::CloseOrderRequest { order_id: order_id.into(), reason: "demo".into(), payments_closed_by_caller: true };
+    pub(super) async fn create(&self, order_id: &str, amount_minor: i64, currency: &str) -> Result<(), String> {
+        let create = v1::CreateOrderRequest {
+            order_id: order_id.into(),
+            amount: Some(v1::Money { amount_minor, currency: currency.into() }),
+            request_id: format!("create-{order_id}"),
+            expire_time: None,
+            description: "demo".into(),
+        };
+        self.orders.clone().create_order(create).await.map(drop).map_err(failed)
+    }
+
+    pub(super) async fn start(
+        &self,
+        request: v1::StartPaymentRequest,
+    ) -> Result<v1::StartPaymentResponse, tonic::Status> {
+        self.orders.clone().start_payment(request).await.map(tonic::Response::into_inner)
+    }
+
+    /// Ends the order. `vouched`: the shop has closed the payment at the platform itself.
+    pub(super) async fn close(&self, order_id: &str, vouched: bool) -> Result<(), String> {
+        let close = v1::CloseOrderRequest {
+            order_id: order_id.into(),
+            reason: "demo".into(),
+            payments_closed_by_caller: vouched,
+        };
         self.orders.clone().close_order(close).await.map(drop).map_err(failed)
+    }
+
+    pub(super) async fn refund(&self, request: v1::CreateRefundRequest) -> Result<(), String> {
+        self.orders.clone().create_refund(request).await.map(drop).map_err(failed)
+    }
+
+    /// Waits until the order is in this state.
+    pub(super) async fn until(&self, order_id: &str, state: v1::OrderState) -> Result<(), String> {
+        let request = v1::WatchOrderRequest { order_id: order_id.into(), until_cancelled: true };
+        let mut stream = self.orders.clone().watch_order(request).await.map_err(failed)?.into_inner();
+        while let Some(change) = stream.message().await.map_err(failed)? {
+            if change.order.is_some_and(|order| order.state() == state) {
+                return Ok(());
+            }
+        }
+        Err("the core ended the stream".to_owned())
     }
 
     pub(super) async fn orders(&self, ids: Vec<String>) -> Result<Vec<v1::Order>, String> {

@@ -19,43 +19,48 @@ fn paint(code: &str, text: &str) -> String {
     }
 }
 
-const COLUMNS: [(&str, usize); 11] = [
-    ("platform", 10),
-    ("orders", 6),
-    ("paid", 5),
-    ("callbacks", 9),
-    ("accepted", 8),
-    ("duplicates", 10),
-    ("forged", 7),
-    ("amount", 6),
-    ("late", 5),
-    ("double", 6),
-    ("unpaid", 6),
+/// What stands above a column, in two lines.
+type Head = [&'static str; 2];
+
+const COLUMNS: [Head; 10] = [
+    ["orders", ""],
+    ["paid", ""],
+    ["callbacks", ""],
+    ["accepted", "once each"],
+    ["duplicates", "absorbed"],
+    ["forged", "refused"],
+    ["amount", "held"],
+    ["late", "held"],
+    ["double", "held"],
+    ["unpaid", ""],
 ];
-const SECOND_LINE: [&str; 11] = ["", "", "", "", "once each", "absorbed", "refused", "held", "held", "held", ""];
 
 /// One row a platform, and their sum.
 pub(super) fn render(seen: &Seen<'_>) -> String {
-    let mut out = String::from("\n");
-    let head = |names: Vec<&str>| {
-        let cells = names.iter().zip(COLUMNS).map(|(name, (_, width))| format!("{name:>w$}", w = width.max(9)));
-        cells.collect::<Vec<_>>().join(" ")
-    };
-    let _ = writeln!(out, "{}", paint(BOLD, &head(COLUMNS.iter().map(|c| c.0).collect())));
-    let _ = writeln!(out, "{}", paint(BOLD, &head(SECOND_LINE.to_vec())));
-    let mut sum = [0_u64; 10];
-    for provider in Provider::ALL {
-        let row = row(seen, provider);
-        sum.iter_mut().zip(row).for_each(|(s, n)| *s += n);
-        let _ = writeln!(out, "{}", cells(provider.as_str(), &row));
-    }
-    let _ = write!(out, "{}", paint(BOLD, &cells("all", &sum)));
-    out
+    grid(COLUMNS, Provider::ALL.map(|provider| (provider.as_str(), row(seen, provider))))
 }
 
-fn cells(name: &str, row: &[u64; 10]) -> String {
-    let numbers = row.iter().zip(&COLUMNS[1..]).map(|(n, (_, width))| format!("{n:>w$}", w = (*width).max(9)));
-    format!("{name:>10} {}", numbers.collect::<Vec<_>>().join(" "))
+/// Rows of counts under their heads, and their sum.
+pub(super) fn grid<const N: usize>(
+    heads: [Head; N],
+    rows: impl IntoIterator<Item = (&'static str, [u64; N])>,
+) -> String {
+    let width = |column: usize| heads.get(column).map_or(9, |[name, _]| name.len().max(9));
+    let line = |name: &str, cells: Vec<String>| {
+        let cells = cells.iter().enumerate().map(|(column, cell)| format!("{cell:>w$}", w = width(column)));
+        format!("{name:>10} {}", cells.collect::<Vec<_>>().join(" "))
+    };
+    let numbers = |name: &str, row: &[u64; N]| line(name, row.iter().map(u64::to_string).collect());
+    let mut out = String::from("\n");
+    let _ = writeln!(out, "{}", paint(BOLD, &line("platform", heads.map(|[first, _]| first.to_owned()).to_vec())));
+    let _ = writeln!(out, "{}", paint(BOLD, &line("", heads.map(|[_, second]| second.to_owned()).to_vec())));
+    let mut sum = [0_u64; N];
+    for (name, row) in rows {
+        sum.iter_mut().zip(row).for_each(|(s, n)| *s += n);
+        let _ = writeln!(out, "{}", numbers(name, &row));
+    }
+    let _ = write!(out, "{}", paint(BOLD, &numbers("all", &sum)));
+    out
 }
 
 fn row(seen: &Seen<'_>, provider: Provider) -> [u64; 10] {
