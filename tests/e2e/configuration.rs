@@ -76,6 +76,34 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     ];
     refused(&data, Bad { command: "check", config: &shape, env: &[], says: &says }).await;
 
+    // What a core does by itself: an edge in plaintext elsewhere, no schedule, no such case or ruling, a channel that anybody
+    // could read along.
+    fs::write(data.join("hook.txt"), "http://chat.example/sesame").unwrap();
+    let own = sound.replace("edge = \"http://127.0.0.1:50052\"", "edge = \"http://10.0.0.1:50052\"")
+        + r#"
+[core.compensate]
+payment_schedule_s = []
+in_flight = 0
+[core.cases.double_payments]
+[core.cases.unknown_order]
+settle = "REFUND"
+[alerts.ops]
+url = { file = "hook.txt" }
+[alerts.Big]
+format = "slack"
+"#;
+    let says = [
+        "core.edge: ",
+        "core.compensate.payment_schedule_s: has no delay",
+        "core.compensate.in_flight: must be 1 to 1000",
+        "core.cases.double_payments: is no kind of case",
+        "core.cases.unknown_order.settle: \"REFUND\" settles no such case; write IGNORE",
+        "alerts.ops.url: must begin with https://",
+        "alerts.Big: a name is",
+        "alerts.Big.url: is missing",
+    ];
+    refused(&data, Bad { command: "check", config: &own, env: &[], says: &says }).await;
+
     // The relay: plaintext elsewhere, names that cannot be, a password in a URL, an authority that is missing.
     let relay = sound.clone()
         + r#"
@@ -104,7 +132,7 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
     let kind = sound
         .replace("core = \"http://127.0.0.1:50051\"", "core = 7")
         .replace("sandbox/merchant/unionpay_root.pem", "sandbox/merchant/nowhere.pem");
-    let says = ["edge: core is a URL or a list of URLs", "accounts.unionpay.root_certificate: cannot read"];
+    let says = ["edge: it is a URL or a list of URLs", "accounts.unionpay.root_certificate: cannot read"];
     refused(&data, Bad { command: "check", config: &kind, env: &[], says: &says }).await;
 
     // A password in a URL is a problem, and is not shown.
@@ -227,6 +255,7 @@ async fn the_examples_of_deploy_are_sound() {
         ("edge.key", "pay.example.com.key"),
         ("sandbox/merchant/alipay_public_key.pem", "alipay_public_key.pem"),
         ("sandbox/merchant/stripe_signing_secret.txt", "stripe_signing_secret.txt"),
+        ("sandbox/merchant/alipay_private_key.pem", "alipay_app_private_key.pem"),
     ];
     for (from, to) in copies {
         fs::copy(data.join(from), data.join(to)).unwrap();
@@ -234,6 +263,8 @@ async fn the_examples_of_deploy_are_sound() {
     for password in ["database_password.txt", "redis_password.txt", "rabbitmq_password.txt"] {
         fs::write(data.join(password), "sesame").unwrap();
     }
+    // The example is in live mode, the sandbox's key is not.
+    fs::write(data.join("stripe_secret_key.txt"), format!("sk_live_{}", "Ab3dE6gH9jK2mN5pQ8rS1tU4")).unwrap();
     for role in ["core", "edge", "relay"] {
         let file = data.join(format!("{role}.toml"));
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(format!("{role}.toml")), &file).unwrap();

@@ -131,7 +131,12 @@ async fn what_was_committed_without_an_answer_is_taken_in_once() {
         let fault = async {
             sleep(INTO_IT).await;
             proxy.set(Fault::LoseCommitReply { every: 2 });
-            until("a lost reply", async || proxy.lost_replies() >= lost + LOST).await;
+            // The core's own work loses replies too.
+            let heard = async || cluster.failed_attempts().await > failed;
+            until("a lost reply that a platform hears of", async || {
+                proxy.lost_replies() >= lost + LOST && heard().await
+            })
+            .await;
             proxy.set(Fault::None);
             takes_in_again(&cluster, &known).await;
         };

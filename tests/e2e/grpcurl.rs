@@ -62,9 +62,10 @@ async fn the_printed_lines_work_as_printed() {
     {
         assert!(error.contains(expected), "{expected:?} is missing in {error}");
     }
-    let line = format!("grpcurl -plaintext -d '{{}}' {core} paystate.v1.OperationsService/ResolveCase");
-    let (_, _, error) = shell(&line, &grpcurl).await;
-    assert!(error.contains("Unimplemented") && error.contains("not available in this version"), "{error}");
+    // What the order's state forbids has a reason of its own.
+    let line = format!("grpcurl -plaintext -d '{{\"order_id\":\"A1\"}}' {core} paystate.v1.OrderService/CloseOrder");
+    let (ok, _, error) = shell(&line, &grpcurl).await;
+    assert!(!ok && error.contains("FailedPrecondition") && error.contains("ORDER_ALREADY_PAID"), "{error}");
     let page = format!("curl -s http://{}/metrics", dev.address("edge metrics"));
     let (ok, metrics, _) = shell(&page, &grpcurl).await;
     assert!(ok && metrics.contains(r#"paystate_callbacks_total{provider="alipay""#), "{metrics}");

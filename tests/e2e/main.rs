@@ -14,13 +14,18 @@ mod demo;
 mod faults;
 mod feed;
 mod follower;
+mod gateway;
 mod grpcurl;
+mod interop;
 mod kill;
 #[path = "../support/liar.rs"]
 #[allow(dead_code, reason = "the core's tests tell more lies")]
 mod liar;
 mod mtls;
+mod outage;
 mod proxy;
+mod race;
+mod reconcile;
 mod relay;
 mod roles;
 mod servers;

@@ -126,8 +126,17 @@ impl Process {
 
     /// Memory that it holds.
     pub(crate) fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that it ever held.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, of: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(of)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
@@ -299,9 +308,7 @@ pub(crate) async fn counters(process: &Process, data: &Path) -> serde_json::Valu
 }
 
 async fn known(process: &Process, data: &Path) -> serde_json::Value {
-    let (status, text) = https(process.address("sandbox"), data, "GET /ledger", "").await.unwrap();
-    assert_eq!(status, 200, "{text}");
-    serde_json::from_str(&text).unwrap()
+    seen(process, data, "ledger").await
 }
 
 /// I1: the platforms' own record of what they were told is the measure of what must be there. Answers with how many
@@ -340,4 +347,16 @@ pub(crate) fn quiet_address() -> SocketAddr {
         .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
         .find(|address| std::net::TcpListener::bind(address).is_ok())
         .unwrap()
+}
+
+/// How many of something a test does: `default`, unless the environment says otherwise.
+pub(crate) fn how_many(variable: &str, default: usize) -> usize {
+    std::env::var(variable).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
+}
+
+/// What the platforms know, by the name of the page.
+pub(crate) async fn seen(process: &Process, data: &Path, page: &str) -> serde_json::Value {
+    let (status, text) = https(process.address("sandbox"), data, &format!("GET /{page}"), "").await.unwrap();
+    assert_eq!(status, 200, "{text}");
+    serde_json::from_str(&text).unwrap()
 }
