@@ -52,6 +52,8 @@ const (
 	CaseKind_CASE_KIND_RECONCILIATION_AMOUNT CaseKind = 11
 	// States differ between statement and record.
 	CaseKind_CASE_KIND_RECONCILIATION_STATUS CaseKind = 12
+	// The fee on the statement is not the one that was agreed.
+	CaseKind_CASE_KIND_RECONCILIATION_FEE CaseKind = 13
 )
 
 // Enum value maps for CaseKind.
@@ -70,6 +72,7 @@ var (
 		10: "CASE_KIND_RECONCILIATION_MISSING_THERE",
 		11: "CASE_KIND_RECONCILIATION_AMOUNT",
 		12: "CASE_KIND_RECONCILIATION_STATUS",
+		13: "CASE_KIND_RECONCILIATION_FEE",
 	}
 	CaseKind_value = map[string]int32{
 		"CASE_KIND_UNSPECIFIED":                  0,
@@ -85,6 +88,7 @@ var (
 		"CASE_KIND_RECONCILIATION_MISSING_THERE": 10,
 		"CASE_KIND_RECONCILIATION_AMOUNT":        11,
 		"CASE_KIND_RECONCILIATION_STATUS":        12,
+		"CASE_KIND_RECONCILIATION_FEE":           13,
 	}
 )
 
@@ -184,6 +188,8 @@ const (
 	CaseResolution_CASE_RESOLUTION_IGNORE CaseResolution = 4
 	// The number turned out to belong to an order after all, and the money was applied to it.
 	CaseResolution_CASE_RESOLUTION_BOUND CaseResolution = 5
+	// Later news made it moot.
+	CaseResolution_CASE_RESOLUTION_OVERTAKEN CaseResolution = 6
 )
 
 // Enum value maps for CaseResolution.
@@ -195,6 +201,7 @@ var (
 		3: "CASE_RESOLUTION_CLOSE",
 		4: "CASE_RESOLUTION_IGNORE",
 		5: "CASE_RESOLUTION_BOUND",
+		6: "CASE_RESOLUTION_OVERTAKEN",
 	}
 	CaseResolution_value = map[string]int32{
 		"CASE_RESOLUTION_UNSPECIFIED": 0,
@@ -203,6 +210,7 @@ var (
 		"CASE_RESOLUTION_CLOSE":       3,
 		"CASE_RESOLUTION_IGNORE":      4,
 		"CASE_RESOLUTION_BOUND":       5,
+		"CASE_RESOLUTION_OVERTAKEN":   6,
 	}
 )
 
@@ -286,6 +294,132 @@ func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{3}
 }
 
+// What differs.
+type DifferenceKind int32
+
+const (
+	// Not set; never stored.
+	DifferenceKind_DIFFERENCE_KIND_UNSPECIFIED DifferenceKind = 0
+	// On the statement, not in our record.
+	DifferenceKind_DIFFERENCE_KIND_MISSING_HERE DifferenceKind = 1
+	// In our record, not on the statement.
+	DifferenceKind_DIFFERENCE_KIND_MISSING_THERE DifferenceKind = 2
+	// Amount or currency.
+	DifferenceKind_DIFFERENCE_KIND_AMOUNT DifferenceKind = 3
+	// Settled there, in another state here.
+	DifferenceKind_DIFFERENCE_KIND_STATUS DifferenceKind = 4
+	// The fee is not the one that was agreed.
+	DifferenceKind_DIFFERENCE_KIND_FEE DifferenceKind = 5
+	// The statement has the same movement twice.
+	DifferenceKind_DIFFERENCE_KIND_REPEATED DifferenceKind = 6
+)
+
+// Enum value maps for DifferenceKind.
+var (
+	DifferenceKind_name = map[int32]string{
+		0: "DIFFERENCE_KIND_UNSPECIFIED",
+		1: "DIFFERENCE_KIND_MISSING_HERE",
+		2: "DIFFERENCE_KIND_MISSING_THERE",
+		3: "DIFFERENCE_KIND_AMOUNT",
+		4: "DIFFERENCE_KIND_STATUS",
+		5: "DIFFERENCE_KIND_FEE",
+		6: "DIFFERENCE_KIND_REPEATED",
+	}
+	DifferenceKind_value = map[string]int32{
+		"DIFFERENCE_KIND_UNSPECIFIED":   0,
+		"DIFFERENCE_KIND_MISSING_HERE":  1,
+		"DIFFERENCE_KIND_MISSING_THERE": 2,
+		"DIFFERENCE_KIND_AMOUNT":        3,
+		"DIFFERENCE_KIND_STATUS":        4,
+		"DIFFERENCE_KIND_FEE":           5,
+		"DIFFERENCE_KIND_REPEATED":      6,
+	}
+)
+
+func (x DifferenceKind) Enum() *DifferenceKind {
+	p := new(DifferenceKind)
+	*p = x
+	return p
+}
+
+func (x DifferenceKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DifferenceKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_paystate_v1_operations_service_proto_enumTypes[4].Descriptor()
+}
+
+func (DifferenceKind) Type() protoreflect.EnumType {
+	return &file_paystate_v1_operations_service_proto_enumTypes[4]
+}
+
+func (x DifferenceKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DifferenceKind.Descriptor instead.
+func (DifferenceKind) EnumDescriptor() ([]byte, []int) {
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{4}
+}
+
+// Where a reconciliation stands.
+type ReconciliationState int32
+
+const (
+	// Not set; never stored.
+	ReconciliationState_RECONCILIATION_STATE_UNSPECIFIED ReconciliationState = 0
+	// Under way.
+	ReconciliationState_RECONCILIATION_STATE_RUNNING ReconciliationState = 1
+	// Ended; its result stands.
+	ReconciliationState_RECONCILIATION_STATE_DONE ReconciliationState = 2
+	// Ended without a result: see `detail`. Run it again.
+	ReconciliationState_RECONCILIATION_STATE_FAILED ReconciliationState = 3
+)
+
+// Enum value maps for ReconciliationState.
+var (
+	ReconciliationState_name = map[int32]string{
+		0: "RECONCILIATION_STATE_UNSPECIFIED",
+		1: "RECONCILIATION_STATE_RUNNING",
+		2: "RECONCILIATION_STATE_DONE",
+		3: "RECONCILIATION_STATE_FAILED",
+	}
+	ReconciliationState_value = map[string]int32{
+		"RECONCILIATION_STATE_UNSPECIFIED": 0,
+		"RECONCILIATION_STATE_RUNNING":     1,
+		"RECONCILIATION_STATE_DONE":        2,
+		"RECONCILIATION_STATE_FAILED":      3,
+	}
+)
+
+func (x ReconciliationState) Enum() *ReconciliationState {
+	p := new(ReconciliationState)
+	*p = x
+	return p
+}
+
+func (x ReconciliationState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReconciliationState) Descriptor() protoreflect.EnumDescriptor {
+	return file_paystate_v1_operations_service_proto_enumTypes[5].Descriptor()
+}
+
+func (ReconciliationState) Type() protoreflect.EnumType {
+	return &file_paystate_v1_operations_service_proto_enumTypes[5]
+}
+
+func (x ReconciliationState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReconciliationState.Descriptor instead.
+func (ReconciliationState) EnumDescriptor() ([]byte, []int) {
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{5}
+}
+
 // Something that a person or a policy must settle.
 type Case struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -321,7 +455,15 @@ type Case struct {
 	// How it was settled.
 	Resolution CaseResolution `protobuf:"varint,15,opt,name=resolution,proto3,enum=paystate.v1.CaseResolution" json:"resolution,omitempty"`
 	// When it was settled.
-	ResolveTime   *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=resolve_time,json=resolveTime,proto3" json:"resolve_time,omitempty"`
+	ResolveTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=resolve_time,json=resolveTime,proto3" json:"resolve_time,omitempty"`
+	// What it may be settled with.
+	AllowedResolutions []CaseResolution `protobuf:"varint,17,rep,packed,name=allowed_resolutions,json=allowedResolutions,proto3,enum=paystate.v1.CaseResolution" json:"allowed_resolutions,omitempty"`
+	// Why it was settled so, as the person or the policy said.
+	ResolveReason string `protobuf:"bytes,18,opt,name=resolve_reason,json=resolveReason,proto3" json:"resolve_reason,omitempty"`
+	// Who settled it: "operator" or "policy"; empty when news did.
+	Resolver string `protobuf:"bytes,19,opt,name=resolver,proto3" json:"resolver,omitempty"`
+	// What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+	Evidence      string `protobuf:"bytes,20,opt,name=evidence,proto3" json:"evidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -466,6 +608,34 @@ func (x *Case) GetResolveTime() *timestamppb.Timestamp {
 		return x.ResolveTime
 	}
 	return nil
+}
+
+func (x *Case) GetAllowedResolutions() []CaseResolution {
+	if x != nil {
+		return x.AllowedResolutions
+	}
+	return nil
+}
+
+func (x *Case) GetResolveReason() string {
+	if x != nil {
+		return x.ResolveReason
+	}
+	return ""
+}
+
+func (x *Case) GetResolver() string {
+	if x != nil {
+		return x.Resolver
+	}
+	return ""
+}
+
+func (x *Case) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
 }
 
 // A stored callback. Its bytes are sealed and not shown.
@@ -727,6 +897,7 @@ type ExplainEntry struct {
 	//	*ExplainEntry_Notification
 	//	*ExplainEntry_Event
 	//	*ExplainEntry_Case
+	//	*ExplainEntry_Exchange
 	Record        isExplainEntry_Record `protobuf_oneof:"record"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -810,6 +981,15 @@ func (x *ExplainEntry) GetCase() *Case {
 	return nil
 }
 
+func (x *ExplainEntry) GetExchange() *Exchange {
+	if x != nil {
+		if x, ok := x.Record.(*ExplainEntry_Exchange); ok {
+			return x.Exchange
+		}
+	}
+	return nil
+}
+
 type isExplainEntry_Record interface {
 	isExplainEntry_Record()
 }
@@ -829,11 +1009,18 @@ type ExplainEntry_Case struct {
 	Case *Case `protobuf:"bytes,5,opt,name=case,proto3,oneof"`
 }
 
+type ExplainEntry_Exchange struct {
+	// A call to the platform. Its `request` and `response` are left out.
+	Exchange *Exchange `protobuf:"bytes,6,opt,name=exchange,proto3,oneof"`
+}
+
 func (*ExplainEntry_Notification) isExplainEntry_Record() {}
 
 func (*ExplainEntry_Event) isExplainEntry_Record() {}
 
 func (*ExplainEntry_Case) isExplainEntry_Record() {}
+
+func (*ExplainEntry_Exchange) isExplainEntry_Record() {}
 
 // Response of ExplainOrder.
 type ExplainOrderResponse struct {
@@ -1301,6 +1488,107 @@ func (x *ResolveCaseResponse) GetOrder() *Order {
 	return nil
 }
 
+// Request of AssignCase.
+type AssignCaseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which.
+	CaseId string `protobuf:"bytes,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// Who looks after it: at most 64 characters; empty for nobody.
+	Owner         string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AssignCaseRequest) Reset() {
+	*x = AssignCaseRequest{}
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AssignCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AssignCaseRequest) ProtoMessage() {}
+
+func (x *AssignCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AssignCaseRequest.ProtoReflect.Descriptor instead.
+func (*AssignCaseRequest) Descriptor() ([]byte, []int) {
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AssignCaseRequest) GetCaseId() string {
+	if x != nil {
+		return x.CaseId
+	}
+	return ""
+}
+
+func (x *AssignCaseRequest) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+// Response of AssignCase.
+type AssignCaseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The case after the call.
+	Case          *Case `protobuf:"bytes,1,opt,name=case,proto3" json:"case,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AssignCaseResponse) Reset() {
+	*x = AssignCaseResponse{}
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AssignCaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AssignCaseResponse) ProtoMessage() {}
+
+func (x *AssignCaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AssignCaseResponse.ProtoReflect.Descriptor instead.
+func (*AssignCaseResponse) Descriptor() ([]byte, []int) {
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *AssignCaseResponse) GetCase() *Case {
+	if x != nil {
+		return x.Case
+	}
+	return nil
+}
+
 // Request of RecheckPayment.
 type RecheckPaymentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1312,7 +1600,7 @@ type RecheckPaymentRequest struct {
 
 func (x *RecheckPaymentRequest) Reset() {
 	*x = RecheckPaymentRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[11]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1612,7 @@ func (x *RecheckPaymentRequest) String() string {
 func (*RecheckPaymentRequest) ProtoMessage() {}
 
 func (x *RecheckPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[11]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1625,7 @@ func (x *RecheckPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecheckPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RecheckPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{11}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RecheckPaymentRequest) GetOutTradeNo() string {
@@ -1358,7 +1646,7 @@ type RecheckPaymentResponse struct {
 
 func (x *RecheckPaymentResponse) Reset() {
 	*x = RecheckPaymentResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[12]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1370,7 +1658,7 @@ func (x *RecheckPaymentResponse) String() string {
 func (*RecheckPaymentResponse) ProtoMessage() {}
 
 func (x *RecheckPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[12]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1383,7 +1671,7 @@ func (x *RecheckPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecheckPaymentResponse.ProtoReflect.Descriptor instead.
 func (*RecheckPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{12}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RecheckPaymentResponse) GetOrder() *Order {
@@ -1406,7 +1694,7 @@ type RunReconciliationRequest struct {
 
 func (x *RunReconciliationRequest) Reset() {
 	*x = RunReconciliationRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[13]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1418,7 +1706,7 @@ func (x *RunReconciliationRequest) String() string {
 func (*RunReconciliationRequest) ProtoMessage() {}
 
 func (x *RunReconciliationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[13]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1431,7 +1719,7 @@ func (x *RunReconciliationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReconciliationRequest.ProtoReflect.Descriptor instead.
 func (*RunReconciliationRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{13}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RunReconciliationRequest) GetAccount() string {
@@ -1459,7 +1747,7 @@ type RunReconciliationResponse struct {
 
 func (x *RunReconciliationResponse) Reset() {
 	*x = RunReconciliationResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[14]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1759,7 @@ func (x *RunReconciliationResponse) String() string {
 func (*RunReconciliationResponse) ProtoMessage() {}
 
 func (x *RunReconciliationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[14]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,10 +1772,120 @@ func (x *RunReconciliationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReconciliationResponse.ProtoReflect.Descriptor instead.
 func (*RunReconciliationResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{14}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RunReconciliationResponse) GetReconciliationId() string {
+	if x != nil {
+		return x.ReconciliationId
+	}
+	return ""
+}
+
+// One message of ImportStatement.
+type ImportStatementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which account; in the first message.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// Which day, "YYYY-MM-DD" in the platform's time zone; in the first message.
+	Date string `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
+	// The next lines, in file order; at most 1000.
+	Lines         []*StatementLine `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportStatementRequest) Reset() {
+	*x = ImportStatementRequest{}
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportStatementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportStatementRequest) ProtoMessage() {}
+
+func (x *ImportStatementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportStatementRequest.ProtoReflect.Descriptor instead.
+func (*ImportStatementRequest) Descriptor() ([]byte, []int) {
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ImportStatementRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *ImportStatementRequest) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *ImportStatementRequest) GetLines() []*StatementLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+// Response of ImportStatement.
+type ImportStatementResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The result is there: read it with GetReconciliation.
+	ReconciliationId string `protobuf:"bytes,1,opt,name=reconciliation_id,json=reconciliationId,proto3" json:"reconciliation_id,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ImportStatementResponse) Reset() {
+	*x = ImportStatementResponse{}
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportStatementResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportStatementResponse) ProtoMessage() {}
+
+func (x *ImportStatementResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportStatementResponse.ProtoReflect.Descriptor instead.
+func (*ImportStatementResponse) Descriptor() ([]byte, []int) {
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ImportStatementResponse) GetReconciliationId() string {
 	if x != nil {
 		return x.ReconciliationId
 	}
@@ -1499,13 +1897,17 @@ type GetReconciliationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which.
 	ReconciliationId string `protobuf:"bytes,1,opt,name=reconciliation_id,json=reconciliationId,proto3" json:"reconciliation_id,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Differences at most; 0 for 50, at most 500.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the page before.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetReconciliationRequest) Reset() {
 	*x = GetReconciliationRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[15]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1919,7 @@ func (x *GetReconciliationRequest) String() string {
 func (*GetReconciliationRequest) ProtoMessage() {}
 
 func (x *GetReconciliationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[15]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,12 +1932,162 @@ func (x *GetReconciliationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReconciliationRequest.ProtoReflect.Descriptor instead.
 func (*GetReconciliationRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{15}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetReconciliationRequest) GetReconciliationId() string {
 	if x != nil {
 		return x.ReconciliationId
+	}
+	return ""
+}
+
+func (x *GetReconciliationRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *GetReconciliationRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// One difference between statement and record.
+type Difference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What differs.
+	Kind DifferenceKind `protobuf:"varint,1,opt,name=kind,proto3,enum=paystate.v1.DifferenceKind" json:"kind,omitempty"`
+	// The line as the statement has it; absent for MISSING_THERE.
+	Line *StatementLine `protobuf:"bytes,2,opt,name=line,proto3" json:"line,omitempty"`
+	// Whether it is about money that came or that went back.
+	LineKind StatementLineKind `protobuf:"varint,3,opt,name=line_kind,json=lineKind,proto3,enum=paystate.v1.StatementLineKind" json:"line_kind,omitempty"`
+	// The shop's number of the payment.
+	OutTradeNo string `protobuf:"bytes,4,opt,name=out_trade_no,json=outTradeNo,proto3" json:"out_trade_no,omitempty"`
+	// The platform's number of the payment.
+	TransactionId string `protobuf:"bytes,5,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
+	// The shop's number of the refund.
+	OutRefundNo string `protobuf:"bytes,6,opt,name=out_refund_no,json=outRefundNo,proto3" json:"out_refund_no,omitempty"`
+	// What our record has; absent for MISSING_HERE.
+	Recorded *Money `protobuf:"bytes,7,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// The likely cause, from the journal, in one sentence.
+	Cause string `protobuf:"bytes,8,opt,name=cause,proto3" json:"cause,omitempty"`
+	// It is gone: the platform was asked, and our record is true now.
+	Healed bool `protobuf:"varint,9,opt,name=healed,proto3" json:"healed,omitempty"`
+	// The case that it opened; empty when it was healed.
+	CaseId string `protobuf:"bytes,10,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// The order, where known.
+	OrderId       string `protobuf:"bytes,11,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Difference) Reset() {
+	*x = Difference{}
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Difference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Difference) ProtoMessage() {}
+
+func (x *Difference) ProtoReflect() protoreflect.Message {
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Difference.ProtoReflect.Descriptor instead.
+func (*Difference) Descriptor() ([]byte, []int) {
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Difference) GetKind() DifferenceKind {
+	if x != nil {
+		return x.Kind
+	}
+	return DifferenceKind_DIFFERENCE_KIND_UNSPECIFIED
+}
+
+func (x *Difference) GetLine() *StatementLine {
+	if x != nil {
+		return x.Line
+	}
+	return nil
+}
+
+func (x *Difference) GetLineKind() StatementLineKind {
+	if x != nil {
+		return x.LineKind
+	}
+	return StatementLineKind_STATEMENT_LINE_KIND_UNSPECIFIED
+}
+
+func (x *Difference) GetOutTradeNo() string {
+	if x != nil {
+		return x.OutTradeNo
+	}
+	return ""
+}
+
+func (x *Difference) GetTransactionId() string {
+	if x != nil {
+		return x.TransactionId
+	}
+	return ""
+}
+
+func (x *Difference) GetOutRefundNo() string {
+	if x != nil {
+		return x.OutRefundNo
+	}
+	return ""
+}
+
+func (x *Difference) GetRecorded() *Money {
+	if x != nil {
+		return x.Recorded
+	}
+	return nil
+}
+
+func (x *Difference) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *Difference) GetHealed() bool {
+	if x != nil {
+		return x.Healed
+	}
+	return false
+}
+
+func (x *Difference) GetCaseId() string {
+	if x != nil {
+		return x.CaseId
+	}
+	return ""
+}
+
+func (x *Difference) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
 	}
 	return ""
 }
@@ -1553,15 +2105,33 @@ type GetReconciliationResponse struct {
 	LineCount int64 `protobuf:"varint,4,opt,name=line_count,json=lineCount,proto3" json:"line_count,omitempty"`
 	// Lines that match our record.
 	MatchedCount int64 `protobuf:"varint,5,opt,name=matched_count,json=matchedCount,proto3" json:"matched_count,omitempty"`
-	// Cases that it opened.
-	CaseIds       []string `protobuf:"bytes,6,rep,name=case_ids,json=caseIds,proto3" json:"case_ids,omitempty"`
+	// Cases that it opened or found open: those of the differences on this page.
+	CaseIds []string `protobuf:"bytes,6,rep,name=case_ids,json=caseIds,proto3" json:"case_ids,omitempty"`
+	// Where it stands.
+	State ReconciliationState `protobuf:"varint,7,opt,name=state,proto3,enum=paystate.v1.ReconciliationState" json:"state,omitempty"`
+	// Why it failed; or what it waits for.
+	Detail string `protobuf:"bytes,8,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Differences, in the order in which they were found.
+	Differences []*Difference `protobuf:"bytes,9,rep,name=differences,proto3" json:"differences,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,10,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How many differences there are, healed ones included.
+	DifferenceCount int64 `protobuf:"varint,11,opt,name=difference_count,json=differenceCount,proto3" json:"difference_count,omitempty"`
+	// Movements near midnight that are looked for on the neighbouring day's statement before they count as differences.
+	CarriedCount int64 `protobuf:"varint,12,opt,name=carried_count,json=carriedCount,proto3" json:"carried_count,omitempty"`
+	// When it began.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// When it ended.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Sum of the fees on the statement by currency, minor units.
+	FeesMinor     map[string]int64 `protobuf:"bytes,15,rep,name=fees_minor,json=feesMinor,proto3" json:"fees_minor,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetReconciliationResponse) Reset() {
 	*x = GetReconciliationResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[16]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +2143,7 @@ func (x *GetReconciliationResponse) String() string {
 func (*GetReconciliationResponse) ProtoMessage() {}
 
 func (x *GetReconciliationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[16]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +2156,7 @@ func (x *GetReconciliationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReconciliationResponse.ProtoReflect.Descriptor instead.
 func (*GetReconciliationResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{16}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetReconciliationResponse) GetAccount() string {
@@ -1631,6 +2201,69 @@ func (x *GetReconciliationResponse) GetCaseIds() []string {
 	return nil
 }
 
+func (x *GetReconciliationResponse) GetState() ReconciliationState {
+	if x != nil {
+		return x.State
+	}
+	return ReconciliationState_RECONCILIATION_STATE_UNSPECIFIED
+}
+
+func (x *GetReconciliationResponse) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *GetReconciliationResponse) GetDifferences() []*Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *GetReconciliationResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *GetReconciliationResponse) GetDifferenceCount() int64 {
+	if x != nil {
+		return x.DifferenceCount
+	}
+	return 0
+}
+
+func (x *GetReconciliationResponse) GetCarriedCount() int64 {
+	if x != nil {
+		return x.CarriedCount
+	}
+	return 0
+}
+
+func (x *GetReconciliationResponse) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *GetReconciliationResponse) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *GetReconciliationResponse) GetFeesMinor() map[string]int64 {
+	if x != nil {
+		return x.FeesMinor
+	}
+	return nil
+}
+
 // Request of VerifyAudit.
 type VerifyAuditRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1640,7 +2273,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[17]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1652,7 +2285,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[17]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1665,7 +2298,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{17}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{22}
 }
 
 // One invariant and whether it holds.
@@ -1683,7 +2316,7 @@ type InvariantResult struct {
 
 func (x *InvariantResult) Reset() {
 	*x = InvariantResult{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[18]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +2328,7 @@ func (x *InvariantResult) String() string {
 func (*InvariantResult) ProtoMessage() {}
 
 func (x *InvariantResult) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[18]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +2341,7 @@ func (x *InvariantResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvariantResult.ProtoReflect.Descriptor instead.
 func (*InvariantResult) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{18}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *InvariantResult) GetName() string {
@@ -1743,7 +2376,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[19]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1755,7 +2388,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[19]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1768,7 +2401,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{19}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *VerifyAuditResponse) GetResults() []*InvariantResult {
@@ -1782,7 +2415,7 @@ var File_paystate_v1_operations_service_proto protoreflect.FileDescriptor
 
 const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"\n" +
-	"$paystate/v1/operations_service.proto\x12\vpaystate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17paystate/v1/money.proto\x1a\x1dpaystate/v1/observation.proto\x1a\x17paystate/v1/order.proto\"\x9b\x05\n" +
+	"$paystate/v1/operations_service.proto\x12\vpaystate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17paystate/v1/money.proto\x1a\x1dpaystate/v1/observation.proto\x1a\x17paystate/v1/order.proto\x1a*paystate/v1/provider_gateway_service.proto\"\xc8\x06\n" +
 	"\x04Case\x12\x17\n" +
 	"\acase_id\x18\x01 \x01(\tR\x06caseId\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.paystate.v1.CaseKindR\x04kind\x12,\n" +
@@ -1803,7 +2436,11 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"\n" +
 	"resolution\x18\x0f \x01(\x0e2\x1b.paystate.v1.CaseResolutionR\n" +
 	"resolution\x12=\n" +
-	"\fresolve_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\vresolveTime\"\xed\x04\n" +
+	"\fresolve_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\vresolveTime\x12L\n" +
+	"\x13allowed_resolutions\x18\x11 \x03(\x0e2\x1b.paystate.v1.CaseResolutionR\x12allowedResolutions\x12%\n" +
+	"\x0eresolve_reason\x18\x12 \x01(\tR\rresolveReason\x12\x1a\n" +
+	"\bresolver\x18\x13 \x01(\tR\bresolver\x12\x1a\n" +
+	"\bevidence\x18\x14 \x01(\tR\bevidence\"\xed\x04\n" +
 	"\fNotification\x12'\n" +
 	"\x0fnotification_id\x18\x01 \x01(\tR\x0enotificationId\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x18\n" +
@@ -1829,13 +2466,14 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"\x13ExplainOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12 \n" +
 	"\fout_trade_no\x18\x02 \x01(\tR\n" +
-	"outTradeNo\"\xf2\x01\n" +
+	"outTradeNo\"\xa7\x02\n" +
 	"\fExplainEntry\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12?\n" +
 	"\fnotification\x18\x03 \x01(\v2\x19.paystate.v1.NotificationH\x00R\fnotification\x12*\n" +
 	"\x05event\x18\x04 \x01(\v2\x12.paystate.v1.EventH\x00R\x05event\x12'\n" +
-	"\x04case\x18\x05 \x01(\v2\x11.paystate.v1.CaseH\x00R\x04caseB\b\n" +
+	"\x04case\x18\x05 \x01(\v2\x11.paystate.v1.CaseH\x00R\x04case\x123\n" +
+	"\bexchange\x18\x06 \x01(\v2\x15.paystate.v1.ExchangeH\x00R\bexchangeB\b\n" +
 	"\x06record\"\x92\x01\n" +
 	"\x14ExplainOrderResponse\x12(\n" +
 	"\x05order\x18\x01 \x01(\v2\x12.paystate.v1.OrderR\x05order\x123\n" +
@@ -1872,7 +2510,12 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tR\trequestId\"f\n" +
 	"\x13ResolveCaseResponse\x12%\n" +
 	"\x04case\x18\x01 \x01(\v2\x11.paystate.v1.CaseR\x04case\x12(\n" +
-	"\x05order\x18\x02 \x01(\v2\x12.paystate.v1.OrderR\x05order\"9\n" +
+	"\x05order\x18\x02 \x01(\v2\x12.paystate.v1.OrderR\x05order\"B\n" +
+	"\x11AssignCaseRequest\x12\x17\n" +
+	"\acase_id\x18\x01 \x01(\tR\x06caseId\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\";\n" +
+	"\x12AssignCaseResponse\x12%\n" +
+	"\x04case\x18\x01 \x01(\v2\x11.paystate.v1.CaseR\x04case\"9\n" +
 	"\x15RecheckPaymentRequest\x12 \n" +
 	"\fout_trade_no\x18\x01 \x01(\tR\n" +
 	"outTradeNo\"B\n" +
@@ -1882,9 +2525,33 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04date\x18\x02 \x01(\tR\x04date\"H\n" +
 	"\x19RunReconciliationResponse\x12+\n" +
-	"\x11reconciliation_id\x18\x01 \x01(\tR\x10reconciliationId\"G\n" +
+	"\x11reconciliation_id\x18\x01 \x01(\tR\x10reconciliationId\"x\n" +
+	"\x16ImportStatementRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
+	"\x04date\x18\x02 \x01(\tR\x04date\x120\n" +
+	"\x05lines\x18\x03 \x03(\v2\x1a.paystate.v1.StatementLineR\x05lines\"F\n" +
+	"\x17ImportStatementResponse\x12+\n" +
+	"\x11reconciliation_id\x18\x01 \x01(\tR\x10reconciliationId\"\x83\x01\n" +
 	"\x18GetReconciliationRequest\x12+\n" +
-	"\x11reconciliation_id\x18\x01 \x01(\tR\x10reconciliationId\"\xbc\x01\n" +
+	"\x11reconciliation_id\x18\x01 \x01(\tR\x10reconciliationId\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\xa9\x03\n" +
+	"\n" +
+	"Difference\x12/\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1b.paystate.v1.DifferenceKindR\x04kind\x12.\n" +
+	"\x04line\x18\x02 \x01(\v2\x1a.paystate.v1.StatementLineR\x04line\x12;\n" +
+	"\tline_kind\x18\x03 \x01(\x0e2\x1e.paystate.v1.StatementLineKindR\blineKind\x12 \n" +
+	"\fout_trade_no\x18\x04 \x01(\tR\n" +
+	"outTradeNo\x12%\n" +
+	"\x0etransaction_id\x18\x05 \x01(\tR\rtransactionId\x12\"\n" +
+	"\rout_refund_no\x18\x06 \x01(\tR\voutRefundNo\x12.\n" +
+	"\brecorded\x18\a \x01(\v2\x12.paystate.v1.MoneyR\brecorded\x12\x14\n" +
+	"\x05cause\x18\b \x01(\tR\x05cause\x12\x16\n" +
+	"\x06healed\x18\t \x01(\bR\x06healed\x12\x17\n" +
+	"\acase_id\x18\n" +
+	" \x01(\tR\x06caseId\x12\x19\n" +
+	"\border_id\x18\v \x01(\tR\aorderId\"\xc5\x05\n" +
 	"\x19GetReconciliationResponse\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04date\x18\x02 \x01(\tR\x04date\x12\x12\n" +
@@ -1892,7 +2559,22 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"\n" +
 	"line_count\x18\x04 \x01(\x03R\tlineCount\x12#\n" +
 	"\rmatched_count\x18\x05 \x01(\x03R\fmatchedCount\x12\x19\n" +
-	"\bcase_ids\x18\x06 \x03(\tR\acaseIds\"\x14\n" +
+	"\bcase_ids\x18\x06 \x03(\tR\acaseIds\x126\n" +
+	"\x05state\x18\a \x01(\x0e2 .paystate.v1.ReconciliationStateR\x05state\x12\x16\n" +
+	"\x06detail\x18\b \x01(\tR\x06detail\x129\n" +
+	"\vdifferences\x18\t \x03(\v2\x17.paystate.v1.DifferenceR\vdifferences\x12&\n" +
+	"\x0fnext_page_token\x18\n" +
+	" \x01(\tR\rnextPageToken\x12)\n" +
+	"\x10difference_count\x18\v \x01(\x03R\x0fdifferenceCount\x12#\n" +
+	"\rcarried_count\x18\f \x01(\x03R\fcarriedCount\x129\n" +
+	"\n" +
+	"start_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12T\n" +
+	"\n" +
+	"fees_minor\x18\x0f \x03(\v25.paystate.v1.GetReconciliationResponse.FeesMinorEntryR\tfeesMinor\x1a<\n" +
+	"\x0eFeesMinorEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x14\n" +
 	"\x12VerifyAuditRequest\"c\n" +
 	"\x0fInvariantResult\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
@@ -1901,7 +2583,7 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"violations\x18\x03 \x03(\tR\n" +
 	"violations\"M\n" +
 	"\x13VerifyAuditResponse\x126\n" +
-	"\aresults\x18\x01 \x03(\v2\x1c.paystate.v1.InvariantResultR\aresults*\xae\x03\n" +
+	"\aresults\x18\x01 \x03(\v2\x1c.paystate.v1.InvariantResultR\aresults*\xd0\x03\n" +
 	"\bCaseKind\x12\x19\n" +
 	"\x15CASE_KIND_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CASE_KIND_AMOUNT_MISMATCH\x10\x01\x12\x1f\n" +
@@ -1916,29 +2598,47 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"&CASE_KIND_RECONCILIATION_MISSING_THERE\x10\n" +
 	"\x12#\n" +
 	"\x1fCASE_KIND_RECONCILIATION_AMOUNT\x10\v\x12#\n" +
-	"\x1fCASE_KIND_RECONCILIATION_STATUS\x10\f*U\n" +
+	"\x1fCASE_KIND_RECONCILIATION_STATUS\x10\f\x12 \n" +
+	"\x1cCASE_KIND_RECONCILIATION_FEE\x10\r*U\n" +
 	"\tCaseState\x12\x1a\n" +
 	"\x16CASE_STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCASE_STATE_OPEN\x10\x01\x12\x17\n" +
-	"\x13CASE_STATE_RESOLVED\x10\x02*\xbb\x01\n" +
+	"\x13CASE_STATE_RESOLVED\x10\x02*\xda\x01\n" +
 	"\x0eCaseResolution\x12\x1f\n" +
 	"\x1bCASE_RESOLUTION_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16CASE_RESOLUTION_ACCEPT\x10\x01\x12\x1a\n" +
 	"\x16CASE_RESOLUTION_REFUND\x10\x02\x12\x19\n" +
 	"\x15CASE_RESOLUTION_CLOSE\x10\x03\x12\x1a\n" +
 	"\x16CASE_RESOLUTION_IGNORE\x10\x04\x12\x19\n" +
-	"\x15CASE_RESOLUTION_BOUND\x10\x05*N\n" +
+	"\x15CASE_RESOLUTION_BOUND\x10\x05\x12\x1d\n" +
+	"\x19CASE_RESOLUTION_OVERTAKEN\x10\x06*N\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10VERDICT_ACCEPTED\x10\x01\x12\x14\n" +
-	"\x10VERDICT_REJECTED\x10\x022\xdf\x05\n" +
+	"\x10VERDICT_REJECTED\x10\x02*\xe5\x01\n" +
+	"\x0eDifferenceKind\x12\x1f\n" +
+	"\x1bDIFFERENCE_KIND_UNSPECIFIED\x10\x00\x12 \n" +
+	"\x1cDIFFERENCE_KIND_MISSING_HERE\x10\x01\x12!\n" +
+	"\x1dDIFFERENCE_KIND_MISSING_THERE\x10\x02\x12\x1a\n" +
+	"\x16DIFFERENCE_KIND_AMOUNT\x10\x03\x12\x1a\n" +
+	"\x16DIFFERENCE_KIND_STATUS\x10\x04\x12\x17\n" +
+	"\x13DIFFERENCE_KIND_FEE\x10\x05\x12\x1c\n" +
+	"\x18DIFFERENCE_KIND_REPEATED\x10\x06*\x9d\x01\n" +
+	"\x13ReconciliationState\x12$\n" +
+	" RECONCILIATION_STATE_UNSPECIFIED\x10\x00\x12 \n" +
+	"\x1cRECONCILIATION_STATE_RUNNING\x10\x01\x12\x1d\n" +
+	"\x19RECONCILIATION_STATE_DONE\x10\x02\x12\x1f\n" +
+	"\x1bRECONCILIATION_STATE_FAILED\x10\x032\x8e\a\n" +
 	"\x11OperationsService\x12S\n" +
 	"\fExplainOrder\x12 .paystate.v1.ExplainOrderRequest\x1a!.paystate.v1.ExplainOrderResponse\x12b\n" +
 	"\x11ListNotifications\x12%.paystate.v1.ListNotificationsRequest\x1a&.paystate.v1.ListNotificationsResponse\x12J\n" +
 	"\tListCases\x12\x1d.paystate.v1.ListCasesRequest\x1a\x1e.paystate.v1.ListCasesResponse\x12P\n" +
-	"\vResolveCase\x12\x1f.paystate.v1.ResolveCaseRequest\x1a .paystate.v1.ResolveCaseResponse\x12Y\n" +
+	"\vResolveCase\x12\x1f.paystate.v1.ResolveCaseRequest\x1a .paystate.v1.ResolveCaseResponse\x12M\n" +
+	"\n" +
+	"AssignCase\x12\x1e.paystate.v1.AssignCaseRequest\x1a\x1f.paystate.v1.AssignCaseResponse\x12Y\n" +
 	"\x0eRecheckPayment\x12\".paystate.v1.RecheckPaymentRequest\x1a#.paystate.v1.RecheckPaymentResponse\x12b\n" +
-	"\x11RunReconciliation\x12%.paystate.v1.RunReconciliationRequest\x1a&.paystate.v1.RunReconciliationResponse\x12b\n" +
+	"\x11RunReconciliation\x12%.paystate.v1.RunReconciliationRequest\x1a&.paystate.v1.RunReconciliationResponse\x12^\n" +
+	"\x0fImportStatement\x12#.paystate.v1.ImportStatementRequest\x1a$.paystate.v1.ImportStatementResponse(\x01\x12b\n" +
 	"\x11GetReconciliation\x12%.paystate.v1.GetReconciliationRequest\x1a&.paystate.v1.GetReconciliationResponse\x12P\n" +
 	"\vVerifyAudit\x12\x1f.paystate.v1.VerifyAuditRequest\x1a .paystate.v1.VerifyAuditResponseB\x99\x01\n" +
 	"\vpaystate.v1B\x16OperationsServiceProtoP\x01Z%paystate.internal/paystate/paystatev1\xa2\x02\x03PXX\xaa\x02\vPaystate.V1\xca\x02\vPaystate\\V1\xe2\x02\x17Paystate\\V1\\GPBMetadata\xea\x02\fPaystate::V1b\x06proto3"
@@ -1955,88 +2655,116 @@ func file_paystate_v1_operations_service_proto_rawDescGZIP() []byte {
 	return file_paystate_v1_operations_service_proto_rawDescData
 }
 
-var file_paystate_v1_operations_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_paystate_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_paystate_v1_operations_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_paystate_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_paystate_v1_operations_service_proto_goTypes = []any{
 	(CaseKind)(0),                     // 0: paystate.v1.CaseKind
 	(CaseState)(0),                    // 1: paystate.v1.CaseState
 	(CaseResolution)(0),               // 2: paystate.v1.CaseResolution
 	(Verdict)(0),                      // 3: paystate.v1.Verdict
-	(*Case)(nil),                      // 4: paystate.v1.Case
-	(*Notification)(nil),              // 5: paystate.v1.Notification
-	(*ExplainOrderRequest)(nil),       // 6: paystate.v1.ExplainOrderRequest
-	(*ExplainEntry)(nil),              // 7: paystate.v1.ExplainEntry
-	(*ExplainOrderResponse)(nil),      // 8: paystate.v1.ExplainOrderResponse
-	(*ListNotificationsRequest)(nil),  // 9: paystate.v1.ListNotificationsRequest
-	(*ListNotificationsResponse)(nil), // 10: paystate.v1.ListNotificationsResponse
-	(*ListCasesRequest)(nil),          // 11: paystate.v1.ListCasesRequest
-	(*ListCasesResponse)(nil),         // 12: paystate.v1.ListCasesResponse
-	(*ResolveCaseRequest)(nil),        // 13: paystate.v1.ResolveCaseRequest
-	(*ResolveCaseResponse)(nil),       // 14: paystate.v1.ResolveCaseResponse
-	(*RecheckPaymentRequest)(nil),     // 15: paystate.v1.RecheckPaymentRequest
-	(*RecheckPaymentResponse)(nil),    // 16: paystate.v1.RecheckPaymentResponse
-	(*RunReconciliationRequest)(nil),  // 17: paystate.v1.RunReconciliationRequest
-	(*RunReconciliationResponse)(nil), // 18: paystate.v1.RunReconciliationResponse
-	(*GetReconciliationRequest)(nil),  // 19: paystate.v1.GetReconciliationRequest
-	(*GetReconciliationResponse)(nil), // 20: paystate.v1.GetReconciliationResponse
-	(*VerifyAuditRequest)(nil),        // 21: paystate.v1.VerifyAuditRequest
-	(*InvariantResult)(nil),           // 22: paystate.v1.InvariantResult
-	(*VerifyAuditResponse)(nil),       // 23: paystate.v1.VerifyAuditResponse
-	(*Money)(nil),                     // 24: paystate.v1.Money
-	(*timestamppb.Timestamp)(nil),     // 25: google.protobuf.Timestamp
-	(ObservationSource)(0),            // 26: paystate.v1.ObservationSource
-	(*Event)(nil),                     // 27: paystate.v1.Event
-	(*Order)(nil),                     // 28: paystate.v1.Order
+	(DifferenceKind)(0),               // 4: paystate.v1.DifferenceKind
+	(ReconciliationState)(0),          // 5: paystate.v1.ReconciliationState
+	(*Case)(nil),                      // 6: paystate.v1.Case
+	(*Notification)(nil),              // 7: paystate.v1.Notification
+	(*ExplainOrderRequest)(nil),       // 8: paystate.v1.ExplainOrderRequest
+	(*ExplainEntry)(nil),              // 9: paystate.v1.ExplainEntry
+	(*ExplainOrderResponse)(nil),      // 10: paystate.v1.ExplainOrderResponse
+	(*ListNotificationsRequest)(nil),  // 11: paystate.v1.ListNotificationsRequest
+	(*ListNotificationsResponse)(nil), // 12: paystate.v1.ListNotificationsResponse
+	(*ListCasesRequest)(nil),          // 13: paystate.v1.ListCasesRequest
+	(*ListCasesResponse)(nil),         // 14: paystate.v1.ListCasesResponse
+	(*ResolveCaseRequest)(nil),        // 15: paystate.v1.ResolveCaseRequest
+	(*ResolveCaseResponse)(nil),       // 16: paystate.v1.ResolveCaseResponse
+	(*AssignCaseRequest)(nil),         // 17: paystate.v1.AssignCaseRequest
+	(*AssignCaseResponse)(nil),        // 18: paystate.v1.AssignCaseResponse
+	(*RecheckPaymentRequest)(nil),     // 19: paystate.v1.RecheckPaymentRequest
+	(*RecheckPaymentResponse)(nil),    // 20: paystate.v1.RecheckPaymentResponse
+	(*RunReconciliationRequest)(nil),  // 21: paystate.v1.RunReconciliationRequest
+	(*RunReconciliationResponse)(nil), // 22: paystate.v1.RunReconciliationResponse
+	(*ImportStatementRequest)(nil),    // 23: paystate.v1.ImportStatementRequest
+	(*ImportStatementResponse)(nil),   // 24: paystate.v1.ImportStatementResponse
+	(*GetReconciliationRequest)(nil),  // 25: paystate.v1.GetReconciliationRequest
+	(*Difference)(nil),                // 26: paystate.v1.Difference
+	(*GetReconciliationResponse)(nil), // 27: paystate.v1.GetReconciliationResponse
+	(*VerifyAuditRequest)(nil),        // 28: paystate.v1.VerifyAuditRequest
+	(*InvariantResult)(nil),           // 29: paystate.v1.InvariantResult
+	(*VerifyAuditResponse)(nil),       // 30: paystate.v1.VerifyAuditResponse
+	nil,                               // 31: paystate.v1.GetReconciliationResponse.FeesMinorEntry
+	(*Money)(nil),                     // 32: paystate.v1.Money
+	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
+	(ObservationSource)(0),            // 34: paystate.v1.ObservationSource
+	(*Event)(nil),                     // 35: paystate.v1.Event
+	(*Exchange)(nil),                  // 36: paystate.v1.Exchange
+	(*Order)(nil),                     // 37: paystate.v1.Order
+	(*StatementLine)(nil),             // 38: paystate.v1.StatementLine
+	(StatementLineKind)(0),            // 39: paystate.v1.StatementLineKind
 }
 var file_paystate_v1_operations_service_proto_depIdxs = []int32{
 	0,  // 0: paystate.v1.Case.kind:type_name -> paystate.v1.CaseKind
 	1,  // 1: paystate.v1.Case.state:type_name -> paystate.v1.CaseState
-	24, // 2: paystate.v1.Case.expected:type_name -> paystate.v1.Money
-	24, // 3: paystate.v1.Case.observed:type_name -> paystate.v1.Money
-	25, // 4: paystate.v1.Case.open_time:type_name -> google.protobuf.Timestamp
-	25, // 5: paystate.v1.Case.due_time:type_name -> google.protobuf.Timestamp
+	32, // 2: paystate.v1.Case.expected:type_name -> paystate.v1.Money
+	32, // 3: paystate.v1.Case.observed:type_name -> paystate.v1.Money
+	33, // 4: paystate.v1.Case.open_time:type_name -> google.protobuf.Timestamp
+	33, // 5: paystate.v1.Case.due_time:type_name -> google.protobuf.Timestamp
 	2,  // 6: paystate.v1.Case.resolution:type_name -> paystate.v1.CaseResolution
-	25, // 7: paystate.v1.Case.resolve_time:type_name -> google.protobuf.Timestamp
-	3,  // 8: paystate.v1.Notification.verdict:type_name -> paystate.v1.Verdict
-	25, // 9: paystate.v1.Notification.receive_time:type_name -> google.protobuf.Timestamp
-	26, // 10: paystate.v1.Notification.source:type_name -> paystate.v1.ObservationSource
-	25, // 11: paystate.v1.ExplainEntry.time:type_name -> google.protobuf.Timestamp
-	5,  // 12: paystate.v1.ExplainEntry.notification:type_name -> paystate.v1.Notification
-	27, // 13: paystate.v1.ExplainEntry.event:type_name -> paystate.v1.Event
-	4,  // 14: paystate.v1.ExplainEntry.case:type_name -> paystate.v1.Case
-	28, // 15: paystate.v1.ExplainOrderResponse.order:type_name -> paystate.v1.Order
-	7,  // 16: paystate.v1.ExplainOrderResponse.entries:type_name -> paystate.v1.ExplainEntry
-	3,  // 17: paystate.v1.ListNotificationsRequest.verdict:type_name -> paystate.v1.Verdict
-	5,  // 18: paystate.v1.ListNotificationsResponse.notifications:type_name -> paystate.v1.Notification
-	1,  // 19: paystate.v1.ListCasesRequest.state:type_name -> paystate.v1.CaseState
-	0,  // 20: paystate.v1.ListCasesRequest.kind:type_name -> paystate.v1.CaseKind
-	4,  // 21: paystate.v1.ListCasesResponse.cases:type_name -> paystate.v1.Case
-	2,  // 22: paystate.v1.ResolveCaseRequest.resolution:type_name -> paystate.v1.CaseResolution
-	4,  // 23: paystate.v1.ResolveCaseResponse.case:type_name -> paystate.v1.Case
-	28, // 24: paystate.v1.ResolveCaseResponse.order:type_name -> paystate.v1.Order
-	28, // 25: paystate.v1.RecheckPaymentResponse.order:type_name -> paystate.v1.Order
-	22, // 26: paystate.v1.VerifyAuditResponse.results:type_name -> paystate.v1.InvariantResult
-	6,  // 27: paystate.v1.OperationsService.ExplainOrder:input_type -> paystate.v1.ExplainOrderRequest
-	9,  // 28: paystate.v1.OperationsService.ListNotifications:input_type -> paystate.v1.ListNotificationsRequest
-	11, // 29: paystate.v1.OperationsService.ListCases:input_type -> paystate.v1.ListCasesRequest
-	13, // 30: paystate.v1.OperationsService.ResolveCase:input_type -> paystate.v1.ResolveCaseRequest
-	15, // 31: paystate.v1.OperationsService.RecheckPayment:input_type -> paystate.v1.RecheckPaymentRequest
-	17, // 32: paystate.v1.OperationsService.RunReconciliation:input_type -> paystate.v1.RunReconciliationRequest
-	19, // 33: paystate.v1.OperationsService.GetReconciliation:input_type -> paystate.v1.GetReconciliationRequest
-	21, // 34: paystate.v1.OperationsService.VerifyAudit:input_type -> paystate.v1.VerifyAuditRequest
-	8,  // 35: paystate.v1.OperationsService.ExplainOrder:output_type -> paystate.v1.ExplainOrderResponse
-	10, // 36: paystate.v1.OperationsService.ListNotifications:output_type -> paystate.v1.ListNotificationsResponse
-	12, // 37: paystate.v1.OperationsService.ListCases:output_type -> paystate.v1.ListCasesResponse
-	14, // 38: paystate.v1.OperationsService.ResolveCase:output_type -> paystate.v1.ResolveCaseResponse
-	16, // 39: paystate.v1.OperationsService.RecheckPayment:output_type -> paystate.v1.RecheckPaymentResponse
-	18, // 40: paystate.v1.OperationsService.RunReconciliation:output_type -> paystate.v1.RunReconciliationResponse
-	20, // 41: paystate.v1.OperationsService.GetReconciliation:output_type -> paystate.v1.GetReconciliationResponse
-	23, // 42: paystate.v1.OperationsService.VerifyAudit:output_type -> paystate.v1.VerifyAuditResponse
-	35, // [35:43] is the sub-list for method output_type
-	27, // [27:35] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	33, // 7: paystate.v1.Case.resolve_time:type_name -> google.protobuf.Timestamp
+	2,  // 8: paystate.v1.Case.allowed_resolutions:type_name -> paystate.v1.CaseResolution
+	3,  // 9: paystate.v1.Notification.verdict:type_name -> paystate.v1.Verdict
+	33, // 10: paystate.v1.Notification.receive_time:type_name -> google.protobuf.Timestamp
+	34, // 11: paystate.v1.Notification.source:type_name -> paystate.v1.ObservationSource
+	33, // 12: paystate.v1.ExplainEntry.time:type_name -> google.protobuf.Timestamp
+	7,  // 13: paystate.v1.ExplainEntry.notification:type_name -> paystate.v1.Notification
+	35, // 14: paystate.v1.ExplainEntry.event:type_name -> paystate.v1.Event
+	6,  // 15: paystate.v1.ExplainEntry.case:type_name -> paystate.v1.Case
+	36, // 16: paystate.v1.ExplainEntry.exchange:type_name -> paystate.v1.Exchange
+	37, // 17: paystate.v1.ExplainOrderResponse.order:type_name -> paystate.v1.Order
+	9,  // 18: paystate.v1.ExplainOrderResponse.entries:type_name -> paystate.v1.ExplainEntry
+	3,  // 19: paystate.v1.ListNotificationsRequest.verdict:type_name -> paystate.v1.Verdict
+	7,  // 20: paystate.v1.ListNotificationsResponse.notifications:type_name -> paystate.v1.Notification
+	1,  // 21: paystate.v1.ListCasesRequest.state:type_name -> paystate.v1.CaseState
+	0,  // 22: paystate.v1.ListCasesRequest.kind:type_name -> paystate.v1.CaseKind
+	6,  // 23: paystate.v1.ListCasesResponse.cases:type_name -> paystate.v1.Case
+	2,  // 24: paystate.v1.ResolveCaseRequest.resolution:type_name -> paystate.v1.CaseResolution
+	6,  // 25: paystate.v1.ResolveCaseResponse.case:type_name -> paystate.v1.Case
+	37, // 26: paystate.v1.ResolveCaseResponse.order:type_name -> paystate.v1.Order
+	6,  // 27: paystate.v1.AssignCaseResponse.case:type_name -> paystate.v1.Case
+	37, // 28: paystate.v1.RecheckPaymentResponse.order:type_name -> paystate.v1.Order
+	38, // 29: paystate.v1.ImportStatementRequest.lines:type_name -> paystate.v1.StatementLine
+	4,  // 30: paystate.v1.Difference.kind:type_name -> paystate.v1.DifferenceKind
+	38, // 31: paystate.v1.Difference.line:type_name -> paystate.v1.StatementLine
+	39, // 32: paystate.v1.Difference.line_kind:type_name -> paystate.v1.StatementLineKind
+	32, // 33: paystate.v1.Difference.recorded:type_name -> paystate.v1.Money
+	5,  // 34: paystate.v1.GetReconciliationResponse.state:type_name -> paystate.v1.ReconciliationState
+	26, // 35: paystate.v1.GetReconciliationResponse.differences:type_name -> paystate.v1.Difference
+	33, // 36: paystate.v1.GetReconciliationResponse.start_time:type_name -> google.protobuf.Timestamp
+	33, // 37: paystate.v1.GetReconciliationResponse.end_time:type_name -> google.protobuf.Timestamp
+	31, // 38: paystate.v1.GetReconciliationResponse.fees_minor:type_name -> paystate.v1.GetReconciliationResponse.FeesMinorEntry
+	29, // 39: paystate.v1.VerifyAuditResponse.results:type_name -> paystate.v1.InvariantResult
+	8,  // 40: paystate.v1.OperationsService.ExplainOrder:input_type -> paystate.v1.ExplainOrderRequest
+	11, // 41: paystate.v1.OperationsService.ListNotifications:input_type -> paystate.v1.ListNotificationsRequest
+	13, // 42: paystate.v1.OperationsService.ListCases:input_type -> paystate.v1.ListCasesRequest
+	15, // 43: paystate.v1.OperationsService.ResolveCase:input_type -> paystate.v1.ResolveCaseRequest
+	17, // 44: paystate.v1.OperationsService.AssignCase:input_type -> paystate.v1.AssignCaseRequest
+	19, // 45: paystate.v1.OperationsService.RecheckPayment:input_type -> paystate.v1.RecheckPaymentRequest
+	21, // 46: paystate.v1.OperationsService.RunReconciliation:input_type -> paystate.v1.RunReconciliationRequest
+	23, // 47: paystate.v1.OperationsService.ImportStatement:input_type -> paystate.v1.ImportStatementRequest
+	25, // 48: paystate.v1.OperationsService.GetReconciliation:input_type -> paystate.v1.GetReconciliationRequest
+	28, // 49: paystate.v1.OperationsService.VerifyAudit:input_type -> paystate.v1.VerifyAuditRequest
+	10, // 50: paystate.v1.OperationsService.ExplainOrder:output_type -> paystate.v1.ExplainOrderResponse
+	12, // 51: paystate.v1.OperationsService.ListNotifications:output_type -> paystate.v1.ListNotificationsResponse
+	14, // 52: paystate.v1.OperationsService.ListCases:output_type -> paystate.v1.ListCasesResponse
+	16, // 53: paystate.v1.OperationsService.ResolveCase:output_type -> paystate.v1.ResolveCaseResponse
+	18, // 54: paystate.v1.OperationsService.AssignCase:output_type -> paystate.v1.AssignCaseResponse
+	20, // 55: paystate.v1.OperationsService.RecheckPayment:output_type -> paystate.v1.RecheckPaymentResponse
+	22, // 56: paystate.v1.OperationsService.RunReconciliation:output_type -> paystate.v1.RunReconciliationResponse
+	24, // 57: paystate.v1.OperationsService.ImportStatement:output_type -> paystate.v1.ImportStatementResponse
+	27, // 58: paystate.v1.OperationsService.GetReconciliation:output_type -> paystate.v1.GetReconciliationResponse
+	30, // 59: paystate.v1.OperationsService.VerifyAudit:output_type -> paystate.v1.VerifyAuditResponse
+	50, // [50:60] is the sub-list for method output_type
+	40, // [40:50] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_paystate_v1_operations_service_proto_init() }
@@ -2047,18 +2775,20 @@ func file_paystate_v1_operations_service_proto_init() {
 	file_paystate_v1_money_proto_init()
 	file_paystate_v1_observation_proto_init()
 	file_paystate_v1_order_proto_init()
+	file_paystate_v1_provider_gateway_service_proto_init()
 	file_paystate_v1_operations_service_proto_msgTypes[3].OneofWrappers = []any{
 		(*ExplainEntry_Notification)(nil),
 		(*ExplainEntry_Event)(nil),
 		(*ExplainEntry_Case)(nil),
+		(*ExplainEntry_Exchange)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paystate_v1_operations_service_proto_rawDesc), len(file_paystate_v1_operations_service_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   20,
+			NumEnums:      6,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

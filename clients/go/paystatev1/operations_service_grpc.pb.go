@@ -23,8 +23,10 @@ const (
 	OperationsService_ListNotifications_FullMethodName = "/paystate.v1.OperationsService/ListNotifications"
 	OperationsService_ListCases_FullMethodName         = "/paystate.v1.OperationsService/ListCases"
 	OperationsService_ResolveCase_FullMethodName       = "/paystate.v1.OperationsService/ResolveCase"
+	OperationsService_AssignCase_FullMethodName        = "/paystate.v1.OperationsService/AssignCase"
 	OperationsService_RecheckPayment_FullMethodName    = "/paystate.v1.OperationsService/RecheckPayment"
 	OperationsService_RunReconciliation_FullMethodName = "/paystate.v1.OperationsService/RunReconciliation"
+	OperationsService_ImportStatement_FullMethodName   = "/paystate.v1.OperationsService/ImportStatement"
 	OperationsService_GetReconciliation_FullMethodName = "/paystate.v1.OperationsService/GetReconciliation"
 	OperationsService_VerifyAudit_FullMethodName       = "/paystate.v1.OperationsService/VerifyAudit"
 )
@@ -41,13 +43,25 @@ type OperationsServiceClient interface {
 	ListNotifications(ctx context.Context, in *ListNotificationsRequest, opts ...grpc.CallOption) (*ListNotificationsResponse, error)
 	// Lists cases, newest first.
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
-	// Settles a case.
+	// Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+	// CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+	// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+	// PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
 	ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*ResolveCaseResponse, error)
-	// Asks the platform about a payment now.
+	// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+	AssignCase(ctx context.Context, in *AssignCaseRequest, opts ...grpc.CallOption) (*AssignCaseResponse, error)
+	// Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+	// FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+	// questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
 	RecheckPayment(ctx context.Context, in *RecheckPaymentRequest, opts ...grpc.CallOption) (*RecheckPaymentResponse, error)
-	// Reconciles a day of an account with the platform's statement.
+	// Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+	// runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+	// with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
 	RunReconciliation(ctx context.Context, in *RunReconciliationRequest, opts ...grpc.CallOption) (*RunReconciliationResponse, error)
-	// Reads a reconciliation.
+	// Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+	// all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+	ImportStatement(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportStatementRequest, ImportStatementResponse], error)
+	// Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
 	GetReconciliation(ctx context.Context, in *GetReconciliationRequest, opts ...grpc.CallOption) (*GetReconciliationResponse, error)
 	// Checks the invariants that the database can show.
 	VerifyAudit(ctx context.Context, in *VerifyAuditRequest, opts ...grpc.CallOption) (*VerifyAuditResponse, error)
@@ -101,6 +115,16 @@ func (c *operationsServiceClient) ResolveCase(ctx context.Context, in *ResolveCa
 	return out, nil
 }
 
+func (c *operationsServiceClient) AssignCase(ctx context.Context, in *AssignCaseRequest, opts ...grpc.CallOption) (*AssignCaseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AssignCaseResponse)
+	err := c.cc.Invoke(ctx, OperationsService_AssignCase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *operationsServiceClient) RecheckPayment(ctx context.Context, in *RecheckPaymentRequest, opts ...grpc.CallOption) (*RecheckPaymentResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RecheckPaymentResponse)
@@ -120,6 +144,19 @@ func (c *operationsServiceClient) RunReconciliation(ctx context.Context, in *Run
 	}
 	return out, nil
 }
+
+func (c *operationsServiceClient) ImportStatement(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportStatementRequest, ImportStatementResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &OperationsService_ServiceDesc.Streams[0], OperationsService_ImportStatement_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ImportStatementRequest, ImportStatementResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OperationsService_ImportStatementClient = grpc.ClientStreamingClient[ImportStatementRequest, ImportStatementResponse]
 
 func (c *operationsServiceClient) GetReconciliation(ctx context.Context, in *GetReconciliationRequest, opts ...grpc.CallOption) (*GetReconciliationResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -153,13 +190,25 @@ type OperationsServiceServer interface {
 	ListNotifications(context.Context, *ListNotificationsRequest) (*ListNotificationsResponse, error)
 	// Lists cases, newest first.
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
-	// Settles a case.
+	// Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+	// CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+	// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+	// PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
 	ResolveCase(context.Context, *ResolveCaseRequest) (*ResolveCaseResponse, error)
-	// Asks the platform about a payment now.
+	// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+	AssignCase(context.Context, *AssignCaseRequest) (*AssignCaseResponse, error)
+	// Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+	// FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+	// questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
 	RecheckPayment(context.Context, *RecheckPaymentRequest) (*RecheckPaymentResponse, error)
-	// Reconciles a day of an account with the platform's statement.
+	// Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+	// runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+	// with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
 	RunReconciliation(context.Context, *RunReconciliationRequest) (*RunReconciliationResponse, error)
-	// Reads a reconciliation.
+	// Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+	// all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+	ImportStatement(grpc.ClientStreamingServer[ImportStatementRequest, ImportStatementResponse]) error
+	// Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
 	GetReconciliation(context.Context, *GetReconciliationRequest) (*GetReconciliationResponse, error)
 	// Checks the invariants that the database can show.
 	VerifyAudit(context.Context, *VerifyAuditRequest) (*VerifyAuditResponse, error)
@@ -185,11 +234,17 @@ func (UnimplementedOperationsServiceServer) ListCases(context.Context, *ListCase
 func (UnimplementedOperationsServiceServer) ResolveCase(context.Context, *ResolveCaseRequest) (*ResolveCaseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResolveCase not implemented")
 }
+func (UnimplementedOperationsServiceServer) AssignCase(context.Context, *AssignCaseRequest) (*AssignCaseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AssignCase not implemented")
+}
 func (UnimplementedOperationsServiceServer) RecheckPayment(context.Context, *RecheckPaymentRequest) (*RecheckPaymentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecheckPayment not implemented")
 }
 func (UnimplementedOperationsServiceServer) RunReconciliation(context.Context, *RunReconciliationRequest) (*RunReconciliationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RunReconciliation not implemented")
+}
+func (UnimplementedOperationsServiceServer) ImportStatement(grpc.ClientStreamingServer[ImportStatementRequest, ImportStatementResponse]) error {
+	return status.Error(codes.Unimplemented, "method ImportStatement not implemented")
 }
 func (UnimplementedOperationsServiceServer) GetReconciliation(context.Context, *GetReconciliationRequest) (*GetReconciliationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetReconciliation not implemented")
@@ -290,6 +345,24 @@ func _OperationsService_ResolveCase_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OperationsService_AssignCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AssignCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OperationsServiceServer).AssignCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OperationsService_AssignCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OperationsServiceServer).AssignCase(ctx, req.(*AssignCaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OperationsService_RecheckPayment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RecheckPaymentRequest)
 	if err := dec(in); err != nil {
@@ -325,6 +398,13 @@ func _OperationsService_RunReconciliation_Handler(srv interface{}, ctx context.C
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _OperationsService_ImportStatement_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(OperationsServiceServer).ImportStatement(&grpc.GenericServerStream[ImportStatementRequest, ImportStatementResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OperationsService_ImportStatementServer = grpc.ClientStreamingServer[ImportStatementRequest, ImportStatementResponse]
 
 func _OperationsService_GetReconciliation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetReconciliationRequest)
@@ -386,6 +466,10 @@ var OperationsService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _OperationsService_ResolveCase_Handler,
 		},
 		{
+			MethodName: "AssignCase",
+			Handler:    _OperationsService_AssignCase_Handler,
+		},
+		{
 			MethodName: "RecheckPayment",
 			Handler:    _OperationsService_RecheckPayment_Handler,
 		},
@@ -402,6 +486,12 @@ var OperationsService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _OperationsService_VerifyAudit_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ImportStatement",
+			Handler:       _OperationsService_ImportStatement_Handler,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "paystate/v1/operations_service.proto",
 }

@@ -166,6 +166,8 @@ const (
 	TransactionStanding_TRANSACTION_STANDING_CREDITED TransactionStanding = 1
 	// It does not fit the order, or the order was paid or closed already: a case holds it.
 	TransactionStanding_TRANSACTION_STANDING_HELD TransactionStanding = 2
+	// It did not fit, and the case was settled without crediting it: it went back, or was kept.
+	TransactionStanding_TRANSACTION_STANDING_SETTLED TransactionStanding = 3
 )
 
 // Enum value maps for TransactionStanding.
@@ -174,11 +176,13 @@ var (
 		0: "TRANSACTION_STANDING_UNSPECIFIED",
 		1: "TRANSACTION_STANDING_CREDITED",
 		2: "TRANSACTION_STANDING_HELD",
+		3: "TRANSACTION_STANDING_SETTLED",
 	}
 	TransactionStanding_value = map[string]int32{
 		"TRANSACTION_STANDING_UNSPECIFIED": 0,
 		"TRANSACTION_STANDING_CREDITED":    1,
 		"TRANSACTION_STANDING_HELD":        2,
+		"TRANSACTION_STANDING_SETTLED":     3,
 	}
 )
 
@@ -294,21 +298,27 @@ const (
 	EventKind_EVENT_KIND_ORDER_CLOSED EventKind = 8
 	// A case on the order was settled.
 	EventKind_EVENT_KIND_CASE_RESOLVED EventKind = 9
+	// A case on the order was opened by something else than news of money.
+	EventKind_EVENT_KIND_CASE_OPENED EventKind = 10
+	// A refund was asked for.
+	EventKind_EVENT_KIND_REFUND_REQUESTED EventKind = 11
 )
 
 // Enum value maps for EventKind.
 var (
 	EventKind_name = map[int32]string{
-		0: "EVENT_KIND_UNSPECIFIED",
-		1: "EVENT_KIND_ORDER_CREATED",
-		2: "EVENT_KIND_PAYMENT_STARTED",
-		3: "EVENT_KIND_PAYMENT_SUCCEEDED",
-		4: "EVENT_KIND_PAYMENT_HELD",
-		5: "EVENT_KIND_PAYMENT_UPDATED",
-		6: "EVENT_KIND_REFUND_UPDATED",
-		7: "EVENT_KIND_CLOSE_REQUESTED",
-		8: "EVENT_KIND_ORDER_CLOSED",
-		9: "EVENT_KIND_CASE_RESOLVED",
+		0:  "EVENT_KIND_UNSPECIFIED",
+		1:  "EVENT_KIND_ORDER_CREATED",
+		2:  "EVENT_KIND_PAYMENT_STARTED",
+		3:  "EVENT_KIND_PAYMENT_SUCCEEDED",
+		4:  "EVENT_KIND_PAYMENT_HELD",
+		5:  "EVENT_KIND_PAYMENT_UPDATED",
+		6:  "EVENT_KIND_REFUND_UPDATED",
+		7:  "EVENT_KIND_CLOSE_REQUESTED",
+		8:  "EVENT_KIND_ORDER_CLOSED",
+		9:  "EVENT_KIND_CASE_RESOLVED",
+		10: "EVENT_KIND_CASE_OPENED",
+		11: "EVENT_KIND_REFUND_REQUESTED",
 	}
 	EventKind_value = map[string]int32{
 		"EVENT_KIND_UNSPECIFIED":       0,
@@ -321,6 +331,8 @@ var (
 		"EVENT_KIND_CLOSE_REQUESTED":   7,
 		"EVENT_KIND_ORDER_CLOSED":      8,
 		"EVENT_KIND_CASE_RESOLVED":     9,
+		"EVENT_KIND_CASE_OPENED":       10,
+		"EVENT_KIND_REFUND_REQUESTED":  11,
 	}
 )
 
@@ -528,9 +540,13 @@ type Payment struct {
 	// When it was begun.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// Successful transactions that the platform reported for it. More than one means paid twice.
-	Transactions  []*Transaction `protobuf:"bytes,6,rep,name=transactions,proto3" json:"transactions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Transactions []*Transaction `protobuf:"bytes,6,rep,name=transactions,proto3" json:"transactions,omitempty"`
+	// When the platform refuses to take money for it; absent where paystate did not begin it.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// The platform's name for it, where it has one before it is paid (Stripe).
+	PlatformReference string `protobuf:"bytes,8,opt,name=platform_reference,json=platformReference,proto3" json:"platform_reference,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Payment) Reset() {
@@ -603,6 +619,20 @@ func (x *Payment) GetTransactions() []*Transaction {
 		return x.Transactions
 	}
 	return nil
+}
+
+func (x *Payment) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *Payment) GetPlatformReference() string {
+	if x != nil {
+		return x.PlatformReference
+	}
+	return ""
 }
 
 // Money that moved at a platform.
@@ -712,7 +742,11 @@ type Refund struct {
 	// When that was reported.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// True when `amount` is all that was refunded on the transaction so far, as Alipay reports it.
-	Cumulative    bool `protobuf:"varint,7,opt,name=cumulative,proto3" json:"cumulative,omitempty"`
+	Cumulative bool `protobuf:"varint,7,opt,name=cumulative,proto3" json:"cumulative,omitempty"`
+	// When paystate was asked for it; absent when the platform reported it first.
+	RequestTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	// Why, as it was asked for.
+	Reason        string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -794,6 +828,20 @@ func (x *Refund) GetCumulative() bool {
 		return x.Cumulative
 	}
 	return false
+}
+
+func (x *Refund) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
+}
+
+func (x *Refund) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 // One entry of an order's journal; the unit that subscribers receive.
@@ -947,7 +995,7 @@ const file_paystate_v1_order_proto_rawDesc = "" +
 	"updateTime\x12;\n" +
 	"\vexpire_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12 \n" +
-	"\vdescription\x18\x0e \x01(\tR\vdescription\"\x8b\x02\n" +
+	"\vdescription\x18\x0e \x01(\tR\vdescription\"\xf7\x02\n" +
 	"\aPayment\x12 \n" +
 	"\fout_trade_no\x18\x01 \x01(\tR\n" +
 	"outTradeNo\x12\x18\n" +
@@ -956,14 +1004,17 @@ const file_paystate_v1_order_proto_rawDesc = "" +
 	"\x05state\x18\x04 \x01(\x0e2\x19.paystate.v1.PaymentStateR\x05state\x129\n" +
 	"\n" +
 	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12<\n" +
-	"\ftransactions\x18\x06 \x03(\v2\x18.paystate.v1.TransactionR\ftransactions\"\xb4\x02\n" +
+	"\ftransactions\x18\x06 \x03(\v2\x18.paystate.v1.TransactionR\ftransactions\x12;\n" +
+	"\vexpire_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12-\n" +
+	"\x12platform_reference\x18\b \x01(\tR\x11platformReference\"\xb4\x02\n" +
 	"\vTransaction\x12%\n" +
 	"\x0etransaction_id\x18\x01 \x01(\tR\rtransactionId\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12*\n" +
 	"\x06amount\x18\x03 \x01(\v2\x12.paystate.v1.MoneyR\x06amount\x12;\n" +
 	"\x0frefunded_amount\x18\x04 \x01(\v2\x12.paystate.v1.MoneyR\x0erefundedAmount\x12<\n" +
 	"\bstanding\x18\x05 \x01(\x0e2 .paystate.v1.TransactionStandingR\bstanding\x12=\n" +
-	"\fsuccess_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vsuccessTime\"\xa9\x02\n" +
+	"\fsuccess_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vsuccessTime\"\x80\x03\n" +
 	"\x06Refund\x12\"\n" +
 	"\rout_refund_no\x18\x01 \x01(\tR\voutRefundNo\x12\x1b\n" +
 	"\trefund_id\x18\x02 \x01(\tR\brefundId\x12%\n" +
@@ -974,7 +1025,9 @@ const file_paystate_v1_order_proto_rawDesc = "" +
 	"updateTime\x12\x1e\n" +
 	"\n" +
 	"cumulative\x18\a \x01(\bR\n" +
-	"cumulative\"\x9a\x03\n" +
+	"cumulative\x12=\n" +
+	"\frequest_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\x12\x16\n" +
+	"\x06reason\x18\t \x01(\tR\x06reason\"\x9a\x03\n" +
 	"\x05Event\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x19\n" +
@@ -1004,17 +1057,18 @@ const file_paystate_v1_order_proto_rawDesc = "" +
 	"\x15PAYMENT_STATE_PENDING\x10\x01\x12\x18\n" +
 	"\x14PAYMENT_STATE_FAILED\x10\x02\x12\x18\n" +
 	"\x14PAYMENT_STATE_CLOSED\x10\x03\x12\x1b\n" +
-	"\x17PAYMENT_STATE_SUCCEEDED\x10\x04*}\n" +
+	"\x17PAYMENT_STATE_SUCCEEDED\x10\x04*\x9f\x01\n" +
 	"\x13TransactionStanding\x12$\n" +
 	" TRANSACTION_STANDING_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dTRANSACTION_STANDING_CREDITED\x10\x01\x12\x1d\n" +
-	"\x19TRANSACTION_STANDING_HELD\x10\x02*\x95\x01\n" +
+	"\x19TRANSACTION_STANDING_HELD\x10\x02\x12 \n" +
+	"\x1cTRANSACTION_STANDING_SETTLED\x10\x03*\x95\x01\n" +
 	"\vRefundState\x12\x1c\n" +
 	"\x18REFUND_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REFUND_STATE_PENDING\x10\x01\x12\x19\n" +
 	"\x15REFUND_STATE_ABNORMAL\x10\x02\x12\x1a\n" +
 	"\x16REFUND_STATE_SUCCEEDED\x10\x03\x12\x17\n" +
-	"\x13REFUND_STATE_FAILED\x10\x04*\xbe\x02\n" +
+	"\x13REFUND_STATE_FAILED\x10\x04*\xfb\x02\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18EVENT_KIND_ORDER_CREATED\x10\x01\x12\x1e\n" +
@@ -1025,7 +1079,10 @@ const file_paystate_v1_order_proto_rawDesc = "" +
 	"\x19EVENT_KIND_REFUND_UPDATED\x10\x06\x12\x1e\n" +
 	"\x1aEVENT_KIND_CLOSE_REQUESTED\x10\a\x12\x1b\n" +
 	"\x17EVENT_KIND_ORDER_CLOSED\x10\b\x12\x1c\n" +
-	"\x18EVENT_KIND_CASE_RESOLVED\x10\tB\x8d\x01\n" +
+	"\x18EVENT_KIND_CASE_RESOLVED\x10\t\x12\x1a\n" +
+	"\x16EVENT_KIND_CASE_OPENED\x10\n" +
+	"\x12\x1f\n" +
+	"\x1bEVENT_KIND_REFUND_REQUESTED\x10\vB\x8d\x01\n" +
 	"\vpaystate.v1B\n" +
 	"OrderProtoP\x01Z%paystate.internal/paystate/paystatev1\xa2\x02\x03PXX\xaa\x02\vPaystate.V1\xca\x02\vPaystate\\V1\xe2\x02\x17Paystate\\V1\\GPBMetadata\xea\x02\fPaystate::V1b\x06proto3"
 
@@ -1070,23 +1127,25 @@ var file_paystate_v1_order_proto_depIdxs = []int32{
 	1,  // 9: paystate.v1.Payment.state:type_name -> paystate.v1.PaymentState
 	11, // 10: paystate.v1.Payment.start_time:type_name -> google.protobuf.Timestamp
 	7,  // 11: paystate.v1.Payment.transactions:type_name -> paystate.v1.Transaction
-	10, // 12: paystate.v1.Transaction.amount:type_name -> paystate.v1.Money
-	10, // 13: paystate.v1.Transaction.refunded_amount:type_name -> paystate.v1.Money
-	2,  // 14: paystate.v1.Transaction.standing:type_name -> paystate.v1.TransactionStanding
-	11, // 15: paystate.v1.Transaction.success_time:type_name -> google.protobuf.Timestamp
-	10, // 16: paystate.v1.Refund.amount:type_name -> paystate.v1.Money
-	3,  // 17: paystate.v1.Refund.state:type_name -> paystate.v1.RefundState
-	11, // 18: paystate.v1.Refund.update_time:type_name -> google.protobuf.Timestamp
-	4,  // 19: paystate.v1.Event.kind:type_name -> paystate.v1.EventKind
-	0,  // 20: paystate.v1.Event.from_state:type_name -> paystate.v1.OrderState
-	0,  // 21: paystate.v1.Event.to_state:type_name -> paystate.v1.OrderState
-	11, // 22: paystate.v1.Event.event_time:type_name -> google.protobuf.Timestamp
-	5,  // 23: paystate.v1.Event.order:type_name -> paystate.v1.Order
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	11, // 12: paystate.v1.Payment.expire_time:type_name -> google.protobuf.Timestamp
+	10, // 13: paystate.v1.Transaction.amount:type_name -> paystate.v1.Money
+	10, // 14: paystate.v1.Transaction.refunded_amount:type_name -> paystate.v1.Money
+	2,  // 15: paystate.v1.Transaction.standing:type_name -> paystate.v1.TransactionStanding
+	11, // 16: paystate.v1.Transaction.success_time:type_name -> google.protobuf.Timestamp
+	10, // 17: paystate.v1.Refund.amount:type_name -> paystate.v1.Money
+	3,  // 18: paystate.v1.Refund.state:type_name -> paystate.v1.RefundState
+	11, // 19: paystate.v1.Refund.update_time:type_name -> google.protobuf.Timestamp
+	11, // 20: paystate.v1.Refund.request_time:type_name -> google.protobuf.Timestamp
+	4,  // 21: paystate.v1.Event.kind:type_name -> paystate.v1.EventKind
+	0,  // 22: paystate.v1.Event.from_state:type_name -> paystate.v1.OrderState
+	0,  // 23: paystate.v1.Event.to_state:type_name -> paystate.v1.OrderState
+	11, // 24: paystate.v1.Event.event_time:type_name -> google.protobuf.Timestamp
+	5,  // 25: paystate.v1.Event.order:type_name -> paystate.v1.Order
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_paystate_v1_order_proto_init() }

@@ -1069,9 +1069,10 @@ type CreateRefundRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Which payment; may be empty when only one is credited.
+	// Which payment; may be empty when one is credited.
 	OutTradeNo string `protobuf:"bytes,2,opt,name=out_trade_no,json=outTradeNo,proto3" json:"out_trade_no,omitempty"`
-	// The shop's number of the refund; the same on every retry.
+	// The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+	// retry.
 	OutRefundNo string `protobuf:"bytes,3,opt,name=out_refund_no,json=outRefundNo,proto3" json:"out_refund_no,omitempty"`
 	// How much.
 	Amount *Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`

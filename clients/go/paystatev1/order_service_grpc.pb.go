@@ -49,16 +49,25 @@ type OrderServiceClient interface {
 	// Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
 	// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
-	// Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-	// ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-	// TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+	// Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+	// needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+	// repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+	// method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+	// FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+	// PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+	// followed; repeat the call to go on with it.
 	StartPayment(ctx context.Context, in *StartPaymentRequest, opts ...grpc.CallOption) (*StartPaymentResponse, error)
 	// Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-	// to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+	// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+	// with reason ORDER_ALREADY_PAID.
 	CloseOrder(ctx context.Context, in *CloseOrderRequest, opts ...grpc.CallOption) (*CloseOrderResponse, error)
-	// Gives money back on a paid order.
+	// Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+	// with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+	// INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+	// reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+	// of it is in the refund's state, not in the status of the call.
 	CreateRefund(ctx context.Context, in *CreateRefundRequest, opts ...grpc.CallOption) (*CreateRefundResponse, error)
-	// Reads one refund.
+	// Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
 	GetRefund(ctx context.Context, in *GetRefundRequest, opts ...grpc.CallOption) (*GetRefundResponse, error)
 }
 
@@ -188,16 +197,25 @@ type OrderServiceServer interface {
 	// Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
 	// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
-	// Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-	// ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-	// TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+	// Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+	// needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+	// repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+	// method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+	// FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+	// PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+	// followed; repeat the call to go on with it.
 	StartPayment(context.Context, *StartPaymentRequest) (*StartPaymentResponse, error)
 	// Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-	// to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+	// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+	// with reason ORDER_ALREADY_PAID.
 	CloseOrder(context.Context, *CloseOrderRequest) (*CloseOrderResponse, error)
-	// Gives money back on a paid order.
+	// Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+	// with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+	// INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+	// reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+	// of it is in the refund's state, not in the status of the call.
 	CreateRefund(context.Context, *CreateRefundRequest) (*CreateRefundResponse, error)
-	// Reads one refund.
+	// Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
 	GetRefund(context.Context, *GetRefundRequest) (*GetRefundResponse, error)
 	mustEmbedUnimplementedOrderServiceServer()
 }

@@ -40,6 +40,8 @@ const READS: [&str; 13] = [
     "/paystate.v1.SubscriptionService/ListSubscriptions",
     "/paystate.v1.SubscriptionService/ListParked",
 ];
+/// The method whose request is a stream: it passes by as it is made, so there is one try.
+const STREAMED: &str = "/paystate.v1.OperationsService/ImportStatement";
 /// Tries of one call, the first among them.
 const TRIES: usize = 4;
 /// Bounds of the wait between two tries.
@@ -81,8 +83,13 @@ impl Channel {
     }
 
     async fn carry_out(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        if request.uri().path() == STREAMED {
+            let turn = self.turn.load(Ordering::Relaxed) % self.cores.len().max(1);
+            let core = self.cores.get(turn).ok_or("there is no core")?;
+            return call(core.clone(), request).await;
+        }
         let (parts, body) = request.into_parts();
-        // Every request of the contract is one small message, and it is needed once for each try.
+        // Every other request of the contract is one small message, and it is needed once for each try.
         let body: Bytes = body.collect().await?.to_bytes();
         let is_read = READS.contains(&parts.uri.path());
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);

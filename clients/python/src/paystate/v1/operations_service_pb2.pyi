@@ -12,6 +12,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from paystate.v1 import money_pb2 as _money_pb2
 from paystate.v1 import observation_pb2 as _observation_pb2
 from paystate.v1 import order_pb2 as _order_pb2
+from paystate.v1 import provider_gateway_service_pb2 as _provider_gateway_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -55,6 +56,8 @@ class _CaseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseKind.Val
     """Amounts differ between statement and record."""
     CASE_KIND_RECONCILIATION_STATUS: _CaseKind.ValueType  # 12
     """States differ between statement and record."""
+    CASE_KIND_RECONCILIATION_FEE: _CaseKind.ValueType  # 13
+    """The fee on the statement is not the one that was agreed."""
 
 class CaseKind(_CaseKind, metaclass=_CaseKindEnumTypeWrapper):
     """What a case is about."""
@@ -85,6 +88,8 @@ CASE_KIND_RECONCILIATION_AMOUNT: CaseKind.ValueType  # 11
 """Amounts differ between statement and record."""
 CASE_KIND_RECONCILIATION_STATUS: CaseKind.ValueType  # 12
 """States differ between statement and record."""
+CASE_KIND_RECONCILIATION_FEE: CaseKind.ValueType  # 13
+"""The fee on the statement is not the one that was agreed."""
 Global___CaseKind: _TypeAlias = CaseKind  # noqa: Y015
 
 class _CaseState:
@@ -129,6 +134,8 @@ class _CaseResolutionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseRe
     """Nothing needs doing."""
     CASE_RESOLUTION_BOUND: _CaseResolution.ValueType  # 5
     """The number turned out to belong to an order after all, and the money was applied to it."""
+    CASE_RESOLUTION_OVERTAKEN: _CaseResolution.ValueType  # 6
+    """Later news made it moot."""
 
 class CaseResolution(_CaseResolution, metaclass=_CaseResolutionEnumTypeWrapper):
     """How a case is settled."""
@@ -145,6 +152,8 @@ CASE_RESOLUTION_IGNORE: CaseResolution.ValueType  # 4
 """Nothing needs doing."""
 CASE_RESOLUTION_BOUND: CaseResolution.ValueType  # 5
 """The number turned out to belong to an order after all, and the money was applied to it."""
+CASE_RESOLUTION_OVERTAKEN: CaseResolution.ValueType  # 6
+"""Later news made it moot."""
 Global___CaseResolution: _TypeAlias = CaseResolution  # noqa: Y015
 
 class _Verdict:
@@ -171,6 +180,74 @@ VERDICT_REJECTED: Verdict.ValueType  # 2
 """Refused; nothing of it was believed."""
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
 
+class _DifferenceKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DifferenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DifferenceKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIFFERENCE_KIND_UNSPECIFIED: _DifferenceKind.ValueType  # 0
+    """Not set; never stored."""
+    DIFFERENCE_KIND_MISSING_HERE: _DifferenceKind.ValueType  # 1
+    """On the statement, not in our record."""
+    DIFFERENCE_KIND_MISSING_THERE: _DifferenceKind.ValueType  # 2
+    """In our record, not on the statement."""
+    DIFFERENCE_KIND_AMOUNT: _DifferenceKind.ValueType  # 3
+    """Amount or currency."""
+    DIFFERENCE_KIND_STATUS: _DifferenceKind.ValueType  # 4
+    """Settled there, in another state here."""
+    DIFFERENCE_KIND_FEE: _DifferenceKind.ValueType  # 5
+    """The fee is not the one that was agreed."""
+    DIFFERENCE_KIND_REPEATED: _DifferenceKind.ValueType  # 6
+    """The statement has the same movement twice."""
+
+class DifferenceKind(_DifferenceKind, metaclass=_DifferenceKindEnumTypeWrapper):
+    """What differs."""
+
+DIFFERENCE_KIND_UNSPECIFIED: DifferenceKind.ValueType  # 0
+"""Not set; never stored."""
+DIFFERENCE_KIND_MISSING_HERE: DifferenceKind.ValueType  # 1
+"""On the statement, not in our record."""
+DIFFERENCE_KIND_MISSING_THERE: DifferenceKind.ValueType  # 2
+"""In our record, not on the statement."""
+DIFFERENCE_KIND_AMOUNT: DifferenceKind.ValueType  # 3
+"""Amount or currency."""
+DIFFERENCE_KIND_STATUS: DifferenceKind.ValueType  # 4
+"""Settled there, in another state here."""
+DIFFERENCE_KIND_FEE: DifferenceKind.ValueType  # 5
+"""The fee is not the one that was agreed."""
+DIFFERENCE_KIND_REPEATED: DifferenceKind.ValueType  # 6
+"""The statement has the same movement twice."""
+Global___DifferenceKind: _TypeAlias = DifferenceKind  # noqa: Y015
+
+class _ReconciliationState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReconciliationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReconciliationState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECONCILIATION_STATE_UNSPECIFIED: _ReconciliationState.ValueType  # 0
+    """Not set; never stored."""
+    RECONCILIATION_STATE_RUNNING: _ReconciliationState.ValueType  # 1
+    """Under way."""
+    RECONCILIATION_STATE_DONE: _ReconciliationState.ValueType  # 2
+    """Ended; its result stands."""
+    RECONCILIATION_STATE_FAILED: _ReconciliationState.ValueType  # 3
+    """Ended without a result: see `detail`. Run it again."""
+
+class ReconciliationState(_ReconciliationState, metaclass=_ReconciliationStateEnumTypeWrapper):
+    """Where a reconciliation stands."""
+
+RECONCILIATION_STATE_UNSPECIFIED: ReconciliationState.ValueType  # 0
+"""Not set; never stored."""
+RECONCILIATION_STATE_RUNNING: ReconciliationState.ValueType  # 1
+"""Under way."""
+RECONCILIATION_STATE_DONE: ReconciliationState.ValueType  # 2
+"""Ended; its result stands."""
+RECONCILIATION_STATE_FAILED: ReconciliationState.ValueType  # 3
+"""Ended without a result: see `detail`. Run it again."""
+Global___ReconciliationState: _TypeAlias = ReconciliationState  # noqa: Y015
+
 @_typing.final
 class Case(_message.Message):
     """Something that a person or a policy must settle."""
@@ -193,6 +270,10 @@ class Case(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     RESOLUTION_FIELD_NUMBER: _builtins.int
     RESOLVE_TIME_FIELD_NUMBER: _builtins.int
+    ALLOWED_RESOLUTIONS_FIELD_NUMBER: _builtins.int
+    RESOLVE_REASON_FIELD_NUMBER: _builtins.int
+    RESOLVER_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     """Stable id."""
     kind: Global___CaseKind.ValueType
@@ -217,6 +298,12 @@ class Case(_message.Message):
     """Who looks after it."""
     resolution: Global___CaseResolution.ValueType
     """How it was settled."""
+    resolve_reason: _builtins.str
+    """Why it was settled so, as the person or the policy said."""
+    resolver: _builtins.str
+    """Who settled it: "operator" or "policy"; empty when news did."""
+    evidence: _builtins.str
+    """What supports it beside the message: a line of a statement, the last answers of the platform. For people."""
     @_builtins.property
     def expected(self) -> _money_pb2.Money:
         """What was expected; absent when nothing was."""
@@ -237,6 +324,10 @@ class Case(_message.Message):
     def resolve_time(self) -> _timestamp_pb2.Timestamp:
         """When it was settled."""
 
+    @_builtins.property
+    def allowed_resolutions(self) -> _containers.RepeatedScalarFieldContainer[Global___CaseResolution.ValueType]:
+        """What it may be settled with."""
+
     def __init__(
         self,
         *,
@@ -256,10 +347,14 @@ class Case(_message.Message):
         owner: _builtins.str = ...,
         resolution: Global___CaseResolution.ValueType = ...,
         resolve_time: _timestamp_pb2.Timestamp | None = ...,
+        allowed_resolutions: _abc.Iterable[Global___CaseResolution.ValueType] | None = ...,
+        resolve_reason: _builtins.str = ...,
+        resolver: _builtins.str = ...,
+        evidence: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time", "expected", b"expected", "observed", b"observed", "open_time", b"open_time", "resolve_time", b"resolve_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "case_id", b"case_id", "due_time", b"due_time", "expected", b"expected", "kind", b"kind", "notification_id", b"notification_id", "observed", b"observed", "open_time", b"open_time", "order_id", b"order_id", "out_trade_no", b"out_trade_no", "owner", b"owner", "resolution", b"resolution", "resolve_time", b"resolve_time", "state", b"state", "summary", b"summary", "transaction_id", b"transaction_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allowed_resolutions", b"allowed_resolutions", "case_id", b"case_id", "due_time", b"due_time", "evidence", b"evidence", "expected", b"expected", "kind", b"kind", "notification_id", b"notification_id", "observed", b"observed", "open_time", b"open_time", "order_id", b"order_id", "out_trade_no", b"out_trade_no", "owner", b"owner", "resolution", b"resolution", "resolve_reason", b"resolve_reason", "resolve_time", b"resolve_time", "resolver", b"resolver", "state", b"state", "summary", b"summary", "transaction_id", b"transaction_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -390,6 +485,7 @@ class ExplainEntry(_message.Message):
     NOTIFICATION_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     CASE_FIELD_NUMBER: _builtins.int
+    EXCHANGE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """What, in one sentence."""
     @_builtins.property
@@ -408,6 +504,10 @@ class ExplainEntry(_message.Message):
     def case(self) -> Global___Case:
         """A case."""
 
+    @_builtins.property
+    def exchange(self) -> _provider_gateway_service_pb2.Exchange:
+        """A call to the platform. Its `request` and `response` are left out."""
+
     def __init__(
         self,
         *,
@@ -416,12 +516,13 @@ class ExplainEntry(_message.Message):
         notification: Global___Notification | None = ...,
         event: _order_pb2.Event | None = ...,
         case: Global___Case | None = ...,
+        exchange: _provider_gateway_service_pb2.Exchange | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "event", b"event", "notification", b"notification", "record", b"record", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "event", b"event", "exchange", b"exchange", "notification", b"notification", "record", b"record", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "event", b"event", "notification", b"notification", "record", b"record", "text", b"text", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "event", b"event", "exchange", b"exchange", "notification", b"notification", "record", b"record", "text", b"text", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["notification", "event", "case"]  # noqa: Y015
+    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["notification", "event", "case", "exchange"]  # noqa: Y015
     _WhichOneofArgType_record: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_record) -> _WhichOneofReturnType_record | None: ...
 
@@ -658,6 +759,56 @@ class ResolveCaseResponse(_message.Message):
 Global___ResolveCaseResponse: _TypeAlias = ResolveCaseResponse  # noqa: Y015
 
 @_typing.final
+class AssignCaseRequest(_message.Message):
+    """Request of AssignCase."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    """Which."""
+    owner: _builtins.str
+    """Who looks after it: at most 64 characters; empty for nobody."""
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignCaseRequest: _TypeAlias = AssignCaseRequest  # noqa: Y015
+
+@_typing.final
+class AssignCaseResponse(_message.Message):
+    """Response of AssignCase."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case:
+        """The case after the call."""
+
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignCaseResponse: _TypeAlias = AssignCaseResponse  # noqa: Y015
+
+@_typing.final
 class RecheckPaymentRequest(_message.Message):
     """Request of RecheckPayment."""
 
@@ -752,14 +903,46 @@ class RunReconciliationResponse(_message.Message):
 Global___RunReconciliationResponse: _TypeAlias = RunReconciliationResponse  # noqa: Y015
 
 @_typing.final
-class GetReconciliationRequest(_message.Message):
-    """Request of GetReconciliation."""
+class ImportStatementRequest(_message.Message):
+    """One message of ImportStatement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """Which account; in the first message."""
+    date: _builtins.str
+    """Which day, "YYYY-MM-DD" in the platform's time zone; in the first message."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_provider_gateway_service_pb2.StatementLine]:
+        """The next lines, in file order; at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        date: _builtins.str = ...,
+        lines: _abc.Iterable[_provider_gateway_service_pb2.StatementLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "date", b"date", "lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportStatementRequest: _TypeAlias = ImportStatementRequest  # noqa: Y015
+
+@_typing.final
+class ImportStatementResponse(_message.Message):
+    """Response of ImportStatement."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECONCILIATION_ID_FIELD_NUMBER: _builtins.int
     reconciliation_id: _builtins.str
-    """Which."""
+    """The result is there: read it with GetReconciliation."""
     def __init__(
         self,
         *,
@@ -771,7 +954,103 @@ class GetReconciliationRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+Global___ImportStatementResponse: _TypeAlias = ImportStatementResponse  # noqa: Y015
+
+@_typing.final
+class GetReconciliationRequest(_message.Message):
+    """Request of GetReconciliation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECONCILIATION_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    reconciliation_id: _builtins.str
+    """Which."""
+    page_size: _builtins.int
+    """Differences at most; 0 for 50, at most 500."""
+    page_token: _builtins.str
+    """From the page before."""
+    def __init__(
+        self,
+        *,
+        reconciliation_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "reconciliation_id", b"reconciliation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
 Global___GetReconciliationRequest: _TypeAlias = GetReconciliationRequest  # noqa: Y015
+
+@_typing.final
+class Difference(_message.Message):
+    """One difference between statement and record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    LINE_KIND_FIELD_NUMBER: _builtins.int
+    OUT_TRADE_NO_FIELD_NUMBER: _builtins.int
+    TRANSACTION_ID_FIELD_NUMBER: _builtins.int
+    OUT_REFUND_NO_FIELD_NUMBER: _builtins.int
+    RECORDED_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    HEALED_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    kind: Global___DifferenceKind.ValueType
+    """What differs."""
+    line_kind: _provider_gateway_service_pb2.StatementLineKind.ValueType
+    """Whether it is about money that came or that went back."""
+    out_trade_no: _builtins.str
+    """The shop's number of the payment."""
+    transaction_id: _builtins.str
+    """The platform's number of the payment."""
+    out_refund_no: _builtins.str
+    """The shop's number of the refund."""
+    cause: _builtins.str
+    """The likely cause, from the journal, in one sentence."""
+    healed: _builtins.bool
+    """It is gone: the platform was asked, and our record is true now."""
+    case_id: _builtins.str
+    """The case that it opened; empty when it was healed."""
+    order_id: _builtins.str
+    """The order, where known."""
+    @_builtins.property
+    def line(self) -> _provider_gateway_service_pb2.StatementLine:
+        """The line as the statement has it; absent for MISSING_THERE."""
+
+    @_builtins.property
+    def recorded(self) -> _money_pb2.Money:
+        """What our record has; absent for MISSING_HERE."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___DifferenceKind.ValueType = ...,
+        line: _provider_gateway_service_pb2.StatementLine | None = ...,
+        line_kind: _provider_gateway_service_pb2.StatementLineKind.ValueType = ...,
+        out_trade_no: _builtins.str = ...,
+        transaction_id: _builtins.str = ...,
+        out_refund_no: _builtins.str = ...,
+        recorded: _money_pb2.Money | None = ...,
+        cause: _builtins.str = ...,
+        healed: _builtins.bool = ...,
+        case_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["line", b"line", "recorded", b"recorded"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "cause", b"cause", "healed", b"healed", "kind", b"kind", "line", b"line", "line_kind", b"line_kind", "order_id", b"order_id", "out_refund_no", b"out_refund_no", "out_trade_no", b"out_trade_no", "recorded", b"recorded", "transaction_id", b"transaction_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Difference: _TypeAlias = Difference  # noqa: Y015
 
 @_typing.final
 class GetReconciliationResponse(_message.Message):
@@ -779,12 +1058,41 @@ class GetReconciliationResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class FeesMinorEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ACCOUNT_FIELD_NUMBER: _builtins.int
     DATE_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     LINE_COUNT_FIELD_NUMBER: _builtins.int
     MATCHED_COUNT_FIELD_NUMBER: _builtins.int
     CASE_IDS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_COUNT_FIELD_NUMBER: _builtins.int
+    CARRIED_COUNT_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    FEES_MINOR_FIELD_NUMBER: _builtins.int
     account: _builtins.str
     """Which account."""
     date: _builtins.str
@@ -795,9 +1103,35 @@ class GetReconciliationResponse(_message.Message):
     """Lines read from the statement."""
     matched_count: _builtins.int
     """Lines that match our record."""
+    state: Global___ReconciliationState.ValueType
+    """Where it stands."""
+    detail: _builtins.str
+    """Why it failed; or what it waits for."""
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    difference_count: _builtins.int
+    """How many differences there are, healed ones included."""
+    carried_count: _builtins.int
+    """Movements near midnight that are looked for on the neighbouring day's statement before they count as differences."""
     @_builtins.property
     def case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Cases that it opened."""
+        """Cases that it opened or found open: those of the differences on this page."""
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Difference]:
+        """Differences, in the order in which they were found."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it began."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended."""
+
+    @_builtins.property
+    def fees_minor(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Sum of the fees on the statement by currency, minor units."""
 
     def __init__(
         self,
@@ -808,10 +1142,19 @@ class GetReconciliationResponse(_message.Message):
         line_count: _builtins.int = ...,
         matched_count: _builtins.int = ...,
         case_ids: _abc.Iterable[_builtins.str] | None = ...,
+        state: Global___ReconciliationState.ValueType = ...,
+        detail: _builtins.str = ...,
+        differences: _abc.Iterable[Global___Difference] | None = ...,
+        next_page_token: _builtins.str = ...,
+        difference_count: _builtins.int = ...,
+        carried_count: _builtins.int = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        fees_minor: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "case_ids", b"case_ids", "date", b"date", "done", b"done", "line_count", b"line_count", "matched_count", b"matched_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "carried_count", b"carried_count", "case_ids", b"case_ids", "date", b"date", "detail", b"detail", "difference_count", b"difference_count", "differences", b"differences", "done", b"done", "end_time", b"end_time", "fees_minor", b"fees_minor", "line_count", b"line_count", "matched_count", b"matched_count", "next_page_token", b"next_page_token", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,6 +55,11 @@ class OperationsServiceStub:
                 request_serializer=paystate_dot_v1_dot_operations__service__pb2.ResolveCaseRequest.SerializeToString,
                 response_deserializer=paystate_dot_v1_dot_operations__service__pb2.ResolveCaseResponse.FromString,
                 _registered_method=True)
+        self.AssignCase = channel.unary_unary(
+                '/paystate.v1.OperationsService/AssignCase',
+                request_serializer=paystate_dot_v1_dot_operations__service__pb2.AssignCaseRequest.SerializeToString,
+                response_deserializer=paystate_dot_v1_dot_operations__service__pb2.AssignCaseResponse.FromString,
+                _registered_method=True)
         self.RecheckPayment = channel.unary_unary(
                 '/paystate.v1.OperationsService/RecheckPayment',
                 request_serializer=paystate_dot_v1_dot_operations__service__pb2.RecheckPaymentRequest.SerializeToString,
@@ -64,6 +69,11 @@ class OperationsServiceStub:
                 '/paystate.v1.OperationsService/RunReconciliation',
                 request_serializer=paystate_dot_v1_dot_operations__service__pb2.RunReconciliationRequest.SerializeToString,
                 response_deserializer=paystate_dot_v1_dot_operations__service__pb2.RunReconciliationResponse.FromString,
+                _registered_method=True)
+        self.ImportStatement = channel.stream_unary(
+                '/paystate.v1.OperationsService/ImportStatement',
+                request_serializer=paystate_dot_v1_dot_operations__service__pb2.ImportStatementRequest.SerializeToString,
+                response_deserializer=paystate_dot_v1_dot_operations__service__pb2.ImportStatementResponse.FromString,
                 _registered_method=True)
         self.GetReconciliation = channel.unary_unary(
                 '/paystate.v1.OperationsService/GetReconciliation',
@@ -103,28 +113,50 @@ class OperationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResolveCase(self, request, context):
-        """Settles a case.
+        """Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+        CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+        Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+        PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignCase(self, request, context):
+        """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecheckPayment(self, request, context):
-        """Asks the platform about a payment now.
+        """Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+        FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+        questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RunReconciliation(self, request, context):
-        """Reconciles a day of an account with the platform's statement.
+        """Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+        runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+        with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportStatement(self, request_iterator, context):
+        """Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+        all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetReconciliation(self, request, context):
-        """Reads a reconciliation.
+        """Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,6 +192,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     request_deserializer=paystate_dot_v1_dot_operations__service__pb2.ResolveCaseRequest.FromString,
                     response_serializer=paystate_dot_v1_dot_operations__service__pb2.ResolveCaseResponse.SerializeToString,
             ),
+            'AssignCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignCase,
+                    request_deserializer=paystate_dot_v1_dot_operations__service__pb2.AssignCaseRequest.FromString,
+                    response_serializer=paystate_dot_v1_dot_operations__service__pb2.AssignCaseResponse.SerializeToString,
+            ),
             'RecheckPayment': grpc.unary_unary_rpc_method_handler(
                     servicer.RecheckPayment,
                     request_deserializer=paystate_dot_v1_dot_operations__service__pb2.RecheckPaymentRequest.FromString,
@@ -169,6 +206,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.RunReconciliation,
                     request_deserializer=paystate_dot_v1_dot_operations__service__pb2.RunReconciliationRequest.FromString,
                     response_serializer=paystate_dot_v1_dot_operations__service__pb2.RunReconciliationResponse.SerializeToString,
+            ),
+            'ImportStatement': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportStatement,
+                    request_deserializer=paystate_dot_v1_dot_operations__service__pb2.ImportStatementRequest.FromString,
+                    response_serializer=paystate_dot_v1_dot_operations__service__pb2.ImportStatementResponse.SerializeToString,
             ),
             'GetReconciliation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReconciliation,
@@ -301,6 +343,33 @@ class OperationsService:
             _registered_method=True)
 
     @staticmethod
+    def AssignCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/paystate.v1.OperationsService/AssignCase',
+            paystate_dot_v1_dot_operations__service__pb2.AssignCaseRequest.SerializeToString,
+            paystate_dot_v1_dot_operations__service__pb2.AssignCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RecheckPayment(request,
             target,
             options=(),
@@ -344,6 +413,33 @@ class OperationsService:
             '/paystate.v1.OperationsService/RunReconciliation',
             paystate_dot_v1_dot_operations__service__pb2.RunReconciliationRequest.SerializeToString,
             paystate_dot_v1_dot_operations__service__pb2.RunReconciliationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportStatement(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/paystate.v1.OperationsService/ImportStatement',
+            paystate_dot_v1_dot_operations__service__pb2.ImportStatementRequest.SerializeToString,
+            paystate_dot_v1_dot_operations__service__pb2.ImportStatementResponse.FromString,
             options,
             channel_credentials,
             insecure,

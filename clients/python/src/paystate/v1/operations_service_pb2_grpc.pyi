@@ -40,13 +40,29 @@ class OperationsServiceStub:
     ListCases: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListCasesRequest, _operations_service_pb2.ListCasesResponse]
     """Lists cases, newest first."""
     ResolveCase: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ResolveCaseRequest, _operations_service_pb2.ResolveCaseResponse]
-    """Settles a case."""
+    """Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+    CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+    Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+    PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
+    """
+    AssignCase: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.AssignCaseRequest, _operations_service_pb2.AssignCaseResponse]
+    """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND."""
     RecheckPayment: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.RecheckPaymentRequest, _operations_service_pb2.RecheckPaymentResponse]
-    """Asks the platform about a payment now."""
+    """Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+    FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+    questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
+    """
     RunReconciliation: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.RunReconciliationRequest, _operations_service_pb2.RunReconciliationResponse]
-    """Reconciles a day of an account with the platform's statement."""
+    """Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+    runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+    with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
+    """
+    ImportStatement: _grpc.StreamUnaryMultiCallable[_operations_service_pb2.ImportStatementRequest, _operations_service_pb2.ImportStatementResponse]
+    """Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+    all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+    """
     GetReconciliation: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetReconciliationRequest, _operations_service_pb2.GetReconciliationResponse]
-    """Reads a reconciliation."""
+    """Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND."""
     VerifyAudit: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.VerifyAuditRequest, _operations_service_pb2.VerifyAuditResponse]
     """Checks the invariants that the database can show."""
 
@@ -62,13 +78,29 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ListCases: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListCasesRequest, _operations_service_pb2.ListCasesResponse]  # type: ignore[assignment]
     """Lists cases, newest first."""
     ResolveCase: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ResolveCaseRequest, _operations_service_pb2.ResolveCaseResponse]  # type: ignore[assignment]
-    """Settles a case."""
+    """Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+    CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+    Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+    PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
+    """
+    AssignCase: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.AssignCaseRequest, _operations_service_pb2.AssignCaseResponse]  # type: ignore[assignment]
+    """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND."""
     RecheckPayment: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.RecheckPaymentRequest, _operations_service_pb2.RecheckPaymentResponse]  # type: ignore[assignment]
-    """Asks the platform about a payment now."""
+    """Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+    FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+    questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
+    """
     RunReconciliation: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.RunReconciliationRequest, _operations_service_pb2.RunReconciliationResponse]  # type: ignore[assignment]
-    """Reconciles a day of an account with the platform's statement."""
+    """Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+    runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+    with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
+    """
+    ImportStatement: _aio.StreamUnaryMultiCallable[_operations_service_pb2.ImportStatementRequest, _operations_service_pb2.ImportStatementResponse]  # type: ignore[assignment]
+    """Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+    all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+    """
     GetReconciliation: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetReconciliationRequest, _operations_service_pb2.GetReconciliationResponse]  # type: ignore[assignment]
-    """Reads a reconciliation."""
+    """Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND."""
     VerifyAudit: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.VerifyAuditRequest, _operations_service_pb2.VerifyAuditResponse]  # type: ignore[assignment]
     """Checks the invariants that the database can show."""
 
@@ -105,7 +137,19 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ResolveCaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ResolveCaseResponse, _abc.Awaitable[_operations_service_pb2.ResolveCaseResponse]]:
-        """Settles a case."""
+        """Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+        CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+        Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+        PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
+        """
+
+    @_abc_1.abstractmethod
+    def AssignCase(
+        self,
+        request: _operations_service_pb2.AssignCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_service_pb2.AssignCaseResponse, _abc.Awaitable[_operations_service_pb2.AssignCaseResponse]]:
+        """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def RecheckPayment(
@@ -113,7 +157,10 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.RecheckPaymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.RecheckPaymentResponse, _abc.Awaitable[_operations_service_pb2.RecheckPaymentResponse]]:
-        """Asks the platform about a payment now."""
+        """Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+        FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+        questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
+        """
 
     @_abc_1.abstractmethod
     def RunReconciliation(
@@ -121,7 +168,20 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.RunReconciliationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.RunReconciliationResponse, _abc.Awaitable[_operations_service_pb2.RunReconciliationResponse]]:
-        """Reconciles a day of an account with the platform's statement."""
+        """Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+        runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+        with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportStatement(
+        self,
+        request_iterator: _MaybeAsyncIterator[_operations_service_pb2.ImportStatementRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_service_pb2.ImportStatementResponse, _abc.Awaitable[_operations_service_pb2.ImportStatementResponse]]:
+        """Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+        all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+        """
 
     @_abc_1.abstractmethod
     def GetReconciliation(
@@ -129,7 +189,7 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.GetReconciliationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.GetReconciliationResponse, _abc.Awaitable[_operations_service_pb2.GetReconciliationResponse]]:
-        """Reads a reconciliation."""
+        """Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def VerifyAudit(

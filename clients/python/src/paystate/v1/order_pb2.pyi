@@ -109,6 +109,8 @@ class _TransactionStandingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_T
     """It pays the order: amount, currency and account match."""
     TRANSACTION_STANDING_HELD: _TransactionStanding.ValueType  # 2
     """It does not fit the order, or the order was paid or closed already: a case holds it."""
+    TRANSACTION_STANDING_SETTLED: _TransactionStanding.ValueType  # 3
+    """It did not fit, and the case was settled without crediting it: it went back, or was kept."""
 
 class TransactionStanding(_TransactionStanding, metaclass=_TransactionStandingEnumTypeWrapper):
     """How a successful transaction relates to its order."""
@@ -119,6 +121,8 @@ TRANSACTION_STANDING_CREDITED: TransactionStanding.ValueType  # 1
 """It pays the order: amount, currency and account match."""
 TRANSACTION_STANDING_HELD: TransactionStanding.ValueType  # 2
 """It does not fit the order, or the order was paid or closed already: a case holds it."""
+TRANSACTION_STANDING_SETTLED: TransactionStanding.ValueType  # 3
+"""It did not fit, and the case was settled without crediting it: it went back, or was kept."""
 Global___TransactionStanding: _TypeAlias = TransactionStanding  # noqa: Y015
 
 class _RefundState:
@@ -179,6 +183,10 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """The order ended unpaid."""
     EVENT_KIND_CASE_RESOLVED: _EventKind.ValueType  # 9
     """A case on the order was settled."""
+    EVENT_KIND_CASE_OPENED: _EventKind.ValueType  # 10
+    """A case on the order was opened by something else than news of money."""
+    EVENT_KIND_REFUND_REQUESTED: _EventKind.ValueType  # 11
+    """A refund was asked for."""
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What made an order's journal grow."""
@@ -203,6 +211,10 @@ EVENT_KIND_ORDER_CLOSED: EventKind.ValueType  # 8
 """The order ended unpaid."""
 EVENT_KIND_CASE_RESOLVED: EventKind.ValueType  # 9
 """A case on the order was settled."""
+EVENT_KIND_CASE_OPENED: EventKind.ValueType  # 10
+"""A case on the order was opened by something else than news of money."""
+EVENT_KIND_REFUND_REQUESTED: EventKind.ValueType  # 11
+"""A refund was asked for."""
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 
 @_typing.final
@@ -309,6 +321,8 @@ class Payment(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     TRANSACTIONS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    PLATFORM_REFERENCE_FIELD_NUMBER: _builtins.int
     out_trade_no: _builtins.str
     """The attempt's number at the platform; unique over all accounts."""
     account: _builtins.str
@@ -317,6 +331,8 @@ class Payment(_message.Message):
     """The platform: "alipay", "wechatpay", "unionpay" or "stripe"."""
     state: Global___PaymentState.ValueType
     """Where it stands."""
+    platform_reference: _builtins.str
+    """The platform's name for it, where it has one before it is paid (Stripe)."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When it was begun."""
@@ -324,6 +340,10 @@ class Payment(_message.Message):
     @_builtins.property
     def transactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transaction]:
         """Successful transactions that the platform reported for it. More than one means paid twice."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the platform refuses to take money for it; absent where paystate did not begin it."""
 
     def __init__(
         self,
@@ -334,10 +354,12 @@ class Payment(_message.Message):
         state: Global___PaymentState.ValueType = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         transactions: _abc.Iterable[Global___Transaction] | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        platform_reference: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "out_trade_no", b"out_trade_no", "provider", b"provider", "start_time", b"start_time", "state", b"state", "transactions", b"transactions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "expire_time", b"expire_time", "out_trade_no", b"out_trade_no", "platform_reference", b"platform_reference", "provider", b"provider", "start_time", b"start_time", "state", b"state", "transactions", b"transactions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -404,6 +426,8 @@ class Refund(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     CUMULATIVE_FIELD_NUMBER: _builtins.int
+    REQUEST_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     out_refund_no: _builtins.str
     """The shop's number; empty when the platform reported a refund without one."""
     refund_id: _builtins.str
@@ -414,6 +438,8 @@ class Refund(_message.Message):
     """Where it stands."""
     cumulative: _builtins.bool
     """True when `amount` is all that was refunded on the transaction so far, as Alipay reports it."""
+    reason: _builtins.str
+    """Why, as it was asked for."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
@@ -421,6 +447,10 @@ class Refund(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When that was reported."""
+
+    @_builtins.property
+    def request_time(self) -> _timestamp_pb2.Timestamp:
+        """When paystate was asked for it; absent when the platform reported it first."""
 
     def __init__(
         self,
@@ -432,10 +462,12 @@ class Refund(_message.Message):
         state: Global___RefundState.ValueType = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         cumulative: _builtins.bool = ...,
+        request_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "request_time", b"request_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "cumulative", b"cumulative", "out_refund_no", b"out_refund_no", "refund_id", b"refund_id", "state", b"state", "transaction_id", b"transaction_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "cumulative", b"cumulative", "out_refund_no", b"out_refund_no", "reason", b"reason", "refund_id", b"refund_id", "request_time", b"request_time", "state", b"state", "transaction_id", b"transaction_id", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

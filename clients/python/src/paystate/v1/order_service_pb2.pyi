@@ -584,9 +584,11 @@ class CreateRefundRequest(_message.Message):
     order_id: _builtins.str
     """Which order."""
     out_trade_no: _builtins.str
-    """Which payment; may be empty when only one is credited."""
+    """Which payment; may be empty when one is credited."""
     out_refund_no: _builtins.str
-    """The shop's number of the refund; the same on every retry."""
+    """The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+    retry.
+    """
     reason: _builtins.str
     """Why, shown to the payer where the platform does so."""
     request_id: _builtins.str

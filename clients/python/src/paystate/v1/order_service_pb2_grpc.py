@@ -126,9 +126,13 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartPayment(self, request, context):
-        """Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-        ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-        TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+        """Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+        needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+        repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+        method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+        FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+        PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+        followed; repeat the call to go on with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,21 +140,26 @@ class OrderServiceServicer:
 
     def CloseOrder(self, request, context):
         """Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-        to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+        to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+        with reason ORDER_ALREADY_PAID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateRefund(self, request, context):
-        """Gives money back on a paid order.
+        """Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+        with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+        INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+        reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+        of it is in the refund's state, not in the status of the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRefund(self, request, context):
-        """Reads one refund.
+        """Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,18 +50,28 @@ class OrderServiceStub:
     without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
     """
     StartPayment: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.StartPaymentRequest, _order_service_pb2.StartPaymentResponse]
-    """Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-    ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-    TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+    """Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+    needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+    repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+    method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+    FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+    PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+    followed; repeat the call to go on with it.
     """
     CloseOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.CloseOrderRequest, _order_service_pb2.CloseOrderResponse]
     """Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-    to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+    to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+    with reason ORDER_ALREADY_PAID.
     """
     CreateRefund: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.CreateRefundRequest, _order_service_pb2.CreateRefundResponse]
-    """Gives money back on a paid order."""
+    """Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+    with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+    INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+    reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+    of it is in the refund's state, not in the status of the call.
+    """
     GetRefund: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.GetRefundRequest, _order_service_pb2.GetRefundResponse]
-    """Reads one refund."""
+    """Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND."""
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
@@ -85,18 +95,28 @@ class OrderServiceAsyncStub(OrderServiceStub):
     without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
     """
     StartPayment: _aio.UnaryUnaryMultiCallable[_order_service_pb2.StartPaymentRequest, _order_service_pb2.StartPaymentResponse]  # type: ignore[assignment]
-    """Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-    ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-    TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+    """Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+    needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+    repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+    method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+    FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+    PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+    followed; repeat the call to go on with it.
     """
     CloseOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CloseOrderRequest, _order_service_pb2.CloseOrderResponse]  # type: ignore[assignment]
     """Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-    to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+    to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+    with reason ORDER_ALREADY_PAID.
     """
     CreateRefund: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CreateRefundRequest, _order_service_pb2.CreateRefundResponse]  # type: ignore[assignment]
-    """Gives money back on a paid order."""
+    """Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+    with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+    INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+    reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+    of it is in the refund's state, not in the status of the call.
+    """
     GetRefund: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetRefundRequest, _order_service_pb2.GetRefundResponse]  # type: ignore[assignment]
-    """Reads one refund."""
+    """Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND."""
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     """What the shop's services ask and command. Every error carries google.rpc.ErrorInfo (domain
@@ -153,9 +173,13 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.StartPaymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.StartPaymentResponse, _abc.Awaitable[_order_service_pb2.StartPaymentResponse]]:
-        """Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-        ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-        TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+        """Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+        needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+        repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+        method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+        FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+        PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+        followed; repeat the call to go on with it.
         """
 
     @_abc_1.abstractmethod
@@ -165,7 +189,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.CloseOrderResponse, _abc.Awaitable[_order_service_pb2.CloseOrderResponse]]:
         """Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-        to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+        to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+        with reason ORDER_ALREADY_PAID.
         """
 
     @_abc_1.abstractmethod
@@ -174,7 +199,12 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.CreateRefundRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.CreateRefundResponse, _abc.Awaitable[_order_service_pb2.CreateRefundResponse]]:
-        """Gives money back on a paid order."""
+        """Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+        with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+        INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+        reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+        of it is in the refund's state, not in the status of the call.
+        """
 
     @_abc_1.abstractmethod
     def GetRefund(
@@ -182,6 +212,6 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.GetRefundRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.GetRefundResponse, _abc.Awaitable[_order_service_pb2.GetRefundResponse]]:
-        """Reads one refund."""
+        """Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND."""
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

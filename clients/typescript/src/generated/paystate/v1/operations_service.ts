@@ -3,11 +3,12 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import type { handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { handleClientStreamingCall, handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Money } from "./money.js";
 import { ObservationSource } from "./observation.js";
 import { Event, Order } from "./order.js";
+import { Exchange, StatementLine, StatementLineKind } from "./provider_gateway_service.js";
 
 /** What a case is about. */
 export enum CaseKind {
@@ -37,6 +38,8 @@ export enum CaseKind {
   RECONCILIATION_AMOUNT = 11,
   /** RECONCILIATION_STATUS - States differ between statement and record. */
   RECONCILIATION_STATUS = 12,
+  /** RECONCILIATION_FEE - The fee on the statement is not the one that was agreed. */
+  RECONCILIATION_FEE = 13,
 }
 
 /** Whether a case is settled. */
@@ -63,6 +66,8 @@ export enum CaseResolution {
   IGNORE = 4,
   /** BOUND - The number turned out to belong to an order after all, and the money was applied to it. */
   BOUND = 5,
+  /** OVERTAKEN - Later news made it moot. */
+  OVERTAKEN = 6,
 }
 
 /** Whether a callback was believed. */
@@ -73,6 +78,36 @@ export enum Verdict {
   ACCEPTED = 1,
   /** REJECTED - Refused; nothing of it was believed. */
   REJECTED = 2,
+}
+
+/** What differs. */
+export enum DifferenceKind {
+  /** UNSPECIFIED - Not set; never stored. */
+  UNSPECIFIED = 0,
+  /** MISSING_HERE - On the statement, not in our record. */
+  MISSING_HERE = 1,
+  /** MISSING_THERE - In our record, not on the statement. */
+  MISSING_THERE = 2,
+  /** AMOUNT - Amount or currency. */
+  AMOUNT = 3,
+  /** STATUS - Settled there, in another state here. */
+  STATUS = 4,
+  /** FEE - The fee is not the one that was agreed. */
+  FEE = 5,
+  /** REPEATED - The statement has the same movement twice. */
+  REPEATED = 6,
+}
+
+/** Where a reconciliation stands. */
+export enum ReconciliationState {
+  /** UNSPECIFIED - Not set; never stored. */
+  UNSPECIFIED = 0,
+  /** RUNNING - Under way. */
+  RUNNING = 1,
+  /** DONE - Ended; its result stands. */
+  DONE = 2,
+  /** FAILED - Ended without a result: see `detail`. Run it again. */
+  FAILED = 3,
 }
 
 /** Something that a person or a policy must settle. */
@@ -119,7 +154,17 @@ export interface Case {
   /** How it was settled. */
   resolution: CaseResolution;
   /** When it was settled. */
-  resolveTime: Date | undefined;
+  resolveTime:
+    | Date
+    | undefined;
+  /** What it may be settled with. */
+  allowedResolutions: CaseResolution[];
+  /** Why it was settled so, as the person or the policy said. */
+  resolveReason: string;
+  /** Who settled it: "operator" or "policy"; empty when news did. */
+  resolver: string;
+  /** What supports it beside the message: a line of a statement, the last answers of the platform. For people. */
+  evidence: string;
 }
 
 /** A stored callback. Its bytes are sealed and not shown. */
@@ -189,6 +234,9 @@ export interface ExplainEntry {
     | //
     /** A case. */
     { $case: "case"; value: Case }
+    | //
+    /** A call to the platform. Its `request` and `response` are left out. */
+    { $case: "exchange"; value: Exchange }
     | undefined;
 }
 
@@ -270,6 +318,20 @@ export interface ResolveCaseResponse {
   order: Order | undefined;
 }
 
+/** Request of AssignCase. */
+export interface AssignCaseRequest {
+  /** Which. */
+  caseId: string;
+  /** Who looks after it: at most 64 characters; empty for nobody. */
+  owner: string;
+}
+
+/** Response of AssignCase. */
+export interface AssignCaseResponse {
+  /** The case after the call. */
+  case: Case | undefined;
+}
+
 /** Request of RecheckPayment. */
 export interface RecheckPaymentRequest {
   /** Which payment. */
@@ -296,10 +358,60 @@ export interface RunReconciliationResponse {
   reconciliationId: string;
 }
 
+/** One message of ImportStatement. */
+export interface ImportStatementRequest {
+  /** Which account; in the first message. */
+  account: string;
+  /** Which day, "YYYY-MM-DD" in the platform's time zone; in the first message. */
+  date: string;
+  /** The next lines, in file order; at most 1000. */
+  lines: StatementLine[];
+}
+
+/** Response of ImportStatement. */
+export interface ImportStatementResponse {
+  /** The result is there: read it with GetReconciliation. */
+  reconciliationId: string;
+}
+
 /** Request of GetReconciliation. */
 export interface GetReconciliationRequest {
   /** Which. */
   reconciliationId: string;
+  /** Differences at most; 0 for 50, at most 500. */
+  pageSize: number;
+  /** From the page before. */
+  pageToken: string;
+}
+
+/** One difference between statement and record. */
+export interface Difference {
+  /** What differs. */
+  kind: DifferenceKind;
+  /** The line as the statement has it; absent for MISSING_THERE. */
+  line:
+    | StatementLine
+    | undefined;
+  /** Whether it is about money that came or that went back. */
+  lineKind: StatementLineKind;
+  /** The shop's number of the payment. */
+  outTradeNo: string;
+  /** The platform's number of the payment. */
+  transactionId: string;
+  /** The shop's number of the refund. */
+  outRefundNo: string;
+  /** What our record has; absent for MISSING_HERE. */
+  recorded:
+    | Money
+    | undefined;
+  /** The likely cause, from the journal, in one sentence. */
+  cause: string;
+  /** It is gone: the platform was asked, and our record is true now. */
+  healed: boolean;
+  /** The case that it opened; empty when it was healed. */
+  caseId: string;
+  /** The order, where known. */
+  orderId: string;
 }
 
 /** Response of GetReconciliation. */
@@ -314,8 +426,35 @@ export interface GetReconciliationResponse {
   lineCount: bigint;
   /** Lines that match our record. */
   matchedCount: bigint;
-  /** Cases that it opened. */
+  /** Cases that it opened or found open: those of the differences on this page. */
   caseIds: string[];
+  /** Where it stands. */
+  state: ReconciliationState;
+  /** Why it failed; or what it waits for. */
+  detail: string;
+  /** Differences, in the order in which they were found. */
+  differences: Difference[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+  /** How many differences there are, healed ones included. */
+  differenceCount: bigint;
+  /** Movements near midnight that are looked for on the neighbouring day's statement before they count as differences. */
+  carriedCount: bigint;
+  /** When it began. */
+  startTime:
+    | Date
+    | undefined;
+  /** When it ended. */
+  endTime:
+    | Date
+    | undefined;
+  /** Sum of the fees on the statement by currency, minor units. */
+  feesMinor: { [key: string]: bigint };
+}
+
+export interface GetReconciliationResponse_FeesMinorEntry {
+  key: string;
+  value: bigint;
 }
 
 /** Request of VerifyAudit. */
@@ -356,6 +495,10 @@ function createBaseCase(): Case {
     owner: "",
     resolution: 0,
     resolveTime: undefined,
+    allowedResolutions: [],
+    resolveReason: "",
+    resolver: "",
+    evidence: "",
   };
 }
 
@@ -408,6 +551,22 @@ export const Case: MessageFns<Case> = {
     }
     if (message.resolveTime !== undefined) {
       Timestamp.encode(toTimestamp(message.resolveTime), writer.uint32(130).fork()).join();
+    }
+    if (message.allowedResolutions.length !== 0) {
+      writer.uint32(138).fork();
+      for (const v of message.allowedResolutions) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.resolveReason !== "") {
+      writer.uint32(146).string(message.resolveReason);
+    }
+    if (message.resolver !== "") {
+      writer.uint32(154).string(message.resolver);
+    }
+    if (message.evidence !== "") {
+      writer.uint32(162).string(message.evidence);
     }
     return writer;
   },
@@ -553,6 +712,48 @@ export const Case: MessageFns<Case> = {
             message.resolveTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 17: {
+            if (tag === 136) {
+              message.allowedResolutions.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 138) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.allowedResolutions.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.resolveReason = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.resolver = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.evidence = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -590,6 +791,10 @@ export const Case: MessageFns<Case> = {
     message.owner = object.owner ?? "";
     message.resolution = object.resolution ?? 0;
     message.resolveTime = object.resolveTime ?? undefined;
+    message.allowedResolutions = object.allowedResolutions?.map((e) => e) || [];
+    message.resolveReason = object.resolveReason ?? "";
+    message.resolver = object.resolver ?? "";
+    message.evidence = object.evidence ?? "";
     return message;
   },
 };
@@ -951,6 +1156,9 @@ export const ExplainEntry: MessageFns<ExplainEntry> = {
       case "case":
         Case.encode(message.record.value, writer.uint32(42).fork()).join();
         break;
+      case "exchange":
+        Exchange.encode(message.record.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1008,6 +1216,14 @@ export const ExplainEntry: MessageFns<ExplainEntry> = {
             message.record = { $case: "case", value: Case.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.record = { $case: "exchange", value: Exchange.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1043,6 +1259,12 @@ export const ExplainEntry: MessageFns<ExplainEntry> = {
       case "case": {
         if (object.record?.value !== undefined && object.record?.value !== null) {
           message.record = { $case: "case", value: Case.fromPartial(object.record.value) };
+        }
+        break;
+      }
+      case "exchange": {
+        if (object.record?.value !== undefined && object.record?.value !== null) {
+          message.record = { $case: "exchange", value: Exchange.fromPartial(object.record.value) };
         }
         break;
       }
@@ -1628,6 +1850,128 @@ export const ResolveCaseResponse: MessageFns<ResolveCaseResponse> = {
   },
 };
 
+function createBaseAssignCaseRequest(): AssignCaseRequest {
+  return { caseId: "", owner: "" };
+}
+
+export const AssignCaseRequest: MessageFns<AssignCaseRequest> = {
+  encode(message: AssignCaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.caseId !== "") {
+      writer.uint32(10).string(message.caseId);
+    }
+    if (message.owner !== "") {
+      writer.uint32(18).string(message.owner);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AssignCaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAssignCaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.caseId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AssignCaseRequest>, I>>(base?: I): AssignCaseRequest {
+    return AssignCaseRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AssignCaseRequest>, I>>(object: I): AssignCaseRequest {
+    const message = createBaseAssignCaseRequest();
+    message.caseId = object.caseId ?? "";
+    message.owner = object.owner ?? "";
+    return message;
+  },
+};
+
+function createBaseAssignCaseResponse(): AssignCaseResponse {
+  return { case: undefined };
+}
+
+export const AssignCaseResponse: MessageFns<AssignCaseResponse> = {
+  encode(message: AssignCaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.case !== undefined) {
+      Case.encode(message.case, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AssignCaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAssignCaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.case = Case.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AssignCaseResponse>, I>>(base?: I): AssignCaseResponse {
+    return AssignCaseResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AssignCaseResponse>, I>>(object: I): AssignCaseResponse {
+    const message = createBaseAssignCaseResponse();
+    message.case = (object.case !== undefined && object.case !== null) ? Case.fromPartial(object.case) : undefined;
+    return message;
+  },
+};
+
 function createBaseRecheckPaymentRequest(): RecheckPaymentRequest {
   return { outTradeNo: "" };
 }
@@ -1860,14 +2204,154 @@ export const RunReconciliationResponse: MessageFns<RunReconciliationResponse> = 
   },
 };
 
-function createBaseGetReconciliationRequest(): GetReconciliationRequest {
+function createBaseImportStatementRequest(): ImportStatementRequest {
+  return { account: "", date: "", lines: [] };
+}
+
+export const ImportStatementRequest: MessageFns<ImportStatementRequest> = {
+  encode(message: ImportStatementRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.account !== "") {
+      writer.uint32(10).string(message.account);
+    }
+    if (message.date !== "") {
+      writer.uint32(18).string(message.date);
+    }
+    for (const v of message.lines) {
+      StatementLine.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportStatementRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportStatementRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.date = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lines.push(StatementLine.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ImportStatementRequest>, I>>(base?: I): ImportStatementRequest {
+    return ImportStatementRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImportStatementRequest>, I>>(object: I): ImportStatementRequest {
+    const message = createBaseImportStatementRequest();
+    message.account = object.account ?? "";
+    message.date = object.date ?? "";
+    message.lines = object.lines?.map((e) => StatementLine.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseImportStatementResponse(): ImportStatementResponse {
   return { reconciliationId: "" };
+}
+
+export const ImportStatementResponse: MessageFns<ImportStatementResponse> = {
+  encode(message: ImportStatementResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reconciliationId !== "") {
+      writer.uint32(10).string(message.reconciliationId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportStatementResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportStatementResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reconciliationId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ImportStatementResponse>, I>>(base?: I): ImportStatementResponse {
+    return ImportStatementResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImportStatementResponse>, I>>(object: I): ImportStatementResponse {
+    const message = createBaseImportStatementResponse();
+    message.reconciliationId = object.reconciliationId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetReconciliationRequest(): GetReconciliationRequest {
+  return { reconciliationId: "", pageSize: 0, pageToken: "" };
 }
 
 export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
   encode(message: GetReconciliationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.reconciliationId !== "") {
       writer.uint32(10).string(message.reconciliationId);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
     }
     return writer;
   },
@@ -1893,6 +2377,22 @@ export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
             message.reconciliationId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1911,12 +2411,221 @@ export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
   fromPartial<I extends Exact<DeepPartial<GetReconciliationRequest>, I>>(object: I): GetReconciliationRequest {
     const message = createBaseGetReconciliationRequest();
     message.reconciliationId = object.reconciliationId ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseDifference(): Difference {
+  return {
+    kind: 0,
+    line: undefined,
+    lineKind: 0,
+    outTradeNo: "",
+    transactionId: "",
+    outRefundNo: "",
+    recorded: undefined,
+    cause: "",
+    healed: false,
+    caseId: "",
+    orderId: "",
+  };
+}
+
+export const Difference: MessageFns<Difference> = {
+  encode(message: Difference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.line !== undefined) {
+      StatementLine.encode(message.line, writer.uint32(18).fork()).join();
+    }
+    if (message.lineKind !== 0) {
+      writer.uint32(24).int32(message.lineKind);
+    }
+    if (message.outTradeNo !== "") {
+      writer.uint32(34).string(message.outTradeNo);
+    }
+    if (message.transactionId !== "") {
+      writer.uint32(42).string(message.transactionId);
+    }
+    if (message.outRefundNo !== "") {
+      writer.uint32(50).string(message.outRefundNo);
+    }
+    if (message.recorded !== undefined) {
+      Money.encode(message.recorded, writer.uint32(58).fork()).join();
+    }
+    if (message.cause !== "") {
+      writer.uint32(66).string(message.cause);
+    }
+    if (message.healed !== false) {
+      writer.uint32(72).bool(message.healed);
+    }
+    if (message.caseId !== "") {
+      writer.uint32(82).string(message.caseId);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(90).string(message.orderId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Difference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDifference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.line = StatementLine.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lineKind = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outTradeNo = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.transactionId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.outRefundNo = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.recorded = Money.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.healed = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.caseId = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Difference>, I>>(base?: I): Difference {
+    return Difference.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Difference>, I>>(object: I): Difference {
+    const message = createBaseDifference();
+    message.kind = object.kind ?? 0;
+    message.line = (object.line !== undefined && object.line !== null)
+      ? StatementLine.fromPartial(object.line)
+      : undefined;
+    message.lineKind = object.lineKind ?? 0;
+    message.outTradeNo = object.outTradeNo ?? "";
+    message.transactionId = object.transactionId ?? "";
+    message.outRefundNo = object.outRefundNo ?? "";
+    message.recorded = (object.recorded !== undefined && object.recorded !== null)
+      ? Money.fromPartial(object.recorded)
+      : undefined;
+    message.cause = object.cause ?? "";
+    message.healed = object.healed ?? false;
+    message.caseId = object.caseId ?? "";
+    message.orderId = object.orderId ?? "";
     return message;
   },
 };
 
 function createBaseGetReconciliationResponse(): GetReconciliationResponse {
-  return { account: "", date: "", done: false, lineCount: 0n, matchedCount: 0n, caseIds: [] };
+  return {
+    account: "",
+    date: "",
+    done: false,
+    lineCount: 0n,
+    matchedCount: 0n,
+    caseIds: [],
+    state: 0,
+    detail: "",
+    differences: [],
+    nextPageToken: "",
+    differenceCount: 0n,
+    carriedCount: 0n,
+    startTime: undefined,
+    endTime: undefined,
+    feesMinor: {},
+  };
 }
 
 export const GetReconciliationResponse: MessageFns<GetReconciliationResponse> = {
@@ -1945,6 +2654,39 @@ export const GetReconciliationResponse: MessageFns<GetReconciliationResponse> = 
     for (const v of message.caseIds) {
       writer.uint32(50).string(v!);
     }
+    if (message.state !== 0) {
+      writer.uint32(56).int32(message.state);
+    }
+    if (message.detail !== "") {
+      writer.uint32(66).string(message.detail);
+    }
+    for (const v of message.differences) {
+      Difference.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(82).string(message.nextPageToken);
+    }
+    if (message.differenceCount !== 0n) {
+      if (BigInt.asIntN(64, message.differenceCount) !== message.differenceCount) {
+        throw new globalThis.Error("value provided for field message.differenceCount of type int64 too large");
+      }
+      writer.uint32(88).int64(message.differenceCount);
+    }
+    if (message.carriedCount !== 0n) {
+      if (BigInt.asIntN(64, message.carriedCount) !== message.carriedCount) {
+        throw new globalThis.Error("value provided for field message.carriedCount of type int64 too large");
+      }
+      writer.uint32(96).int64(message.carriedCount);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(106).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(114).fork()).join();
+    }
+    globalThis.Object.entries(message.feesMinor).forEach(([key, value]: [string, bigint]) => {
+      GetReconciliationResponse_FeesMinorEntry.encode({ key: key as any, value }, writer.uint32(122).fork()).join();
+    });
     return writer;
   },
 
@@ -2009,6 +2751,81 @@ export const GetReconciliationResponse: MessageFns<GetReconciliationResponse> = 
             message.caseIds.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.differences.push(Difference.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.differenceCount = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.carriedCount = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            const entry15 = GetReconciliationResponse_FeesMinorEntry.decode(reader, reader.uint32());
+            if (entry15.value !== undefined) {
+              message.feesMinor[entry15.key] = entry15.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2034,6 +2851,101 @@ export const GetReconciliationResponse: MessageFns<GetReconciliationResponse> = 
       ? BigInt(object.matchedCount)
       : 0n;
     message.caseIds = object.caseIds?.map((e) => e) || [];
+    message.state = object.state ?? 0;
+    message.detail = object.detail ?? "";
+    message.differences = object.differences?.map((e) => Difference.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.differenceCount = (object.differenceCount !== undefined && object.differenceCount !== null)
+      ? BigInt(object.differenceCount)
+      : 0n;
+    message.carriedCount = (object.carriedCount !== undefined && object.carriedCount !== null)
+      ? BigInt(object.carriedCount)
+      : 0n;
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.feesMinor = (globalThis.Object.entries(object.feesMinor ?? {}) as [string, bigint][]).reduce(
+      (acc: { [key: string]: bigint }, [key, value]: [string, bigint]) => {
+        if (value !== undefined) {
+          acc[key] = BigInt(value as string | number | bigint | boolean);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseGetReconciliationResponse_FeesMinorEntry(): GetReconciliationResponse_FeesMinorEntry {
+  return { key: "", value: 0n };
+}
+
+export const GetReconciliationResponse_FeesMinorEntry: MessageFns<GetReconciliationResponse_FeesMinorEntry> = {
+  encode(message: GetReconciliationResponse_FeesMinorEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0n) {
+      if (BigInt.asIntN(64, message.value) !== message.value) {
+        throw new globalThis.Error("value provided for field message.value of type int64 too large");
+      }
+      writer.uint32(16).int64(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetReconciliationResponse_FeesMinorEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetReconciliationResponse_FeesMinorEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetReconciliationResponse_FeesMinorEntry>, I>>(
+    base?: I,
+  ): GetReconciliationResponse_FeesMinorEntry {
+    return GetReconciliationResponse_FeesMinorEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetReconciliationResponse_FeesMinorEntry>, I>>(
+    object: I,
+  ): GetReconciliationResponse_FeesMinorEntry {
+    const message = createBaseGetReconciliationResponse_FeesMinorEntry();
+    message.key = object.key ?? "";
+    message.value = (object.value !== undefined && object.value !== null) ? BigInt(object.value) : 0n;
     return message;
   },
 };
@@ -2251,7 +3163,12 @@ export const OperationsServiceService = {
     responseSerialize: (value: ListCasesResponse): Buffer => Buffer.from(ListCasesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListCasesResponse => ListCasesResponse.decode(value),
   },
-  /** Settles a case. */
+  /**
+   * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+   * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+   * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+   * PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
+   */
   resolveCase: {
     path: "/paystate.v1.OperationsService/ResolveCase" as const,
     requestStream: false as const,
@@ -2261,7 +3178,21 @@ export const OperationsServiceService = {
     responseSerialize: (value: ResolveCaseResponse): Buffer => Buffer.from(ResolveCaseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResolveCaseResponse => ResolveCaseResponse.decode(value),
   },
-  /** Asks the platform about a payment now. */
+  /** Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND. */
+  assignCase: {
+    path: "/paystate.v1.OperationsService/AssignCase" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AssignCaseRequest): Buffer => Buffer.from(AssignCaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AssignCaseRequest => AssignCaseRequest.decode(value),
+    responseSerialize: (value: AssignCaseResponse): Buffer => Buffer.from(AssignCaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AssignCaseResponse => AssignCaseResponse.decode(value),
+  },
+  /**
+   * Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+   * FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+   * questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
+   */
   recheckPayment: {
     path: "/paystate.v1.OperationsService/RecheckPayment" as const,
     requestStream: false as const,
@@ -2273,7 +3204,11 @@ export const OperationsServiceService = {
       Buffer.from(RecheckPaymentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecheckPaymentResponse => RecheckPaymentResponse.decode(value),
   },
-  /** Reconciles a day of an account with the platform's statement. */
+  /**
+   * Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+   * runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+   * with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
+   */
   runReconciliation: {
     path: "/paystate.v1.OperationsService/RunReconciliation" as const,
     requestStream: false as const,
@@ -2285,7 +3220,22 @@ export const OperationsServiceService = {
       Buffer.from(RunReconciliationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RunReconciliationResponse => RunReconciliationResponse.decode(value),
   },
-  /** Reads a reconciliation. */
+  /**
+   * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+   * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+   */
+  importStatement: {
+    path: "/paystate.v1.OperationsService/ImportStatement" as const,
+    requestStream: true as const,
+    responseStream: false as const,
+    requestSerialize: (value: ImportStatementRequest): Buffer =>
+      Buffer.from(ImportStatementRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportStatementRequest => ImportStatementRequest.decode(value),
+    responseSerialize: (value: ImportStatementResponse): Buffer =>
+      Buffer.from(ImportStatementResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImportStatementResponse => ImportStatementResponse.decode(value),
+  },
+  /** Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND. */
   getReconciliation: {
     path: "/paystate.v1.OperationsService/GetReconciliation" as const,
     requestStream: false as const,
@@ -2316,13 +3266,33 @@ export interface OperationsServiceServer extends UntypedServiceImplementation {
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /** Lists cases, newest first. */
   listCases: handleUnaryCall<ListCasesRequest, ListCasesResponse>;
-  /** Settles a case. */
+  /**
+   * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+   * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+   * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+   * PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
+   */
   resolveCase: handleUnaryCall<ResolveCaseRequest, ResolveCaseResponse>;
-  /** Asks the platform about a payment now. */
+  /** Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND. */
+  assignCase: handleUnaryCall<AssignCaseRequest, AssignCaseResponse>;
+  /**
+   * Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+   * FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+   * questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
+   */
   recheckPayment: handleUnaryCall<RecheckPaymentRequest, RecheckPaymentResponse>;
-  /** Reconciles a day of an account with the platform's statement. */
+  /**
+   * Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+   * runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+   * with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
+   */
   runReconciliation: handleUnaryCall<RunReconciliationRequest, RunReconciliationResponse>;
-  /** Reads a reconciliation. */
+  /**
+   * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+   * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+   */
+  importStatement: handleClientStreamingCall<ImportStatementRequest, ImportStatementResponse>;
+  /** Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND. */
   getReconciliation: handleUnaryCall<GetReconciliationRequest, GetReconciliationResponse>;
   /** Checks the invariants that the database can show. */
   verifyAudit: handleUnaryCall<VerifyAuditRequest, VerifyAuditResponse>;

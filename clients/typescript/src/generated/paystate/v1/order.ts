@@ -48,6 +48,8 @@ export enum TransactionStanding {
   CREDITED = 1,
   /** HELD - It does not fit the order, or the order was paid or closed already: a case holds it. */
   HELD = 2,
+  /** SETTLED - It did not fit, and the case was settled without crediting it: it went back, or was kept. */
+  SETTLED = 3,
 }
 
 /** Where a refund stands. */
@@ -86,6 +88,10 @@ export enum EventKind {
   ORDER_CLOSED = 8,
   /** CASE_RESOLVED - A case on the order was settled. */
   CASE_RESOLVED = 9,
+  /** CASE_OPENED - A case on the order was opened by something else than news of money. */
+  CASE_OPENED = 10,
+  /** REFUND_REQUESTED - A refund was asked for. */
+  REFUND_REQUESTED = 11,
 }
 
 /** What the shop sells, with everything that is known about its money. */
@@ -148,6 +154,12 @@ export interface Payment {
     | undefined;
   /** Successful transactions that the platform reported for it. More than one means paid twice. */
   transactions: Transaction[];
+  /** When the platform refuses to take money for it; absent where paystate did not begin it. */
+  expireTime:
+    | Date
+    | undefined;
+  /** The platform's name for it, where it has one before it is paid (Stripe). */
+  platformReference: string;
 }
 
 /** Money that moved at a platform. */
@@ -190,6 +202,12 @@ export interface Refund {
     | undefined;
   /** True when `amount` is all that was refunded on the transaction so far, as Alipay reports it. */
   cumulative: boolean;
+  /** When paystate was asked for it; absent when the platform reported it first. */
+  requestTime:
+    | Date
+    | undefined;
+  /** Why, as it was asked for. */
+  reason: string;
 }
 
 /** One entry of an order's journal; the unit that subscribers receive. */
@@ -456,7 +474,16 @@ export const Order: MessageFns<Order> = {
 };
 
 function createBasePayment(): Payment {
-  return { outTradeNo: "", account: "", provider: "", state: 0, startTime: undefined, transactions: [] };
+  return {
+    outTradeNo: "",
+    account: "",
+    provider: "",
+    state: 0,
+    startTime: undefined,
+    transactions: [],
+    expireTime: undefined,
+    platformReference: "",
+  };
 }
 
 export const Payment: MessageFns<Payment> = {
@@ -478,6 +505,12 @@ export const Payment: MessageFns<Payment> = {
     }
     for (const v of message.transactions) {
       Transaction.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(58).fork()).join();
+    }
+    if (message.platformReference !== "") {
+      writer.uint32(66).string(message.platformReference);
     }
     return writer;
   },
@@ -543,6 +576,22 @@ export const Payment: MessageFns<Payment> = {
             message.transactions.push(Transaction.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.platformReference = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -566,6 +615,8 @@ export const Payment: MessageFns<Payment> = {
     message.state = object.state ?? 0;
     message.startTime = object.startTime ?? undefined;
     message.transactions = object.transactions?.map((e) => Transaction.fromPartial(e)) || [];
+    message.expireTime = object.expireTime ?? undefined;
+    message.platformReference = object.platformReference ?? "";
     return message;
   },
 };
@@ -705,6 +756,8 @@ function createBaseRefund(): Refund {
     state: 0,
     updateTime: undefined,
     cumulative: false,
+    requestTime: undefined,
+    reason: "",
   };
 }
 
@@ -730,6 +783,12 @@ export const Refund: MessageFns<Refund> = {
     }
     if (message.cumulative !== false) {
       writer.uint32(56).bool(message.cumulative);
+    }
+    if (message.requestTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.requestTime), writer.uint32(66).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(74).string(message.reason);
     }
     return writer;
   },
@@ -803,6 +862,22 @@ export const Refund: MessageFns<Refund> = {
             message.cumulative = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.requestTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -829,6 +904,8 @@ export const Refund: MessageFns<Refund> = {
     message.state = object.state ?? 0;
     message.updateTime = object.updateTime ?? undefined;
     message.cumulative = object.cumulative ?? false;
+    message.requestTime = object.requestTime ?? undefined;
+    message.reason = object.reason ?? "";
     return message;
   },
 };

@@ -208,9 +208,12 @@ export interface CloseOrderResponse {
 export interface CreateRefundRequest {
   /** Which order. */
   orderId: string;
-  /** Which payment; may be empty when only one is credited. */
+  /** Which payment; may be empty when one is credited. */
   outTradeNo: string;
-  /** The shop's number of the refund; the same on every retry. */
+  /**
+   * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+   * retry.
+   */
   outRefundNo: string;
   /** How much. */
   amount:
@@ -1853,9 +1856,13 @@ export const OrderServiceService = {
     responseDeserialize: (value: Buffer): WatchOrderResponse => WatchOrderResponse.decode(value),
   },
   /**
-   * Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-   * ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-   * TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+   * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+   * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+   * repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+   * method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+   * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+   * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+   * followed; repeat the call to go on with it.
    */
   startPayment: {
     path: "/paystate.v1.OrderService/StartPayment" as const,
@@ -1869,7 +1876,8 @@ export const OrderServiceService = {
   },
   /**
    * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-   * to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+   * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+   * with reason ORDER_ALREADY_PAID.
    */
   closeOrder: {
     path: "/paystate.v1.OrderService/CloseOrder" as const,
@@ -1880,7 +1888,13 @@ export const OrderServiceService = {
     responseSerialize: (value: CloseOrderResponse): Buffer => Buffer.from(CloseOrderResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CloseOrderResponse => CloseOrderResponse.decode(value),
   },
-  /** Gives money back on a paid order. */
+  /**
+   * Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+   * with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+   * INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+   * reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+   * of it is in the refund's state, not in the status of the call.
+   */
   createRefund: {
     path: "/paystate.v1.OrderService/CreateRefund" as const,
     requestStream: false as const,
@@ -1891,7 +1905,7 @@ export const OrderServiceService = {
       Buffer.from(CreateRefundResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateRefundResponse => CreateRefundResponse.decode(value),
   },
-  /** Reads one refund. */
+  /** Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND. */
   getRefund: {
     path: "/paystate.v1.OrderService/GetRefund" as const,
     requestStream: false as const,
@@ -1921,19 +1935,30 @@ export interface OrderServiceServer extends UntypedServiceImplementation {
    */
   watchOrder: handleServerStreamingCall<WatchOrderRequest, WatchOrderResponse>;
   /**
-   * Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-   * ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-   * TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+   * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+   * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+   * repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+   * method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+   * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+   * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+   * followed; repeat the call to go on with it.
    */
   startPayment: handleUnaryCall<StartPaymentRequest, StartPaymentResponse>;
   /**
    * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-   * to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+   * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+   * with reason ORDER_ALREADY_PAID.
    */
   closeOrder: handleUnaryCall<CloseOrderRequest, CloseOrderResponse>;
-  /** Gives money back on a paid order. */
+  /**
+   * Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+   * with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+   * INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+   * reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+   * of it is in the refund's state, not in the status of the call.
+   */
   createRefund: handleUnaryCall<CreateRefundRequest, CreateRefundResponse>;
-  /** Reads one refund. */
+  /** Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND. */
   getRefund: handleUnaryCall<GetRefundRequest, GetRefundResponse>;
 }
 

@@ -43,6 +43,10 @@ private static final long serialVersionUID = 0L;
     notificationId_ = "";
     owner_ = "";
     resolution_ = 0;
+    allowedResolutions_ = emptyIntList();
+    resolveReason_ = "";
+    resolver_ = "";
+    evidence_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -710,6 +714,226 @@ private static final long serialVersionUID = 0L;
     return resolveTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : resolveTime_;
   }
 
+  public static final int ALLOWED_RESOLUTIONS_FIELD_NUMBER = 17;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.Internal.IntList allowedResolutions_ =
+      emptyIntList();
+  private static final     com.google.protobuf.Internal.IntListAdapter.IntConverter<
+      paystate.v1.CaseResolution> allowedResolutions_converter_ =
+          new com.google.protobuf.Internal.IntListAdapter.IntConverter<
+              paystate.v1.CaseResolution>() {
+            public paystate.v1.CaseResolution convert(int from) {
+              paystate.v1.CaseResolution result = paystate.v1.CaseResolution.forNumber(from);
+              return result == null ? paystate.v1.CaseResolution.UNRECOGNIZED : result;
+            }
+          };
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @return A list containing the allowedResolutions.
+   */
+  @java.lang.Override
+  public java.util.List<paystate.v1.CaseResolution> getAllowedResolutionsList() {
+    return new com.google.protobuf.Internal.IntListAdapter<
+        paystate.v1.CaseResolution>(allowedResolutions_, allowedResolutions_converter_);
+  }
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @return The count of allowedResolutions.
+   */
+  @java.lang.Override
+  public int getAllowedResolutionsCount() {
+    return allowedResolutions_.size();
+  }
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @param index The index of the element to return.
+   * @return The allowedResolutions at the given index.
+   */
+  @java.lang.Override
+  public paystate.v1.CaseResolution getAllowedResolutions(int index) {
+    return allowedResolutions_converter_.convert(allowedResolutions_.getInt(index));
+  }
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @return A list containing the enum numeric values on the wire for allowedResolutions.
+   */
+  @java.lang.Override
+  public java.util.List<java.lang.Integer>
+  getAllowedResolutionsValueList() {
+    return allowedResolutions_;
+  }
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @param index The index of the value to return.
+   * @return The enum numeric value on the wire of allowedResolutions at the given index.
+   */
+  @java.lang.Override
+  public int getAllowedResolutionsValue(int index) {
+    return allowedResolutions_.getInt(index);
+  }
+  private int allowedResolutionsMemoizedSerializedSize;
+
+  public static final int RESOLVE_REASON_FIELD_NUMBER = 18;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object resolveReason_ = "";
+  /**
+   * <pre>
+   * Why it was settled so, as the person or the policy said.
+   * </pre>
+   *
+   * <code>string resolve_reason = 18 [json_name = "resolveReason"];</code>
+   * @return The resolveReason.
+   */
+  @java.lang.Override
+  public java.lang.String getResolveReason() {
+    java.lang.Object ref = resolveReason_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      resolveReason_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Why it was settled so, as the person or the policy said.
+   * </pre>
+   *
+   * <code>string resolve_reason = 18 [json_name = "resolveReason"];</code>
+   * @return The bytes for resolveReason.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getResolveReasonBytes() {
+    java.lang.Object ref = resolveReason_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      resolveReason_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int RESOLVER_FIELD_NUMBER = 19;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object resolver_ = "";
+  /**
+   * <pre>
+   * Who settled it: "operator" or "policy"; empty when news did.
+   * </pre>
+   *
+   * <code>string resolver = 19 [json_name = "resolver"];</code>
+   * @return The resolver.
+   */
+  @java.lang.Override
+  public java.lang.String getResolver() {
+    java.lang.Object ref = resolver_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      resolver_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Who settled it: "operator" or "policy"; empty when news did.
+   * </pre>
+   *
+   * <code>string resolver = 19 [json_name = "resolver"];</code>
+   * @return The bytes for resolver.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getResolverBytes() {
+    java.lang.Object ref = resolver_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      resolver_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int EVIDENCE_FIELD_NUMBER = 20;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object evidence_ = "";
+  /**
+   * <pre>
+   * What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+   * </pre>
+   *
+   * <code>string evidence = 20 [json_name = "evidence"];</code>
+   * @return The evidence.
+   */
+  @java.lang.Override
+  public java.lang.String getEvidence() {
+    java.lang.Object ref = evidence_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      evidence_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+   * </pre>
+   *
+   * <code>string evidence = 20 [json_name = "evidence"];</code>
+   * @return The bytes for evidence.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getEvidenceBytes() {
+    java.lang.Object ref = evidence_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      evidence_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -724,6 +948,7 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
+    getSerializedSize();
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(caseId_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 1, caseId_);
     }
@@ -771,6 +996,22 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000010) != 0)) {
       output.writeMessage(16, getResolveTime());
+    }
+    if (getAllowedResolutionsList().size() > 0) {
+      output.writeUInt32NoTag(138);
+      output.writeUInt32NoTag(allowedResolutionsMemoizedSerializedSize);
+    }
+    for (int i = 0; i < allowedResolutions_.size(); i++) {
+      output.writeEnumNoTag(allowedResolutions_.getInt(i));
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(resolveReason_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 18, resolveReason_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(resolver_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 19, resolver_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(evidence_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 20, evidence_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -831,6 +1072,27 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000010) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(16, getResolveTime());
+    }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < allowedResolutions_.size(); i++) {
+        dataSize += com.google.protobuf.CodedOutputStream
+          .computeEnumSizeNoTag(allowedResolutions_.getInt(i));
+      }
+      size += dataSize;
+      if (!getAllowedResolutionsList().isEmpty()) {  size += 2;
+        size += com.google.protobuf.CodedOutputStream
+          .computeUInt32SizeNoTag(dataSize);
+      }allowedResolutionsMemoizedSerializedSize = dataSize;
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(resolveReason_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(18, resolveReason_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(resolver_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(19, resolver_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(evidence_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(20, evidence_);
     }
     return size;
   }
@@ -900,6 +1162,13 @@ private static final long serialVersionUID = 0L;
       if (!getResolveTime()
           .equals(other.getResolveTime())) return false;
     }
+    if (!allowedResolutions_.equals(other.allowedResolutions_)) return false;
+    if (!getResolveReason()
+        .equals(other.getResolveReason())) return false;
+    if (!getResolver()
+        .equals(other.getResolver())) return false;
+    if (!getEvidence()
+        .equals(other.getEvidence())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -953,6 +1222,16 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + RESOLVE_TIME_FIELD_NUMBER;
       hash = (53 * hash) + getResolveTime().hashCode();
     }
+    if (getAllowedResolutionsCount() > 0) {
+      hash = (37 * hash) + ALLOWED_RESOLUTIONS_FIELD_NUMBER;
+      hash = (53 * hash) + allowedResolutions_.hashCode();
+    }
+    hash = (37 * hash) + RESOLVE_REASON_FIELD_NUMBER;
+    hash = (53 * hash) + getResolveReason().hashCode();
+    hash = (37 * hash) + RESOLVER_FIELD_NUMBER;
+    hash = (53 * hash) + getResolver().hashCode();
+    hash = (37 * hash) + EVIDENCE_FIELD_NUMBER;
+    hash = (53 * hash) + getEvidence().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1134,6 +1413,10 @@ private static final long serialVersionUID = 0L;
         resolveTimeBuilder_.dispose();
         resolveTimeBuilder_ = null;
       }
+      allowedResolutions_ = emptyIntList();
+      resolveReason_ = "";
+      resolver_ = "";
+      evidence_ = "";
       return this;
     }
 
@@ -1231,6 +1514,19 @@ private static final long serialVersionUID = 0L;
             : resolveTimeBuilder_.build();
         to_bitField0_ |= 0x00000010;
       }
+      if (((from_bitField0_ & 0x00010000) != 0)) {
+        allowedResolutions_.makeImmutable();
+        result.allowedResolutions_ = allowedResolutions_;
+      }
+      if (((from_bitField0_ & 0x00020000) != 0)) {
+        result.resolveReason_ = resolveReason_;
+      }
+      if (((from_bitField0_ & 0x00040000) != 0)) {
+        result.resolver_ = resolver_;
+      }
+      if (((from_bitField0_ & 0x00080000) != 0)) {
+        result.evidence_ = evidence_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1309,6 +1605,32 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasResolveTime()) {
         mergeResolveTime(other.getResolveTime());
+      }
+      if (!other.allowedResolutions_.isEmpty()) {
+        if (allowedResolutions_.isEmpty()) {
+          allowedResolutions_ = other.allowedResolutions_;
+          allowedResolutions_.makeImmutable();
+          bitField0_ |= 0x00010000;
+        } else {
+          ensureAllowedResolutionsIsMutable();
+          allowedResolutions_.addAll(other.allowedResolutions_);
+        }
+        onChanged();
+      }
+      if (!other.getResolveReason().isEmpty()) {
+        resolveReason_ = other.resolveReason_;
+        bitField0_ |= 0x00020000;
+        onChanged();
+      }
+      if (!other.getResolver().isEmpty()) {
+        resolver_ = other.resolver_;
+        bitField0_ |= 0x00040000;
+        onChanged();
+      }
+      if (!other.getEvidence().isEmpty()) {
+        evidence_ = other.evidence_;
+        bitField0_ |= 0x00080000;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1424,6 +1746,37 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00008000;
               break;
             } // case 130
+            case 136: {
+              int tmpRaw = input.readEnum();
+              ensureAllowedResolutionsIsMutable();
+              allowedResolutions_.addInt(tmpRaw);
+              break;
+            } // case 136
+            case 138: {
+              int length = input.readRawVarint32();
+              int limit = input.pushLimit(length);
+              ensureAllowedResolutionsIsMutable();
+              while (input.getBytesUntilLimit() > 0) {
+                allowedResolutions_.addInt(input.readEnum());
+              }
+              input.popLimit(limit);
+              break;
+            } // case 138
+            case 146: {
+              resolveReason_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00020000;
+              break;
+            } // case 146
+            case 154: {
+              resolver_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00040000;
+              break;
+            } // case 154
+            case 162: {
+              evidence_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00080000;
+              break;
+            } // case 162
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3171,6 +3524,468 @@ private static final long serialVersionUID = 0L;
         resolveTime_ = null;
       }
       return resolveTimeBuilder_;
+    }
+
+    private com.google.protobuf.Internal.IntList allowedResolutions_ = emptyIntList();
+    private void ensureAllowedResolutionsIsMutable() {
+      if (!allowedResolutions_.isModifiable()) {
+        allowedResolutions_ = makeMutableCopy(allowedResolutions_);
+      }
+      bitField0_ |= 0x00010000;
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @return A list containing the allowedResolutions.
+     */
+    public java.util.List<paystate.v1.CaseResolution> getAllowedResolutionsList() {
+      return new com.google.protobuf.Internal.IntListAdapter<
+          paystate.v1.CaseResolution>(allowedResolutions_, allowedResolutions_converter_);
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @return The count of allowedResolutions.
+     */
+    public int getAllowedResolutionsCount() {
+      return allowedResolutions_.size();
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @param index The index of the element to return.
+     * @return The allowedResolutions at the given index.
+     */
+    public paystate.v1.CaseResolution getAllowedResolutions(int index) {
+      return allowedResolutions_converter_.convert(allowedResolutions_.getInt(index));
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @param index The index to set the value at.
+     * @param value The allowedResolutions to set.
+     * @throws IllegalArgumentException if UNRECOGNIZED is provided.
+     * @return This builder for chaining.
+     */
+    public Builder setAllowedResolutions(
+        int index, paystate.v1.CaseResolution value) {
+      java.util.Objects.requireNonNull(value);
+      ensureAllowedResolutionsIsMutable();
+      allowedResolutions_.setInt(index, value.getNumber());
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @param value The allowedResolutions to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllowedResolutions(paystate.v1.CaseResolution value) {
+      java.util.Objects.requireNonNull(value);
+      ensureAllowedResolutionsIsMutable();
+      allowedResolutions_.addInt(value.getNumber());
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @param values The allowedResolutions to add.
+     * @throws IllegalArgumentException if UNRECOGNIZED is provided.
+     * @return This builder for chaining.
+     */
+    public Builder addAllAllowedResolutions(
+        java.lang.Iterable<? extends paystate.v1.CaseResolution> values) {
+      ensureAllowedResolutionsIsMutable();
+      for (paystate.v1.CaseResolution value : values) {
+        allowedResolutions_.addInt(value.getNumber());
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearAllowedResolutions() {
+      allowedResolutions_ = emptyIntList();
+      bitField0_ = (bitField0_ & ~0x00010000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @return A list containing the enum numeric values on the wire for allowedResolutions.
+     */
+    public java.util.List<java.lang.Integer>
+    getAllowedResolutionsValueList() {
+      allowedResolutions_.makeImmutable();
+      return allowedResolutions_;
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @param index The index of the value to return.
+     * @return The enum numeric value on the wire of allowedResolutions at the given index.
+     */
+    public int getAllowedResolutionsValue(int index) {
+      return allowedResolutions_.getInt(index);
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @param index The index to set the value at.
+     * @param value The enum numeric value on the wire for allowedResolutions to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAllowedResolutionsValue(
+        int index, int value) {
+      ensureAllowedResolutionsIsMutable();
+      allowedResolutions_.setInt(index, value);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @param value The enum numeric value on the wire for allowedResolutions to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllowedResolutionsValue(int value) {
+      ensureAllowedResolutionsIsMutable();
+      allowedResolutions_.addInt(value);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What it may be settled with.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+     * @param values The enum numeric values on the wire for allowedResolutions to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllAllowedResolutionsValue(
+        java.lang.Iterable<java.lang.Integer> values) {
+      ensureAllowedResolutionsIsMutable();
+      for (int value : values) {
+        allowedResolutions_.addInt(value);
+      }
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object resolveReason_ = "";
+    /**
+     * <pre>
+     * Why it was settled so, as the person or the policy said.
+     * </pre>
+     *
+     * <code>string resolve_reason = 18 [json_name = "resolveReason"];</code>
+     * @return The resolveReason.
+     */
+    public java.lang.String getResolveReason() {
+      java.lang.Object ref = resolveReason_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        resolveReason_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Why it was settled so, as the person or the policy said.
+     * </pre>
+     *
+     * <code>string resolve_reason = 18 [json_name = "resolveReason"];</code>
+     * @return The bytes for resolveReason.
+     */
+    public com.google.protobuf.ByteString
+        getResolveReasonBytes() {
+      java.lang.Object ref = resolveReason_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        resolveReason_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Why it was settled so, as the person or the policy said.
+     * </pre>
+     *
+     * <code>string resolve_reason = 18 [json_name = "resolveReason"];</code>
+     * @param value The resolveReason to set.
+     * @return This builder for chaining.
+     */
+    public Builder setResolveReason(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      resolveReason_ = value;
+      bitField0_ |= 0x00020000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Why it was settled so, as the person or the policy said.
+     * </pre>
+     *
+     * <code>string resolve_reason = 18 [json_name = "resolveReason"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearResolveReason() {
+      resolveReason_ = getDefaultInstance().getResolveReason();
+      bitField0_ = (bitField0_ & ~0x00020000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Why it was settled so, as the person or the policy said.
+     * </pre>
+     *
+     * <code>string resolve_reason = 18 [json_name = "resolveReason"];</code>
+     * @param value The bytes for resolveReason to set.
+     * @return This builder for chaining.
+     */
+    public Builder setResolveReasonBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      resolveReason_ = value;
+      bitField0_ |= 0x00020000;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object resolver_ = "";
+    /**
+     * <pre>
+     * Who settled it: "operator" or "policy"; empty when news did.
+     * </pre>
+     *
+     * <code>string resolver = 19 [json_name = "resolver"];</code>
+     * @return The resolver.
+     */
+    public java.lang.String getResolver() {
+      java.lang.Object ref = resolver_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        resolver_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Who settled it: "operator" or "policy"; empty when news did.
+     * </pre>
+     *
+     * <code>string resolver = 19 [json_name = "resolver"];</code>
+     * @return The bytes for resolver.
+     */
+    public com.google.protobuf.ByteString
+        getResolverBytes() {
+      java.lang.Object ref = resolver_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        resolver_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Who settled it: "operator" or "policy"; empty when news did.
+     * </pre>
+     *
+     * <code>string resolver = 19 [json_name = "resolver"];</code>
+     * @param value The resolver to set.
+     * @return This builder for chaining.
+     */
+    public Builder setResolver(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      resolver_ = value;
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Who settled it: "operator" or "policy"; empty when news did.
+     * </pre>
+     *
+     * <code>string resolver = 19 [json_name = "resolver"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearResolver() {
+      resolver_ = getDefaultInstance().getResolver();
+      bitField0_ = (bitField0_ & ~0x00040000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Who settled it: "operator" or "policy"; empty when news did.
+     * </pre>
+     *
+     * <code>string resolver = 19 [json_name = "resolver"];</code>
+     * @param value The bytes for resolver to set.
+     * @return This builder for chaining.
+     */
+    public Builder setResolverBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      resolver_ = value;
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object evidence_ = "";
+    /**
+     * <pre>
+     * What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+     * </pre>
+     *
+     * <code>string evidence = 20 [json_name = "evidence"];</code>
+     * @return The evidence.
+     */
+    public java.lang.String getEvidence() {
+      java.lang.Object ref = evidence_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        evidence_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+     * </pre>
+     *
+     * <code>string evidence = 20 [json_name = "evidence"];</code>
+     * @return The bytes for evidence.
+     */
+    public com.google.protobuf.ByteString
+        getEvidenceBytes() {
+      java.lang.Object ref = evidence_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        evidence_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+     * </pre>
+     *
+     * <code>string evidence = 20 [json_name = "evidence"];</code>
+     * @param value The evidence to set.
+     * @return This builder for chaining.
+     */
+    public Builder setEvidence(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      evidence_ = value;
+      bitField0_ |= 0x00080000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+     * </pre>
+     *
+     * <code>string evidence = 20 [json_name = "evidence"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearEvidence() {
+      evidence_ = getDefaultInstance().getEvidence();
+      bitField0_ = (bitField0_ & ~0x00080000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+     * </pre>
+     *
+     * <code>string evidence = 20 [json_name = "evidence"];</code>
+     * @param value The bytes for evidence to set.
+     * @return This builder for chaining.
+     */
+    public Builder setEvidenceBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      evidence_ = value;
+      bitField0_ |= 0x00080000;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:paystate.v1.Case)

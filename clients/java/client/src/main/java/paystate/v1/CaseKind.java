@@ -119,6 +119,14 @@ public enum CaseKind
    * <code>CASE_KIND_RECONCILIATION_STATUS = 12;</code>
    */
   CASE_KIND_RECONCILIATION_STATUS(12),
+  /**
+   * <pre>
+   * The fee on the statement is not the one that was agreed.
+   * </pre>
+   *
+   * <code>CASE_KIND_RECONCILIATION_FEE = 13;</code>
+   */
+  CASE_KIND_RECONCILIATION_FEE(13),
   UNRECOGNIZED(-1),
   ;
 
@@ -235,6 +243,14 @@ public enum CaseKind
    * <code>CASE_KIND_RECONCILIATION_STATUS = 12;</code>
    */
   public static final int CASE_KIND_RECONCILIATION_STATUS_VALUE = 12;
+  /**
+   * <pre>
+   * The fee on the statement is not the one that was agreed.
+   * </pre>
+   *
+   * <code>CASE_KIND_RECONCILIATION_FEE = 13;</code>
+   */
+  public static final int CASE_KIND_RECONCILIATION_FEE_VALUE = 13;
 
 
   public final int getNumber() {
@@ -274,6 +290,7 @@ public enum CaseKind
       case 10: return CASE_KIND_RECONCILIATION_MISSING_THERE;
       case 11: return CASE_KIND_RECONCILIATION_AMOUNT;
       case 12: return CASE_KIND_RECONCILIATION_STATUS;
+      case 13: return CASE_KIND_RECONCILIATION_FEE;
       default: return null;
     }
   }

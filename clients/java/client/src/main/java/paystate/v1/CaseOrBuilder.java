@@ -363,4 +363,113 @@ public interface CaseOrBuilder extends
    * <code>.google.protobuf.Timestamp resolve_time = 16 [json_name = "resolveTime"];</code>
    */
   com.google.protobuf.TimestampOrBuilder getResolveTimeOrBuilder();
+
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @return A list containing the allowedResolutions.
+   */
+  java.util.List<paystate.v1.CaseResolution> getAllowedResolutionsList();
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @return The count of allowedResolutions.
+   */
+  int getAllowedResolutionsCount();
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @param index The index of the element to return.
+   * @return The allowedResolutions at the given index.
+   */
+  paystate.v1.CaseResolution getAllowedResolutions(int index);
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @return A list containing the enum numeric values on the wire for allowedResolutions.
+   */
+  java.util.List<java.lang.Integer>
+  getAllowedResolutionsValueList();
+  /**
+   * <pre>
+   * What it may be settled with.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.CaseResolution allowed_resolutions = 17 [json_name = "allowedResolutions"];</code>
+   * @param index The index of the value to return.
+   * @return The enum numeric value on the wire of allowedResolutions at the given index.
+   */
+  int getAllowedResolutionsValue(int index);
+
+  /**
+   * <pre>
+   * Why it was settled so, as the person or the policy said.
+   * </pre>
+   *
+   * <code>string resolve_reason = 18 [json_name = "resolveReason"];</code>
+   * @return The resolveReason.
+   */
+  java.lang.String getResolveReason();
+  /**
+   * <pre>
+   * Why it was settled so, as the person or the policy said.
+   * </pre>
+   *
+   * <code>string resolve_reason = 18 [json_name = "resolveReason"];</code>
+   * @return The bytes for resolveReason.
+   */
+  com.google.protobuf.ByteString
+      getResolveReasonBytes();
+
+  /**
+   * <pre>
+   * Who settled it: "operator" or "policy"; empty when news did.
+   * </pre>
+   *
+   * <code>string resolver = 19 [json_name = "resolver"];</code>
+   * @return The resolver.
+   */
+  java.lang.String getResolver();
+  /**
+   * <pre>
+   * Who settled it: "operator" or "policy"; empty when news did.
+   * </pre>
+   *
+   * <code>string resolver = 19 [json_name = "resolver"];</code>
+   * @return The bytes for resolver.
+   */
+  com.google.protobuf.ByteString
+      getResolverBytes();
+
+  /**
+   * <pre>
+   * What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+   * </pre>
+   *
+   * <code>string evidence = 20 [json_name = "evidence"];</code>
+   * @return The evidence.
+   */
+  java.lang.String getEvidence();
+  /**
+   * <pre>
+   * What supports it beside the message: a line of a statement, the last answers of the platform. For people.
+   * </pre>
+   *
+   * <code>string evidence = 20 [json_name = "evidence"];</code>
+   * @return The bytes for evidence.
+   */
+  com.google.protobuf.ByteString
+      getEvidenceBytes();
 }

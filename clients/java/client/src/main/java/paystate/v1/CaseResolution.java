@@ -63,6 +63,14 @@ public enum CaseResolution
    * <code>CASE_RESOLUTION_BOUND = 5;</code>
    */
   CASE_RESOLUTION_BOUND(5),
+  /**
+   * <pre>
+   * Later news made it moot.
+   * </pre>
+   *
+   * <code>CASE_RESOLUTION_OVERTAKEN = 6;</code>
+   */
+  CASE_RESOLUTION_OVERTAKEN(6),
   UNRECOGNIZED(-1),
   ;
 
@@ -123,6 +131,14 @@ public enum CaseResolution
    * <code>CASE_RESOLUTION_BOUND = 5;</code>
    */
   public static final int CASE_RESOLUTION_BOUND_VALUE = 5;
+  /**
+   * <pre>
+   * Later news made it moot.
+   * </pre>
+   *
+   * <code>CASE_RESOLUTION_OVERTAKEN = 6;</code>
+   */
+  public static final int CASE_RESOLUTION_OVERTAKEN_VALUE = 6;
 
 
   public final int getNumber() {
@@ -155,6 +171,7 @@ public enum CaseResolution
       case 3: return CASE_RESOLUTION_CLOSE;
       case 4: return CASE_RESOLUTION_IGNORE;
       case 5: return CASE_RESOLUTION_BOUND;
+      case 6: return CASE_RESOLUTION_OVERTAKEN;
       default: return null;
     }
   }

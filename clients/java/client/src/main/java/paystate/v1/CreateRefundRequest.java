@@ -110,7 +110,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object outTradeNo_ = "";
   /**
    * <pre>
-   * Which payment; may be empty when only one is credited.
+   * Which payment; may be empty when one is credited.
    * </pre>
    *
    * <code>string out_trade_no = 2 [json_name = "outTradeNo"];</code>
@@ -131,7 +131,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Which payment; may be empty when only one is credited.
+   * Which payment; may be empty when one is credited.
    * </pre>
    *
    * <code>string out_trade_no = 2 [json_name = "outTradeNo"];</code>
@@ -157,7 +157,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object outRefundNo_ = "";
   /**
    * <pre>
-   * The shop's number of the refund; the same on every retry.
+   * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+   * retry.
    * </pre>
    *
    * <code>string out_refund_no = 3 [json_name = "outRefundNo"];</code>
@@ -178,7 +179,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The shop's number of the refund; the same on every retry.
+   * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+   * retry.
    * </pre>
    *
    * <code>string out_refund_no = 3 [json_name = "outRefundNo"];</code>
@@ -867,7 +869,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object outTradeNo_ = "";
     /**
      * <pre>
-     * Which payment; may be empty when only one is credited.
+     * Which payment; may be empty when one is credited.
      * </pre>
      *
      * <code>string out_trade_no = 2 [json_name = "outTradeNo"];</code>
@@ -887,7 +889,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which payment; may be empty when only one is credited.
+     * Which payment; may be empty when one is credited.
      * </pre>
      *
      * <code>string out_trade_no = 2 [json_name = "outTradeNo"];</code>
@@ -908,7 +910,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which payment; may be empty when only one is credited.
+     * Which payment; may be empty when one is credited.
      * </pre>
      *
      * <code>string out_trade_no = 2 [json_name = "outTradeNo"];</code>
@@ -925,7 +927,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which payment; may be empty when only one is credited.
+     * Which payment; may be empty when one is credited.
      * </pre>
      *
      * <code>string out_trade_no = 2 [json_name = "outTradeNo"];</code>
@@ -939,7 +941,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which payment; may be empty when only one is credited.
+     * Which payment; may be empty when one is credited.
      * </pre>
      *
      * <code>string out_trade_no = 2 [json_name = "outTradeNo"];</code>
@@ -959,7 +961,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object outRefundNo_ = "";
     /**
      * <pre>
-     * The shop's number of the refund; the same on every retry.
+     * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+     * retry.
      * </pre>
      *
      * <code>string out_refund_no = 3 [json_name = "outRefundNo"];</code>
@@ -979,7 +982,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The shop's number of the refund; the same on every retry.
+     * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+     * retry.
      * </pre>
      *
      * <code>string out_refund_no = 3 [json_name = "outRefundNo"];</code>
@@ -1000,7 +1004,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The shop's number of the refund; the same on every retry.
+     * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+     * retry.
      * </pre>
      *
      * <code>string out_refund_no = 3 [json_name = "outRefundNo"];</code>
@@ -1017,7 +1022,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The shop's number of the refund; the same on every retry.
+     * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+     * retry.
      * </pre>
      *
      * <code>string out_refund_no = 3 [json_name = "outRefundNo"];</code>
@@ -1031,7 +1037,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The shop's number of the refund; the same on every retry.
+     * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+     * retry.
      * </pre>
      *
      * <code>string out_refund_no = 3 [json_name = "outRefundNo"];</code>

@@ -32,7 +32,7 @@ public interface CreateRefundRequestOrBuilder extends
 
   /**
    * <pre>
-   * Which payment; may be empty when only one is credited.
+   * Which payment; may be empty when one is credited.
    * </pre>
    *
    * <code>string out_trade_no = 2 [json_name = "outTradeNo"];</code>
@@ -41,7 +41,7 @@ public interface CreateRefundRequestOrBuilder extends
   java.lang.String getOutTradeNo();
   /**
    * <pre>
-   * Which payment; may be empty when only one is credited.
+   * Which payment; may be empty when one is credited.
    * </pre>
    *
    * <code>string out_trade_no = 2 [json_name = "outTradeNo"];</code>
@@ -52,7 +52,8 @@ public interface CreateRefundRequestOrBuilder extends
 
   /**
    * <pre>
-   * The shop's number of the refund; the same on every retry.
+   * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+   * retry.
    * </pre>
    *
    * <code>string out_refund_no = 3 [json_name = "outRefundNo"];</code>
@@ -61,7 +62,8 @@ public interface CreateRefundRequestOrBuilder extends
   java.lang.String getOutRefundNo();
   /**
    * <pre>
-   * The shop's number of the refund; the same on every retry.
+   * The shop's number of the refund: 8 to 32 characters of A-Z a-z 0-9, unique over all accounts; the same on every
+   * retry.
    * </pre>
    *
    * <code>string out_refund_no = 3 [json_name = "outRefundNo"];</code>

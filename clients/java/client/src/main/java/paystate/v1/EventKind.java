@@ -95,6 +95,22 @@ public enum EventKind
    * <code>EVENT_KIND_CASE_RESOLVED = 9;</code>
    */
   EVENT_KIND_CASE_RESOLVED(9),
+  /**
+   * <pre>
+   * A case on the order was opened by something else than news of money.
+   * </pre>
+   *
+   * <code>EVENT_KIND_CASE_OPENED = 10;</code>
+   */
+  EVENT_KIND_CASE_OPENED(10),
+  /**
+   * <pre>
+   * A refund was asked for.
+   * </pre>
+   *
+   * <code>EVENT_KIND_REFUND_REQUESTED = 11;</code>
+   */
+  EVENT_KIND_REFUND_REQUESTED(11),
   UNRECOGNIZED(-1),
   ;
 
@@ -187,6 +203,22 @@ public enum EventKind
    * <code>EVENT_KIND_CASE_RESOLVED = 9;</code>
    */
   public static final int EVENT_KIND_CASE_RESOLVED_VALUE = 9;
+  /**
+   * <pre>
+   * A case on the order was opened by something else than news of money.
+   * </pre>
+   *
+   * <code>EVENT_KIND_CASE_OPENED = 10;</code>
+   */
+  public static final int EVENT_KIND_CASE_OPENED_VALUE = 10;
+  /**
+   * <pre>
+   * A refund was asked for.
+   * </pre>
+   *
+   * <code>EVENT_KIND_REFUND_REQUESTED = 11;</code>
+   */
+  public static final int EVENT_KIND_REFUND_REQUESTED_VALUE = 11;
 
 
   public final int getNumber() {
@@ -223,6 +255,8 @@ public enum EventKind
       case 7: return EVENT_KIND_CLOSE_REQUESTED;
       case 8: return EVENT_KIND_ORDER_CLOSED;
       case 9: return EVENT_KIND_CASE_RESOLVED;
+      case 10: return EVENT_KIND_CASE_OPENED;
+      case 11: return EVENT_KIND_REFUND_REQUESTED;
       default: return null;
     }
   }

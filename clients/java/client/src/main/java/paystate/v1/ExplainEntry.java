@@ -63,6 +63,7 @@ private static final long serialVersionUID = 0L;
     NOTIFICATION(3),
     EVENT(4),
     CASE(5),
+    EXCHANGE(6),
     RECORD_NOT_SET(0);
     private final int value;
     private RecordCase(int value) {
@@ -83,6 +84,7 @@ private static final long serialVersionUID = 0L;
         case 3: return NOTIFICATION;
         case 4: return EVENT;
         case 5: return CASE;
+        case 6: return EXCHANGE;
         case 0: return RECORD_NOT_SET;
         default: return null;
       }
@@ -312,6 +314,49 @@ private static final long serialVersionUID = 0L;
     return paystate.v1.Case.getDefaultInstance();
   }
 
+  public static final int EXCHANGE_FIELD_NUMBER = 6;
+  /**
+   * <pre>
+   * A call to the platform. Its `request` and `response` are left out.
+   * </pre>
+   *
+   * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+   * @return Whether the exchange field is set.
+   */
+  @java.lang.Override
+  public boolean hasExchange() {
+    return recordCase_ == 6;
+  }
+  /**
+   * <pre>
+   * A call to the platform. Its `request` and `response` are left out.
+   * </pre>
+   *
+   * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+   * @return The exchange.
+   */
+  @java.lang.Override
+  public paystate.v1.Exchange getExchange() {
+    if (recordCase_ == 6) {
+       return (paystate.v1.Exchange) record_;
+    }
+    return paystate.v1.Exchange.getDefaultInstance();
+  }
+  /**
+   * <pre>
+   * A call to the platform. Its `request` and `response` are left out.
+   * </pre>
+   *
+   * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+   */
+  @java.lang.Override
+  public paystate.v1.ExchangeOrBuilder getExchangeOrBuilder() {
+    if (recordCase_ == 6) {
+       return (paystate.v1.Exchange) record_;
+    }
+    return paystate.v1.Exchange.getDefaultInstance();
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -341,6 +386,9 @@ private static final long serialVersionUID = 0L;
     if (recordCase_ == 5) {
       output.writeMessage(5, (paystate.v1.Case) record_);
     }
+    if (recordCase_ == 6) {
+      output.writeMessage(6, (paystate.v1.Exchange) record_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -363,6 +411,10 @@ private static final long serialVersionUID = 0L;
     if (recordCase_ == 5) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(5, (paystate.v1.Case) record_);
+    }
+    if (recordCase_ == 6) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(6, (paystate.v1.Exchange) record_);
     }
     return size;
   }
@@ -409,6 +461,10 @@ private static final long serialVersionUID = 0L;
         if (!getCase()
             .equals(other.getCase())) return false;
         break;
+      case 6:
+        if (!getExchange()
+            .equals(other.getExchange())) return false;
+        break;
       case 0:
       default:
     }
@@ -441,6 +497,10 @@ private static final long serialVersionUID = 0L;
       case 5:
         hash = (37 * hash) + CASE_FIELD_NUMBER;
         hash = (53 * hash) + getCase().hashCode();
+        break;
+      case 6:
+        hash = (37 * hash) + EXCHANGE_FIELD_NUMBER;
+        hash = (53 * hash) + getExchange().hashCode();
         break;
       case 0:
       default:
@@ -601,6 +661,9 @@ private static final long serialVersionUID = 0L;
       if (caseBuilder_ != null) {
         caseBuilder_.clear();
       }
+      if (exchangeBuilder_ != null) {
+        exchangeBuilder_.clear();
+      }
       recordCase_ = 0;
       record_ = null;
       return this;
@@ -665,6 +728,10 @@ private static final long serialVersionUID = 0L;
           caseBuilder_ != null) {
         result.record_ = caseBuilder_.build();
       }
+      if (recordCase_ == 6 &&
+          exchangeBuilder_ != null) {
+        result.record_ = exchangeBuilder_.build();
+      }
     }
 
     @java.lang.Override
@@ -698,6 +765,10 @@ private static final long serialVersionUID = 0L;
         }
         case CASE: {
           mergeCase(other.getCase());
+          break;
+        }
+        case EXCHANGE: {
+          mergeExchange(other.getExchange());
           break;
         }
         case RECORD_NOT_SET: {
@@ -761,6 +832,13 @@ private static final long serialVersionUID = 0L;
               recordCase_ = 5;
               break;
             } // case 42
+            case 50: {
+              input.readMessage(
+                  internalGetExchangeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              recordCase_ = 6;
+              break;
+            } // case 50
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1566,6 +1644,182 @@ private static final long serialVersionUID = 0L;
       recordCase_ = 5;
       onChanged();
       return caseBuilder_;
+    }
+
+    private com.google.protobuf.SingleFieldBuilder<
+        paystate.v1.Exchange, paystate.v1.Exchange.Builder, paystate.v1.ExchangeOrBuilder> exchangeBuilder_;
+    /**
+     * <pre>
+     * A call to the platform. Its `request` and `response` are left out.
+     * </pre>
+     *
+     * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+     * @return Whether the exchange field is set.
+     */
+    @java.lang.Override
+    public boolean hasExchange() {
+      return recordCase_ == 6;
+    }
+    /**
+     * <pre>
+     * A call to the platform. Its `request` and `response` are left out.
+     * </pre>
+     *
+     * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+     * @return The exchange.
+     */
+    @java.lang.Override
+    public paystate.v1.Exchange getExchange() {
+      if (exchangeBuilder_ == null) {
+        if (recordCase_ == 6) {
+          return (paystate.v1.Exchange) record_;
+        }
+        return paystate.v1.Exchange.getDefaultInstance();
+      } else {
+        if (recordCase_ == 6) {
+          return exchangeBuilder_.getMessage();
+        }
+        return paystate.v1.Exchange.getDefaultInstance();
+      }
+    }
+    /**
+     * <pre>
+     * A call to the platform. Its `request` and `response` are left out.
+     * </pre>
+     *
+     * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+     */
+    public Builder setExchange(paystate.v1.Exchange value) {
+      if (exchangeBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        record_ = value;
+        onChanged();
+      } else {
+        exchangeBuilder_.setMessage(value);
+      }
+      recordCase_ = 6;
+      return this;
+    }
+    /**
+     * <pre>
+     * A call to the platform. Its `request` and `response` are left out.
+     * </pre>
+     *
+     * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+     */
+    public Builder setExchange(
+        paystate.v1.Exchange.Builder builderForValue) {
+      if (exchangeBuilder_ == null) {
+        record_ = builderForValue.build();
+        onChanged();
+      } else {
+        exchangeBuilder_.setMessage(builderForValue.build());
+      }
+      recordCase_ = 6;
+      return this;
+    }
+    /**
+     * <pre>
+     * A call to the platform. Its `request` and `response` are left out.
+     * </pre>
+     *
+     * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+     */
+    public Builder mergeExchange(paystate.v1.Exchange value) {
+      if (exchangeBuilder_ == null) {
+        if (recordCase_ == 6 &&
+            record_ != paystate.v1.Exchange.getDefaultInstance()) {
+          record_ = paystate.v1.Exchange.newBuilder((paystate.v1.Exchange) record_)
+              .mergeFrom(value).buildPartial();
+        } else {
+          record_ = value;
+        }
+        onChanged();
+      } else {
+        if (recordCase_ == 6) {
+          exchangeBuilder_.mergeFrom(value);
+        } else {
+          exchangeBuilder_.setMessage(value);
+        }
+      }
+      recordCase_ = 6;
+      return this;
+    }
+    /**
+     * <pre>
+     * A call to the platform. Its `request` and `response` are left out.
+     * </pre>
+     *
+     * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+     */
+    public Builder clearExchange() {
+      if (exchangeBuilder_ == null) {
+        if (recordCase_ == 6) {
+          recordCase_ = 0;
+          record_ = null;
+          onChanged();
+        }
+      } else {
+        if (recordCase_ == 6) {
+          recordCase_ = 0;
+          record_ = null;
+        }
+        exchangeBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * A call to the platform. Its `request` and `response` are left out.
+     * </pre>
+     *
+     * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+     */
+    public paystate.v1.Exchange.Builder getExchangeBuilder() {
+      return internalGetExchangeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * A call to the platform. Its `request` and `response` are left out.
+     * </pre>
+     *
+     * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+     */
+    @java.lang.Override
+    public paystate.v1.ExchangeOrBuilder getExchangeOrBuilder() {
+      if ((recordCase_ == 6) && (exchangeBuilder_ != null)) {
+        return exchangeBuilder_.getMessageOrBuilder();
+      } else {
+        if (recordCase_ == 6) {
+          return (paystate.v1.Exchange) record_;
+        }
+        return paystate.v1.Exchange.getDefaultInstance();
+      }
+    }
+    /**
+     * <pre>
+     * A call to the platform. Its `request` and `response` are left out.
+     * </pre>
+     *
+     * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        paystate.v1.Exchange, paystate.v1.Exchange.Builder, paystate.v1.ExchangeOrBuilder> 
+        internalGetExchangeFieldBuilder() {
+      if (exchangeBuilder_ == null) {
+        if (!(recordCase_ == 6)) {
+          record_ = paystate.v1.Exchange.getDefaultInstance();
+        }
+        exchangeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            paystate.v1.Exchange, paystate.v1.Exchange.Builder, paystate.v1.ExchangeOrBuilder>(
+                (paystate.v1.Exchange) record_,
+                getParentForChildren(),
+                isClean());
+        record_ = null;
+      }
+      recordCase_ = 6;
+      onChanged();
+      return exchangeBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:paystate.v1.ExplainEntry)

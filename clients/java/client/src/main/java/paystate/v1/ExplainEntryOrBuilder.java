@@ -138,5 +138,32 @@ public interface ExplainEntryOrBuilder extends
    */
   paystate.v1.CaseOrBuilder getCaseOrBuilder();
 
+  /**
+   * <pre>
+   * A call to the platform. Its `request` and `response` are left out.
+   * </pre>
+   *
+   * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+   * @return Whether the exchange field is set.
+   */
+  boolean hasExchange();
+  /**
+   * <pre>
+   * A call to the platform. Its `request` and `response` are left out.
+   * </pre>
+   *
+   * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+   * @return The exchange.
+   */
+  paystate.v1.Exchange getExchange();
+  /**
+   * <pre>
+   * A call to the platform. Its `request` and `response` are left out.
+   * </pre>
+   *
+   * <code>.paystate.v1.Exchange exchange = 6 [json_name = "exchange"];</code>
+   */
+  paystate.v1.ExchangeOrBuilder getExchangeOrBuilder();
+
   paystate.v1.ExplainEntry.RecordCase getRecordCase();
 }

@@ -36,6 +36,10 @@ private static final long serialVersionUID = 0L;
     date_ = "";
     caseIds_ =
         com.google.protobuf.LazyStringArrayList.emptyList();
+    state_ = 0;
+    detail_ = "";
+    differences_ = java.util.Collections.emptyList();
+    nextPageToken_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -48,6 +52,18 @@ private static final long serialVersionUID = 0L;
     return paystate.v1.OperationsServiceProto.internal_static_paystate_v1_GetReconciliationResponse_descriptor;
   }
 
+  @SuppressWarnings({"rawtypes"})
+  @java.lang.Override
+  protected com.google.protobuf.MapFieldReflectionAccessor internalGetMapFieldReflection(
+      int number) {
+    switch (number) {
+      case 15:
+        return internalGetFeesMinor();
+      default:
+        throw new RuntimeException(
+            "Invalid map field number: " + number);
+    }
+  }
   @java.lang.Override
   protected com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internalGetFieldAccessorTable() {
@@ -56,6 +72,7 @@ private static final long serialVersionUID = 0L;
             paystate.v1.GetReconciliationResponse.class, paystate.v1.GetReconciliationResponse.Builder.class);
   }
 
+  private int bitField0_;
   public static final int ACCOUNT_FIELD_NUMBER = 1;
   @SuppressWarnings("serial")
   private volatile java.lang.Object account_ = "";
@@ -201,7 +218,7 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * Cases that it opened.
+   * Cases that it opened or found open: those of the differences on this page.
    * </pre>
    *
    * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -213,7 +230,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Cases that it opened.
+   * Cases that it opened or found open: those of the differences on this page.
    * </pre>
    *
    * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -224,7 +241,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Cases that it opened.
+   * Cases that it opened or found open: those of the differences on this page.
    * </pre>
    *
    * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -236,7 +253,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Cases that it opened.
+   * Cases that it opened or found open: those of the differences on this page.
    * </pre>
    *
    * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -246,6 +263,386 @@ private static final long serialVersionUID = 0L;
   public com.google.protobuf.ByteString
       getCaseIdsBytes(int index) {
     return caseIds_.getByteString(index);
+  }
+
+  public static final int STATE_FIELD_NUMBER = 7;
+  private int state_ = 0;
+  /**
+   * <pre>
+   * Where it stands.
+   * </pre>
+   *
+   * <code>.paystate.v1.ReconciliationState state = 7 [json_name = "state"];</code>
+   * @return The enum numeric value on the wire for state.
+   */
+  @java.lang.Override public int getStateValue() {
+    return state_;
+  }
+  /**
+   * <pre>
+   * Where it stands.
+   * </pre>
+   *
+   * <code>.paystate.v1.ReconciliationState state = 7 [json_name = "state"];</code>
+   * @return The state.
+   */
+  @java.lang.Override public paystate.v1.ReconciliationState getState() {
+    paystate.v1.ReconciliationState result = paystate.v1.ReconciliationState.forNumber(state_);
+    return result == null ? paystate.v1.ReconciliationState.UNRECOGNIZED : result;
+  }
+
+  public static final int DETAIL_FIELD_NUMBER = 8;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object detail_ = "";
+  /**
+   * <pre>
+   * Why it failed; or what it waits for.
+   * </pre>
+   *
+   * <code>string detail = 8 [json_name = "detail"];</code>
+   * @return The detail.
+   */
+  @java.lang.Override
+  public java.lang.String getDetail() {
+    java.lang.Object ref = detail_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      detail_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Why it failed; or what it waits for.
+   * </pre>
+   *
+   * <code>string detail = 8 [json_name = "detail"];</code>
+   * @return The bytes for detail.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getDetailBytes() {
+    java.lang.Object ref = detail_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      detail_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int DIFFERENCES_FIELD_NUMBER = 9;
+  @SuppressWarnings("serial")
+  private java.util.List<paystate.v1.Difference> differences_;
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  @java.lang.Override
+  public java.util.List<paystate.v1.Difference> getDifferencesList() {
+    return differences_;
+  }
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  @java.lang.Override
+  public java.util.List<? extends paystate.v1.DifferenceOrBuilder> 
+      getDifferencesOrBuilderList() {
+    return differences_;
+  }
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  @java.lang.Override
+  public int getDifferencesCount() {
+    return differences_.size();
+  }
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  @java.lang.Override
+  public paystate.v1.Difference getDifferences(int index) {
+    return differences_.get(index);
+  }
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  @java.lang.Override
+  public paystate.v1.DifferenceOrBuilder getDifferencesOrBuilder(
+      int index) {
+    return differences_.get(index);
+  }
+
+  public static final int NEXT_PAGE_TOKEN_FIELD_NUMBER = 10;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object nextPageToken_ = "";
+  /**
+   * <pre>
+   * Empty on the last page.
+   * </pre>
+   *
+   * <code>string next_page_token = 10 [json_name = "nextPageToken"];</code>
+   * @return The nextPageToken.
+   */
+  @java.lang.Override
+  public java.lang.String getNextPageToken() {
+    java.lang.Object ref = nextPageToken_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      nextPageToken_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Empty on the last page.
+   * </pre>
+   *
+   * <code>string next_page_token = 10 [json_name = "nextPageToken"];</code>
+   * @return The bytes for nextPageToken.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getNextPageTokenBytes() {
+    java.lang.Object ref = nextPageToken_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      nextPageToken_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int DIFFERENCE_COUNT_FIELD_NUMBER = 11;
+  private long differenceCount_ = 0L;
+  /**
+   * <pre>
+   * How many differences there are, healed ones included.
+   * </pre>
+   *
+   * <code>int64 difference_count = 11 [json_name = "differenceCount"];</code>
+   * @return The differenceCount.
+   */
+  @java.lang.Override
+  public long getDifferenceCount() {
+    return differenceCount_;
+  }
+
+  public static final int CARRIED_COUNT_FIELD_NUMBER = 12;
+  private long carriedCount_ = 0L;
+  /**
+   * <pre>
+   * Movements near midnight that are looked for on the neighbouring day's statement before they count as differences.
+   * </pre>
+   *
+   * <code>int64 carried_count = 12 [json_name = "carriedCount"];</code>
+   * @return The carriedCount.
+   */
+  @java.lang.Override
+  public long getCarriedCount() {
+    return carriedCount_;
+  }
+
+  public static final int START_TIME_FIELD_NUMBER = 13;
+  private com.google.protobuf.Timestamp startTime_;
+  /**
+   * <pre>
+   * When it began.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+   * @return Whether the startTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasStartTime() {
+    return ((bitField0_ & 0x00000001) != 0);
+  }
+  /**
+   * <pre>
+   * When it began.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+   * @return The startTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getStartTime() {
+    return startTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
+  }
+  /**
+   * <pre>
+   * When it began.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getStartTimeOrBuilder() {
+    return startTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
+  }
+
+  public static final int END_TIME_FIELD_NUMBER = 14;
+  private com.google.protobuf.Timestamp endTime_;
+  /**
+   * <pre>
+   * When it ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+   * @return Whether the endTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasEndTime() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * When it ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+   * @return The endTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getEndTime() {
+    return endTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endTime_;
+  }
+  /**
+   * <pre>
+   * When it ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getEndTimeOrBuilder() {
+    return endTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endTime_;
+  }
+
+  public static final int FEES_MINOR_FIELD_NUMBER = 15;
+  private static final class FeesMinorDefaultEntryHolder {
+    static final com.google.protobuf.MapEntry<
+        java.lang.String, java.lang.Long> defaultEntry =
+            com.google.protobuf.MapEntry
+            .<java.lang.String, java.lang.Long>newDefaultInstance(
+                paystate.v1.OperationsServiceProto.internal_static_paystate_v1_GetReconciliationResponse_FeesMinorEntry_descriptor, 
+                com.google.protobuf.WireFormat.FieldType.STRING,
+                "",
+                com.google.protobuf.WireFormat.FieldType.INT64,
+                0L);
+  }
+  @SuppressWarnings("serial")
+  private com.google.protobuf.MapField<
+      java.lang.String, java.lang.Long> feesMinor_;
+  private com.google.protobuf.MapField<java.lang.String, java.lang.Long>
+  internalGetFeesMinor() {
+    if (feesMinor_ == null) {
+      return com.google.protobuf.MapField.emptyMapField(
+          FeesMinorDefaultEntryHolder.defaultEntry);
+    }
+    return feesMinor_;
+  }
+  public int getFeesMinorCount() {
+    return internalGetFeesMinor().getMap().size();
+  }
+  /**
+   * <pre>
+   * Sum of the fees on the statement by currency, minor units.
+   * </pre>
+   *
+   * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+   */
+  @java.lang.Override
+  public boolean containsFeesMinor(
+      java.lang.String key) {
+    java.util.Objects.requireNonNull(key, "map key");
+    return internalGetFeesMinor().getMap().containsKey(key);
+  }
+  /**
+   * Use {@link #getFeesMinorMap()} instead.
+   */
+  @java.lang.Override
+  @java.lang.Deprecated
+  public java.util.Map<java.lang.String, java.lang.Long> getFeesMinor() {
+    return getFeesMinorMap();
+  }
+  /**
+   * <pre>
+   * Sum of the fees on the statement by currency, minor units.
+   * </pre>
+   *
+   * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+   */
+  @java.lang.Override
+  public java.util.Map<java.lang.String, java.lang.Long> getFeesMinorMap() {
+    return internalGetFeesMinor().getMap();
+  }
+  /**
+   * <pre>
+   * Sum of the fees on the statement by currency, minor units.
+   * </pre>
+   *
+   * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+   */
+  @java.lang.Override
+  public long getFeesMinorOrDefault(
+      java.lang.String key,
+      long defaultValue) {
+    java.util.Objects.requireNonNull(key, "map key");
+    java.util.Map<java.lang.String, java.lang.Long> map =
+        internalGetFeesMinor().getMap();
+    return map.containsKey(key) ? map.get(key) : defaultValue;
+  }
+  /**
+   * <pre>
+   * Sum of the fees on the statement by currency, minor units.
+   * </pre>
+   *
+   * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+   */
+  @java.lang.Override
+  public long getFeesMinorOrThrow(
+      java.lang.String key) {
+    java.util.Objects.requireNonNull(key, "map key");
+    java.util.Map<java.lang.String, java.lang.Long> map =
+        internalGetFeesMinor().getMap();
+    if (!map.containsKey(key)) {
+      throw new java.lang.IllegalArgumentException();
+    }
+    return map.get(key);
   }
 
   private byte memoizedIsInitialized = -1;
@@ -280,6 +677,36 @@ private static final long serialVersionUID = 0L;
     for (int i = 0; i < caseIds_.size(); i++) {
       com.google.protobuf.GeneratedMessage.writeString(output, 6, caseIds_.getRaw(i));
     }
+    if (state_ != paystate.v1.ReconciliationState.RECONCILIATION_STATE_UNSPECIFIED.getNumber()) {
+      output.writeEnum(7, state_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(detail_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 8, detail_);
+    }
+    for (int i = 0; i < differences_.size(); i++) {
+      output.writeMessage(9, differences_.get(i));
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(nextPageToken_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 10, nextPageToken_);
+    }
+    if (differenceCount_ != 0L) {
+      output.writeInt64(11, differenceCount_);
+    }
+    if (carriedCount_ != 0L) {
+      output.writeInt64(12, carriedCount_);
+    }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      output.writeMessage(13, getStartTime());
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      output.writeMessage(14, getEndTime());
+    }
+    com.google.protobuf.GeneratedMessage
+      .serializeStringMapTo(
+        output,
+        internalGetFeesMinor(),
+        FeesMinorDefaultEntryHolder.defaultEntry,
+        15);
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -309,6 +736,51 @@ private static final long serialVersionUID = 0L;
       }
       size += dataSize;
       size += 1 * getCaseIdsList().size();
+    }
+    if (state_ != paystate.v1.ReconciliationState.RECONCILIATION_STATE_UNSPECIFIED.getNumber()) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeEnumSize(7, state_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(detail_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(8, detail_);
+    }
+
+        {
+          final int count = differences_.size();
+          for (int i = 0; i < count; i++) {
+            size += com.google.protobuf.CodedOutputStream
+              .computeMessageSizeNoTag(differences_.get(i));
+          }
+          size += 1 * count;
+        }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(nextPageToken_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(10, nextPageToken_);
+    }
+    if (differenceCount_ != 0L) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt64Size(11, differenceCount_);
+    }
+    if (carriedCount_ != 0L) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt64Size(12, carriedCount_);
+    }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(13, getStartTime());
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(14, getEndTime());
+    }
+    for (java.util.Map.Entry<java.lang.String, java.lang.Long> entry
+         : internalGetFeesMinor().getMap().entrySet()) {
+      com.google.protobuf.MapEntry<java.lang.String, java.lang.Long>
+      feesMinor__ = FeesMinorDefaultEntryHolder.defaultEntry.newBuilderForType()
+          .setKey(entry.getKey())
+          .setValue(entry.getValue())
+          .buildPartial();
+      size += com.google.protobuf.CodedOutputStream
+          .computeMessageSize(15, feesMinor__);
     }
     return size;
   }
@@ -346,6 +818,29 @@ private static final long serialVersionUID = 0L;
         != other.getMatchedCount()) return false;
     if (!getCaseIdsList()
         .equals(other.getCaseIdsList())) return false;
+    if (state_ != other.state_) return false;
+    if (!getDetail()
+        .equals(other.getDetail())) return false;
+    if (!getDifferencesList()
+        .equals(other.getDifferencesList())) return false;
+    if (!getNextPageToken()
+        .equals(other.getNextPageToken())) return false;
+    if (getDifferenceCount()
+        != other.getDifferenceCount()) return false;
+    if (getCarriedCount()
+        != other.getCarriedCount()) return false;
+    if (hasStartTime() != other.hasStartTime()) return false;
+    if (hasStartTime()) {
+      if (!getStartTime()
+          .equals(other.getStartTime())) return false;
+    }
+    if (hasEndTime() != other.hasEndTime()) return false;
+    if (hasEndTime()) {
+      if (!getEndTime()
+          .equals(other.getEndTime())) return false;
+    }
+    if (!internalGetFeesMinor().equals(
+        other.internalGetFeesMinor())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -373,6 +868,34 @@ private static final long serialVersionUID = 0L;
     if (getCaseIdsCount() > 0) {
       hash = (37 * hash) + CASE_IDS_FIELD_NUMBER;
       hash = (53 * hash) + getCaseIdsList().hashCode();
+    }
+    hash = (37 * hash) + STATE_FIELD_NUMBER;
+    hash = (53 * hash) + state_;
+    hash = (37 * hash) + DETAIL_FIELD_NUMBER;
+    hash = (53 * hash) + getDetail().hashCode();
+    if (getDifferencesCount() > 0) {
+      hash = (37 * hash) + DIFFERENCES_FIELD_NUMBER;
+      hash = (53 * hash) + getDifferencesList().hashCode();
+    }
+    hash = (37 * hash) + NEXT_PAGE_TOKEN_FIELD_NUMBER;
+    hash = (53 * hash) + getNextPageToken().hashCode();
+    hash = (37 * hash) + DIFFERENCE_COUNT_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
+        getDifferenceCount());
+    hash = (37 * hash) + CARRIED_COUNT_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
+        getCarriedCount());
+    if (hasStartTime()) {
+      hash = (37 * hash) + START_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getStartTime().hashCode();
+    }
+    if (hasEndTime()) {
+      hash = (37 * hash) + END_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getEndTime().hashCode();
+    }
+    if (!internalGetFeesMinor().getMap().isEmpty()) {
+      hash = (37 * hash) + FEES_MINOR_FIELD_NUMBER;
+      hash = (53 * hash) + internalGetFeesMinor().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -487,6 +1010,28 @@ private static final long serialVersionUID = 0L;
       return paystate.v1.OperationsServiceProto.internal_static_paystate_v1_GetReconciliationResponse_descriptor;
     }
 
+    @SuppressWarnings({"rawtypes"})
+    protected com.google.protobuf.MapFieldReflectionAccessor internalGetMapFieldReflection(
+        int number) {
+      switch (number) {
+        case 15:
+          return internalGetFeesMinor();
+        default:
+          throw new RuntimeException(
+              "Invalid map field number: " + number);
+      }
+    }
+    @SuppressWarnings({"rawtypes"})
+    protected com.google.protobuf.MapFieldReflectionAccessor internalGetMutableMapFieldReflection(
+        int number) {
+      switch (number) {
+        case 15:
+          return internalGetMutableFeesMinor();
+        default:
+          throw new RuntimeException(
+              "Invalid map field number: " + number);
+      }
+    }
     @java.lang.Override
     protected com.google.protobuf.GeneratedMessage.FieldAccessorTable
         internalGetFieldAccessorTable() {
@@ -497,13 +1042,21 @@ private static final long serialVersionUID = 0L;
 
     // Construct using paystate.v1.GetReconciliationResponse.newBuilder()
     private Builder() {
-
+      maybeForceBuilderInitialization();
     }
 
     private Builder(
         com.google.protobuf.GeneratedMessage.BuilderParent parent) {
       super(parent);
-
+      maybeForceBuilderInitialization();
+    }
+    private void maybeForceBuilderInitialization() {
+      if (com.google.protobuf.GeneratedMessage
+              .alwaysUseFieldBuilders) {
+        internalGetDifferencesFieldBuilder();
+        internalGetStartTimeFieldBuilder();
+        internalGetEndTimeFieldBuilder();
+      }
     }
     @java.lang.Override
     public Builder clear() {
@@ -516,6 +1069,29 @@ private static final long serialVersionUID = 0L;
       matchedCount_ = 0L;
       caseIds_ =
           com.google.protobuf.LazyStringArrayList.emptyList();
+      state_ = 0;
+      detail_ = "";
+      if (differencesBuilder_ == null) {
+        differences_ = java.util.Collections.emptyList();
+      } else {
+        differences_ = null;
+        differencesBuilder_.clear();
+      }
+      bitField0_ = (bitField0_ & ~0x00000100);
+      nextPageToken_ = "";
+      differenceCount_ = 0L;
+      carriedCount_ = 0L;
+      startTime_ = null;
+      if (startTimeBuilder_ != null) {
+        startTimeBuilder_.dispose();
+        startTimeBuilder_ = null;
+      }
+      endTime_ = null;
+      if (endTimeBuilder_ != null) {
+        endTimeBuilder_.dispose();
+        endTimeBuilder_ = null;
+      }
+      internalGetMutableFeesMinor().clear();
       return this;
     }
 
@@ -542,9 +1118,22 @@ private static final long serialVersionUID = 0L;
     @java.lang.Override
     public paystate.v1.GetReconciliationResponse buildPartial() {
       paystate.v1.GetReconciliationResponse result = new paystate.v1.GetReconciliationResponse(this);
+      buildPartialRepeatedFields(result);
       if (bitField0_ != 0) { buildPartial0(result); }
       onBuilt();
       return result;
+    }
+
+    private void buildPartialRepeatedFields(paystate.v1.GetReconciliationResponse result) {
+      if (differencesBuilder_ == null) {
+        if (((bitField0_ & 0x00000100) != 0)) {
+          differences_ = java.util.Collections.unmodifiableList(differences_);
+          bitField0_ = (bitField0_ & ~0x00000100);
+        }
+        result.differences_ = differences_;
+      } else {
+        result.differences_ = differencesBuilder_.build();
+      }
     }
 
     private void buildPartial0(paystate.v1.GetReconciliationResponse result) {
@@ -568,6 +1157,39 @@ private static final long serialVersionUID = 0L;
         caseIds_.makeImmutable();
         result.caseIds_ = caseIds_;
       }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        result.state_ = state_;
+      }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        result.detail_ = detail_;
+      }
+      if (((from_bitField0_ & 0x00000200) != 0)) {
+        result.nextPageToken_ = nextPageToken_;
+      }
+      if (((from_bitField0_ & 0x00000400) != 0)) {
+        result.differenceCount_ = differenceCount_;
+      }
+      if (((from_bitField0_ & 0x00000800) != 0)) {
+        result.carriedCount_ = carriedCount_;
+      }
+      int to_bitField0_ = 0;
+      if (((from_bitField0_ & 0x00001000) != 0)) {
+        result.startTime_ = startTimeBuilder_ == null
+            ? startTime_
+            : startTimeBuilder_.build();
+        to_bitField0_ |= 0x00000001;
+      }
+      if (((from_bitField0_ & 0x00002000) != 0)) {
+        result.endTime_ = endTimeBuilder_ == null
+            ? endTime_
+            : endTimeBuilder_.build();
+        to_bitField0_ |= 0x00000002;
+      }
+      if (((from_bitField0_ & 0x00004000) != 0)) {
+        result.feesMinor_ = internalGetFeesMinor();
+        result.feesMinor_.makeImmutable();
+      }
+      result.bitField0_ |= to_bitField0_;
     }
 
     @java.lang.Override
@@ -611,6 +1233,60 @@ private static final long serialVersionUID = 0L;
         }
         onChanged();
       }
+      if (other.state_ != 0) {
+        setStateValue(other.getStateValue());
+      }
+      if (!other.getDetail().isEmpty()) {
+        detail_ = other.detail_;
+        bitField0_ |= 0x00000080;
+        onChanged();
+      }
+      if (differencesBuilder_ == null) {
+        if (!other.differences_.isEmpty()) {
+          if (differences_.isEmpty()) {
+            differences_ = other.differences_;
+            bitField0_ = (bitField0_ & ~0x00000100);
+          } else {
+            ensureDifferencesIsMutable();
+            differences_.addAll(other.differences_);
+          }
+          onChanged();
+        }
+      } else {
+        if (!other.differences_.isEmpty()) {
+          if (differencesBuilder_.isEmpty()) {
+            differencesBuilder_.dispose();
+            differencesBuilder_ = null;
+            differences_ = other.differences_;
+            bitField0_ = (bitField0_ & ~0x00000100);
+            differencesBuilder_ = 
+              com.google.protobuf.GeneratedMessage.alwaysUseFieldBuilders ?
+                 internalGetDifferencesFieldBuilder() : null;
+          } else {
+            differencesBuilder_.addAllMessages(other.differences_);
+          }
+        }
+      }
+      if (!other.getNextPageToken().isEmpty()) {
+        nextPageToken_ = other.nextPageToken_;
+        bitField0_ |= 0x00000200;
+        onChanged();
+      }
+      if (other.getDifferenceCount() != 0L) {
+        setDifferenceCount(other.getDifferenceCount());
+      }
+      if (other.getCarriedCount() != 0L) {
+        setCarriedCount(other.getCarriedCount());
+      }
+      if (other.hasStartTime()) {
+        mergeStartTime(other.getStartTime());
+      }
+      if (other.hasEndTime()) {
+        mergeEndTime(other.getEndTime());
+      }
+      internalGetMutableFeesMinor().mergeFrom(
+          other.internalGetFeesMinor());
+      bitField0_ |= 0x00004000;
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -665,6 +1341,67 @@ private static final long serialVersionUID = 0L;
               caseIds_.add(input.readStringRequireUtf8());
               break;
             } // case 50
+            case 56: {
+              state_ = input.readEnum();
+              bitField0_ |= 0x00000040;
+              break;
+            } // case 56
+            case 66: {
+              detail_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000080;
+              break;
+            } // case 66
+            case 74: {
+              paystate.v1.Difference m =
+                  input.readMessage(
+                      paystate.v1.Difference.parser(),
+                      extensionRegistry);
+              if (differencesBuilder_ == null) {
+                ensureDifferencesIsMutable();
+                differences_.add(m);
+              } else {
+                differencesBuilder_.addMessage(m);
+              }
+              break;
+            } // case 74
+            case 82: {
+              nextPageToken_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000200;
+              break;
+            } // case 82
+            case 88: {
+              differenceCount_ = input.readInt64();
+              bitField0_ |= 0x00000400;
+              break;
+            } // case 88
+            case 96: {
+              carriedCount_ = input.readInt64();
+              bitField0_ |= 0x00000800;
+              break;
+            } // case 96
+            case 106: {
+              input.readMessage(
+                  internalGetStartTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00001000;
+              break;
+            } // case 106
+            case 114: {
+              input.readMessage(
+                  internalGetEndTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00002000;
+              break;
+            } // case 114
+            case 122: {
+              com.google.protobuf.MapEntry<java.lang.String, java.lang.Long>
+              feesMinor__ = input.readMessage(
+                  FeesMinorDefaultEntryHolder.defaultEntry.getParserForType(), extensionRegistry);
+              internalGetMutableFeesMinor().getMutableMap().put(
+                  feesMinor__.getKey(), feesMinor__.getValue());
+              bitField0_ |= 0x00004000;
+              break;
+            } // case 122
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1008,7 +1745,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Cases that it opened.
+     * Cases that it opened or found open: those of the differences on this page.
      * </pre>
      *
      * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -1021,7 +1758,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Cases that it opened.
+     * Cases that it opened or found open: those of the differences on this page.
      * </pre>
      *
      * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -1032,7 +1769,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Cases that it opened.
+     * Cases that it opened or found open: those of the differences on this page.
      * </pre>
      *
      * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -1044,7 +1781,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Cases that it opened.
+     * Cases that it opened or found open: those of the differences on this page.
      * </pre>
      *
      * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -1057,7 +1794,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Cases that it opened.
+     * Cases that it opened or found open: those of the differences on this page.
      * </pre>
      *
      * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -1076,7 +1813,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Cases that it opened.
+     * Cases that it opened or found open: those of the differences on this page.
      * </pre>
      *
      * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -1094,7 +1831,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Cases that it opened.
+     * Cases that it opened or found open: those of the differences on this page.
      * </pre>
      *
      * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -1112,7 +1849,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Cases that it opened.
+     * Cases that it opened or found open: those of the differences on this page.
      * </pre>
      *
      * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -1127,7 +1864,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Cases that it opened.
+     * Cases that it opened or found open: those of the differences on this page.
      * </pre>
      *
      * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -1142,6 +1879,1119 @@ private static final long serialVersionUID = 0L;
       caseIds_.add(value);
       bitField0_ |= 0x00000020;
       onChanged();
+      return this;
+    }
+
+    private int state_ = 0;
+    /**
+     * <pre>
+     * Where it stands.
+     * </pre>
+     *
+     * <code>.paystate.v1.ReconciliationState state = 7 [json_name = "state"];</code>
+     * @return The enum numeric value on the wire for state.
+     */
+    @java.lang.Override public int getStateValue() {
+      return state_;
+    }
+    /**
+     * <pre>
+     * Where it stands.
+     * </pre>
+     *
+     * <code>.paystate.v1.ReconciliationState state = 7 [json_name = "state"];</code>
+     * @param value The enum numeric value on the wire for state to set.
+     * @return This builder for chaining.
+     */
+    public Builder setStateValue(int value) {
+      state_ = value;
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where it stands.
+     * </pre>
+     *
+     * <code>.paystate.v1.ReconciliationState state = 7 [json_name = "state"];</code>
+     * @return The state.
+     */
+    @java.lang.Override
+    public paystate.v1.ReconciliationState getState() {
+      paystate.v1.ReconciliationState result = paystate.v1.ReconciliationState.forNumber(state_);
+      return result == null ? paystate.v1.ReconciliationState.UNRECOGNIZED : result;
+    }
+    /**
+     * <pre>
+     * Where it stands.
+     * </pre>
+     *
+     * <code>.paystate.v1.ReconciliationState state = 7 [json_name = "state"];</code>
+     * @param value The state to set.
+     * @throws IllegalArgumentException if UNRECOGNIZED is provided.
+     * @return This builder for chaining.
+     */
+    public Builder setState(paystate.v1.ReconciliationState value) {
+      java.util.Objects.requireNonNull(value);
+      bitField0_ |= 0x00000040;
+      state_ = value.getNumber();
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where it stands.
+     * </pre>
+     *
+     * <code>.paystate.v1.ReconciliationState state = 7 [json_name = "state"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearState() {
+      bitField0_ = (bitField0_ & ~0x00000040);
+      state_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object detail_ = "";
+    /**
+     * <pre>
+     * Why it failed; or what it waits for.
+     * </pre>
+     *
+     * <code>string detail = 8 [json_name = "detail"];</code>
+     * @return The detail.
+     */
+    public java.lang.String getDetail() {
+      java.lang.Object ref = detail_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        detail_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Why it failed; or what it waits for.
+     * </pre>
+     *
+     * <code>string detail = 8 [json_name = "detail"];</code>
+     * @return The bytes for detail.
+     */
+    public com.google.protobuf.ByteString
+        getDetailBytes() {
+      java.lang.Object ref = detail_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        detail_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Why it failed; or what it waits for.
+     * </pre>
+     *
+     * <code>string detail = 8 [json_name = "detail"];</code>
+     * @param value The detail to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDetail(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      detail_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Why it failed; or what it waits for.
+     * </pre>
+     *
+     * <code>string detail = 8 [json_name = "detail"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDetail() {
+      detail_ = getDefaultInstance().getDetail();
+      bitField0_ = (bitField0_ & ~0x00000080);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Why it failed; or what it waits for.
+     * </pre>
+     *
+     * <code>string detail = 8 [json_name = "detail"];</code>
+     * @param value The bytes for detail to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDetailBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      detail_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+
+    private java.util.List<paystate.v1.Difference> differences_ =
+      java.util.Collections.emptyList();
+    private void ensureDifferencesIsMutable() {
+      if (!((bitField0_ & 0x00000100) != 0)) {
+        differences_ = new java.util.ArrayList<paystate.v1.Difference>(differences_);
+        bitField0_ |= 0x00000100;
+       }
+    }
+
+    private com.google.protobuf.RepeatedFieldBuilder<
+        paystate.v1.Difference, paystate.v1.Difference.Builder, paystate.v1.DifferenceOrBuilder> differencesBuilder_;
+
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public java.util.List<paystate.v1.Difference> getDifferencesList() {
+      if (differencesBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(differences_);
+      } else {
+        return differencesBuilder_.getMessageList();
+      }
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public int getDifferencesCount() {
+      if (differencesBuilder_ == null) {
+        return differences_.size();
+      } else {
+        return differencesBuilder_.getCount();
+      }
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public paystate.v1.Difference getDifferences(int index) {
+      if (differencesBuilder_ == null) {
+        return differences_.get(index);
+      } else {
+        return differencesBuilder_.getMessage(index);
+      }
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public Builder setDifferences(
+        int index, paystate.v1.Difference value) {
+      if (differencesBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        ensureDifferencesIsMutable();
+        differences_.set(index, value);
+        onChanged();
+      } else {
+        differencesBuilder_.setMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public Builder setDifferences(
+        int index, paystate.v1.Difference.Builder builderForValue) {
+      if (differencesBuilder_ == null) {
+        ensureDifferencesIsMutable();
+        differences_.set(index, builderForValue.build());
+        onChanged();
+      } else {
+        differencesBuilder_.setMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public Builder addDifferences(paystate.v1.Difference value) {
+      if (differencesBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        ensureDifferencesIsMutable();
+        differences_.add(value);
+        onChanged();
+      } else {
+        differencesBuilder_.addMessage(value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public Builder addDifferences(
+        int index, paystate.v1.Difference value) {
+      if (differencesBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        ensureDifferencesIsMutable();
+        differences_.add(index, value);
+        onChanged();
+      } else {
+        differencesBuilder_.addMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public Builder addDifferences(
+        paystate.v1.Difference.Builder builderForValue) {
+      if (differencesBuilder_ == null) {
+        ensureDifferencesIsMutable();
+        differences_.add(builderForValue.build());
+        onChanged();
+      } else {
+        differencesBuilder_.addMessage(builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public Builder addDifferences(
+        int index, paystate.v1.Difference.Builder builderForValue) {
+      if (differencesBuilder_ == null) {
+        ensureDifferencesIsMutable();
+        differences_.add(index, builderForValue.build());
+        onChanged();
+      } else {
+        differencesBuilder_.addMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public Builder addAllDifferences(
+        java.lang.Iterable<? extends paystate.v1.Difference> values) {
+      if (differencesBuilder_ == null) {
+        ensureDifferencesIsMutable();
+        com.google.protobuf.AbstractMessageLite.Builder.addAll(
+            values, differences_);
+        onChanged();
+      } else {
+        differencesBuilder_.addAllMessages(values);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public Builder clearDifferences() {
+      if (differencesBuilder_ == null) {
+        differences_ = java.util.Collections.emptyList();
+        bitField0_ = (bitField0_ & ~0x00000100);
+        onChanged();
+      } else {
+        differencesBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public Builder removeDifferences(int index) {
+      if (differencesBuilder_ == null) {
+        ensureDifferencesIsMutable();
+        differences_.remove(index);
+        onChanged();
+      } else {
+        differencesBuilder_.remove(index);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public paystate.v1.Difference.Builder getDifferencesBuilder(
+        int index) {
+      return internalGetDifferencesFieldBuilder().getBuilder(index);
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public paystate.v1.DifferenceOrBuilder getDifferencesOrBuilder(
+        int index) {
+      if (differencesBuilder_ == null) {
+        return differences_.get(index);  } else {
+        return differencesBuilder_.getMessageOrBuilder(index);
+      }
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public java.util.List<? extends paystate.v1.DifferenceOrBuilder> 
+         getDifferencesOrBuilderList() {
+      if (differencesBuilder_ != null) {
+        return differencesBuilder_.getMessageOrBuilderList();
+      } else {
+        return java.util.Collections.unmodifiableList(differences_);
+      }
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public paystate.v1.Difference.Builder addDifferencesBuilder() {
+      return internalGetDifferencesFieldBuilder().addBuilder(
+          paystate.v1.Difference.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public paystate.v1.Difference.Builder addDifferencesBuilder(
+        int index) {
+      return internalGetDifferencesFieldBuilder().addBuilder(
+          index, paystate.v1.Difference.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Differences, in the order in which they were found.
+     * </pre>
+     *
+     * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+     */
+    public java.util.List<paystate.v1.Difference.Builder> 
+         getDifferencesBuilderList() {
+      return internalGetDifferencesFieldBuilder().getBuilderList();
+    }
+    private com.google.protobuf.RepeatedFieldBuilder<
+        paystate.v1.Difference, paystate.v1.Difference.Builder, paystate.v1.DifferenceOrBuilder> 
+        internalGetDifferencesFieldBuilder() {
+      if (differencesBuilder_ == null) {
+        differencesBuilder_ = new com.google.protobuf.RepeatedFieldBuilder<
+            paystate.v1.Difference, paystate.v1.Difference.Builder, paystate.v1.DifferenceOrBuilder>(
+                differences_,
+                ((bitField0_ & 0x00000100) != 0),
+                getParentForChildren(),
+                isClean());
+        differences_ = null;
+      }
+      return differencesBuilder_;
+    }
+
+    private java.lang.Object nextPageToken_ = "";
+    /**
+     * <pre>
+     * Empty on the last page.
+     * </pre>
+     *
+     * <code>string next_page_token = 10 [json_name = "nextPageToken"];</code>
+     * @return The nextPageToken.
+     */
+    public java.lang.String getNextPageToken() {
+      java.lang.Object ref = nextPageToken_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        nextPageToken_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Empty on the last page.
+     * </pre>
+     *
+     * <code>string next_page_token = 10 [json_name = "nextPageToken"];</code>
+     * @return The bytes for nextPageToken.
+     */
+    public com.google.protobuf.ByteString
+        getNextPageTokenBytes() {
+      java.lang.Object ref = nextPageToken_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        nextPageToken_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Empty on the last page.
+     * </pre>
+     *
+     * <code>string next_page_token = 10 [json_name = "nextPageToken"];</code>
+     * @param value The nextPageToken to set.
+     * @return This builder for chaining.
+     */
+    public Builder setNextPageToken(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      nextPageToken_ = value;
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Empty on the last page.
+     * </pre>
+     *
+     * <code>string next_page_token = 10 [json_name = "nextPageToken"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearNextPageToken() {
+      nextPageToken_ = getDefaultInstance().getNextPageToken();
+      bitField0_ = (bitField0_ & ~0x00000200);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Empty on the last page.
+     * </pre>
+     *
+     * <code>string next_page_token = 10 [json_name = "nextPageToken"];</code>
+     * @param value The bytes for nextPageToken to set.
+     * @return This builder for chaining.
+     */
+    public Builder setNextPageTokenBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      nextPageToken_ = value;
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+
+    private long differenceCount_ ;
+    /**
+     * <pre>
+     * How many differences there are, healed ones included.
+     * </pre>
+     *
+     * <code>int64 difference_count = 11 [json_name = "differenceCount"];</code>
+     * @return The differenceCount.
+     */
+    @java.lang.Override
+    public long getDifferenceCount() {
+      return differenceCount_;
+    }
+    /**
+     * <pre>
+     * How many differences there are, healed ones included.
+     * </pre>
+     *
+     * <code>int64 difference_count = 11 [json_name = "differenceCount"];</code>
+     * @param value The differenceCount to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDifferenceCount(long value) {
+
+      differenceCount_ = value;
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How many differences there are, healed ones included.
+     * </pre>
+     *
+     * <code>int64 difference_count = 11 [json_name = "differenceCount"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDifferenceCount() {
+      bitField0_ = (bitField0_ & ~0x00000400);
+      differenceCount_ = 0L;
+      onChanged();
+      return this;
+    }
+
+    private long carriedCount_ ;
+    /**
+     * <pre>
+     * Movements near midnight that are looked for on the neighbouring day's statement before they count as differences.
+     * </pre>
+     *
+     * <code>int64 carried_count = 12 [json_name = "carriedCount"];</code>
+     * @return The carriedCount.
+     */
+    @java.lang.Override
+    public long getCarriedCount() {
+      return carriedCount_;
+    }
+    /**
+     * <pre>
+     * Movements near midnight that are looked for on the neighbouring day's statement before they count as differences.
+     * </pre>
+     *
+     * <code>int64 carried_count = 12 [json_name = "carriedCount"];</code>
+     * @param value The carriedCount to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCarriedCount(long value) {
+
+      carriedCount_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Movements near midnight that are looked for on the neighbouring day's statement before they count as differences.
+     * </pre>
+     *
+     * <code>int64 carried_count = 12 [json_name = "carriedCount"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCarriedCount() {
+      bitField0_ = (bitField0_ & ~0x00000800);
+      carriedCount_ = 0L;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Timestamp startTime_;
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> startTimeBuilder_;
+    /**
+     * <pre>
+     * When it began.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+     * @return Whether the startTime field is set.
+     */
+    public boolean hasStartTime() {
+      return ((bitField0_ & 0x00001000) != 0);
+    }
+    /**
+     * <pre>
+     * When it began.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+     * @return The startTime.
+     */
+    public com.google.protobuf.Timestamp getStartTime() {
+      if (startTimeBuilder_ == null) {
+        return startTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
+      } else {
+        return startTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * When it began.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+     */
+    public Builder setStartTime(com.google.protobuf.Timestamp value) {
+      if (startTimeBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        startTime_ = value;
+      } else {
+        startTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it began.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+     */
+    public Builder setStartTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (startTimeBuilder_ == null) {
+        startTime_ = builderForValue.build();
+      } else {
+        startTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it began.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+     */
+    public Builder mergeStartTime(com.google.protobuf.Timestamp value) {
+      if (startTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00001000) != 0) &&
+          startTime_ != null &&
+          startTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getStartTimeBuilder().mergeFrom(value);
+        } else {
+          startTime_ = value;
+        }
+      } else {
+        startTimeBuilder_.mergeFrom(value);
+      }
+      if (startTime_ != null) {
+        bitField0_ |= 0x00001000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * When it began.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+     */
+    public Builder clearStartTime() {
+      bitField0_ = (bitField0_ & ~0x00001000);
+      startTime_ = null;
+      if (startTimeBuilder_ != null) {
+        startTimeBuilder_.dispose();
+        startTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it began.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getStartTimeBuilder() {
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return internalGetStartTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * When it began.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getStartTimeOrBuilder() {
+      if (startTimeBuilder_ != null) {
+        return startTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return startTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
+      }
+    }
+    /**
+     * <pre>
+     * When it began.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        internalGetStartTimeFieldBuilder() {
+      if (startTimeBuilder_ == null) {
+        startTimeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getStartTime(),
+                getParentForChildren(),
+                isClean());
+        startTime_ = null;
+      }
+      return startTimeBuilder_;
+    }
+
+    private com.google.protobuf.Timestamp endTime_;
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> endTimeBuilder_;
+    /**
+     * <pre>
+     * When it ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+     * @return Whether the endTime field is set.
+     */
+    public boolean hasEndTime() {
+      return ((bitField0_ & 0x00002000) != 0);
+    }
+    /**
+     * <pre>
+     * When it ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+     * @return The endTime.
+     */
+    public com.google.protobuf.Timestamp getEndTime() {
+      if (endTimeBuilder_ == null) {
+        return endTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endTime_;
+      } else {
+        return endTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * When it ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+     */
+    public Builder setEndTime(com.google.protobuf.Timestamp value) {
+      if (endTimeBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        endTime_ = value;
+      } else {
+        endTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+     */
+    public Builder setEndTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (endTimeBuilder_ == null) {
+        endTime_ = builderForValue.build();
+      } else {
+        endTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+     */
+    public Builder mergeEndTime(com.google.protobuf.Timestamp value) {
+      if (endTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00002000) != 0) &&
+          endTime_ != null &&
+          endTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getEndTimeBuilder().mergeFrom(value);
+        } else {
+          endTime_ = value;
+        }
+      } else {
+        endTimeBuilder_.mergeFrom(value);
+      }
+      if (endTime_ != null) {
+        bitField0_ |= 0x00002000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * When it ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+     */
+    public Builder clearEndTime() {
+      bitField0_ = (bitField0_ & ~0x00002000);
+      endTime_ = null;
+      if (endTimeBuilder_ != null) {
+        endTimeBuilder_.dispose();
+        endTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getEndTimeBuilder() {
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return internalGetEndTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * When it ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getEndTimeOrBuilder() {
+      if (endTimeBuilder_ != null) {
+        return endTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return endTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : endTime_;
+      }
+    }
+    /**
+     * <pre>
+     * When it ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        internalGetEndTimeFieldBuilder() {
+      if (endTimeBuilder_ == null) {
+        endTimeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getEndTime(),
+                getParentForChildren(),
+                isClean());
+        endTime_ = null;
+      }
+      return endTimeBuilder_;
+    }
+
+    private com.google.protobuf.MapField<
+        java.lang.String, java.lang.Long> feesMinor_;
+    private com.google.protobuf.MapField<java.lang.String, java.lang.Long>
+        internalGetFeesMinor() {
+      if (feesMinor_ == null) {
+        return com.google.protobuf.MapField.emptyMapField(
+            FeesMinorDefaultEntryHolder.defaultEntry);
+      }
+      return feesMinor_;
+    }
+    private com.google.protobuf.MapField<java.lang.String, java.lang.Long>
+        internalGetMutableFeesMinor() {
+      if (feesMinor_ == null) {
+        feesMinor_ = com.google.protobuf.MapField.newMapField(
+            FeesMinorDefaultEntryHolder.defaultEntry);
+      }
+      if (!feesMinor_.isMutable()) {
+        feesMinor_ = feesMinor_.copy();
+      }
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return feesMinor_;
+    }
+    public int getFeesMinorCount() {
+      return internalGetFeesMinor().getMap().size();
+    }
+    /**
+     * <pre>
+     * Sum of the fees on the statement by currency, minor units.
+     * </pre>
+     *
+     * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+     */
+    @java.lang.Override
+    public boolean containsFeesMinor(
+        java.lang.String key) {
+      java.util.Objects.requireNonNull(key, "map key");
+      return internalGetFeesMinor().getMap().containsKey(key);
+    }
+    /**
+     * Use {@link #getFeesMinorMap()} instead.
+     */
+    @java.lang.Override
+    @java.lang.Deprecated
+    public java.util.Map<java.lang.String, java.lang.Long> getFeesMinor() {
+      return getFeesMinorMap();
+    }
+    /**
+     * <pre>
+     * Sum of the fees on the statement by currency, minor units.
+     * </pre>
+     *
+     * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+     */
+    @java.lang.Override
+    public java.util.Map<java.lang.String, java.lang.Long> getFeesMinorMap() {
+      return internalGetFeesMinor().getMap();
+    }
+    /**
+     * <pre>
+     * Sum of the fees on the statement by currency, minor units.
+     * </pre>
+     *
+     * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+     */
+    @java.lang.Override
+    public long getFeesMinorOrDefault(
+        java.lang.String key,
+        long defaultValue) {
+      java.util.Objects.requireNonNull(key, "map key");
+      java.util.Map<java.lang.String, java.lang.Long> map =
+          internalGetFeesMinor().getMap();
+      return map.containsKey(key) ? map.get(key) : defaultValue;
+    }
+    /**
+     * <pre>
+     * Sum of the fees on the statement by currency, minor units.
+     * </pre>
+     *
+     * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+     */
+    @java.lang.Override
+    public long getFeesMinorOrThrow(
+        java.lang.String key) {
+      java.util.Objects.requireNonNull(key, "map key");
+      java.util.Map<java.lang.String, java.lang.Long> map =
+          internalGetFeesMinor().getMap();
+      if (!map.containsKey(key)) {
+        throw new java.lang.IllegalArgumentException();
+      }
+      return map.get(key);
+    }
+    public Builder clearFeesMinor() {
+      bitField0_ = (bitField0_ & ~0x00004000);
+      internalGetMutableFeesMinor().getMutableMap()
+          .clear();
+      return this;
+    }
+    /**
+     * <pre>
+     * Sum of the fees on the statement by currency, minor units.
+     * </pre>
+     *
+     * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+     */
+    public Builder removeFeesMinor(
+        java.lang.String key) {
+      java.util.Objects.requireNonNull(key, "map key");
+      internalGetMutableFeesMinor().getMutableMap()
+          .remove(key);
+      return this;
+    }
+    /**
+     * Use alternate mutation accessors instead.
+     */
+    @java.lang.Deprecated
+    public java.util.Map<java.lang.String, java.lang.Long>
+        getMutableFeesMinor() {
+      bitField0_ |= 0x00004000;
+      return internalGetMutableFeesMinor().getMutableMap();
+    }
+    /**
+     * <pre>
+     * Sum of the fees on the statement by currency, minor units.
+     * </pre>
+     *
+     * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+     */
+    public Builder putFeesMinor(
+        java.lang.String key,
+        long value) {
+      java.util.Objects.requireNonNull(key, "map key");
+
+      internalGetMutableFeesMinor().getMutableMap()
+          .put(key, value);
+      bitField0_ |= 0x00004000;
+      return this;
+    }
+    /**
+     * <pre>
+     * Sum of the fees on the statement by currency, minor units.
+     * </pre>
+     *
+     * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+     */
+    public Builder putAllFeesMinor(
+        java.util.Map<java.lang.String, java.lang.Long> values) {
+      internalGetMutableFeesMinor().getMutableMap()
+          .putAll(values);
+      bitField0_ |= 0x00004000;
       return this;
     }
 

@@ -82,7 +82,7 @@ public interface GetReconciliationResponseOrBuilder extends
 
   /**
    * <pre>
-   * Cases that it opened.
+   * Cases that it opened or found open: those of the differences on this page.
    * </pre>
    *
    * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -92,7 +92,7 @@ public interface GetReconciliationResponseOrBuilder extends
       getCaseIdsList();
   /**
    * <pre>
-   * Cases that it opened.
+   * Cases that it opened or found open: those of the differences on this page.
    * </pre>
    *
    * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -101,7 +101,7 @@ public interface GetReconciliationResponseOrBuilder extends
   int getCaseIdsCount();
   /**
    * <pre>
-   * Cases that it opened.
+   * Cases that it opened or found open: those of the differences on this page.
    * </pre>
    *
    * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -111,7 +111,7 @@ public interface GetReconciliationResponseOrBuilder extends
   java.lang.String getCaseIds(int index);
   /**
    * <pre>
-   * Cases that it opened.
+   * Cases that it opened or found open: those of the differences on this page.
    * </pre>
    *
    * <code>repeated string case_ids = 6 [json_name = "caseIds"];</code>
@@ -120,4 +120,233 @@ public interface GetReconciliationResponseOrBuilder extends
    */
   com.google.protobuf.ByteString
       getCaseIdsBytes(int index);
+
+  /**
+   * <pre>
+   * Where it stands.
+   * </pre>
+   *
+   * <code>.paystate.v1.ReconciliationState state = 7 [json_name = "state"];</code>
+   * @return The enum numeric value on the wire for state.
+   */
+  int getStateValue();
+  /**
+   * <pre>
+   * Where it stands.
+   * </pre>
+   *
+   * <code>.paystate.v1.ReconciliationState state = 7 [json_name = "state"];</code>
+   * @return The state.
+   */
+  paystate.v1.ReconciliationState getState();
+
+  /**
+   * <pre>
+   * Why it failed; or what it waits for.
+   * </pre>
+   *
+   * <code>string detail = 8 [json_name = "detail"];</code>
+   * @return The detail.
+   */
+  java.lang.String getDetail();
+  /**
+   * <pre>
+   * Why it failed; or what it waits for.
+   * </pre>
+   *
+   * <code>string detail = 8 [json_name = "detail"];</code>
+   * @return The bytes for detail.
+   */
+  com.google.protobuf.ByteString
+      getDetailBytes();
+
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  java.util.List<paystate.v1.Difference> 
+      getDifferencesList();
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  paystate.v1.Difference getDifferences(int index);
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  int getDifferencesCount();
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  java.util.List<? extends paystate.v1.DifferenceOrBuilder> 
+      getDifferencesOrBuilderList();
+  /**
+   * <pre>
+   * Differences, in the order in which they were found.
+   * </pre>
+   *
+   * <code>repeated .paystate.v1.Difference differences = 9 [json_name = "differences"];</code>
+   */
+  paystate.v1.DifferenceOrBuilder getDifferencesOrBuilder(
+      int index);
+
+  /**
+   * <pre>
+   * Empty on the last page.
+   * </pre>
+   *
+   * <code>string next_page_token = 10 [json_name = "nextPageToken"];</code>
+   * @return The nextPageToken.
+   */
+  java.lang.String getNextPageToken();
+  /**
+   * <pre>
+   * Empty on the last page.
+   * </pre>
+   *
+   * <code>string next_page_token = 10 [json_name = "nextPageToken"];</code>
+   * @return The bytes for nextPageToken.
+   */
+  com.google.protobuf.ByteString
+      getNextPageTokenBytes();
+
+  /**
+   * <pre>
+   * How many differences there are, healed ones included.
+   * </pre>
+   *
+   * <code>int64 difference_count = 11 [json_name = "differenceCount"];</code>
+   * @return The differenceCount.
+   */
+  long getDifferenceCount();
+
+  /**
+   * <pre>
+   * Movements near midnight that are looked for on the neighbouring day's statement before they count as differences.
+   * </pre>
+   *
+   * <code>int64 carried_count = 12 [json_name = "carriedCount"];</code>
+   * @return The carriedCount.
+   */
+  long getCarriedCount();
+
+  /**
+   * <pre>
+   * When it began.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+   * @return Whether the startTime field is set.
+   */
+  boolean hasStartTime();
+  /**
+   * <pre>
+   * When it began.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+   * @return The startTime.
+   */
+  com.google.protobuf.Timestamp getStartTime();
+  /**
+   * <pre>
+   * When it began.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp start_time = 13 [json_name = "startTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getStartTimeOrBuilder();
+
+  /**
+   * <pre>
+   * When it ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+   * @return Whether the endTime field is set.
+   */
+  boolean hasEndTime();
+  /**
+   * <pre>
+   * When it ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+   * @return The endTime.
+   */
+  com.google.protobuf.Timestamp getEndTime();
+  /**
+   * <pre>
+   * When it ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_time = 14 [json_name = "endTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getEndTimeOrBuilder();
+
+  /**
+   * <pre>
+   * Sum of the fees on the statement by currency, minor units.
+   * </pre>
+   *
+   * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+   */
+  int getFeesMinorCount();
+  /**
+   * <pre>
+   * Sum of the fees on the statement by currency, minor units.
+   * </pre>
+   *
+   * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+   */
+  boolean containsFeesMinor(
+      java.lang.String key);
+  /**
+   * Use {@link #getFeesMinorMap()} instead.
+   */
+  @java.lang.Deprecated
+  java.util.Map<java.lang.String, java.lang.Long>
+  getFeesMinor();
+  /**
+   * <pre>
+   * Sum of the fees on the statement by currency, minor units.
+   * </pre>
+   *
+   * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+   */
+  java.util.Map<java.lang.String, java.lang.Long>
+  getFeesMinorMap();
+  /**
+   * <pre>
+   * Sum of the fees on the statement by currency, minor units.
+   * </pre>
+   *
+   * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+   */
+  long getFeesMinorOrDefault(
+      java.lang.String key,
+      long defaultValue);
+  /**
+   * <pre>
+   * Sum of the fees on the statement by currency, minor units.
+   * </pre>
+   *
+   * <code>map&lt;string, int64&gt; fees_minor = 15 [json_name = "feesMinor"];</code>
+   */
+  long getFeesMinorOrThrow(
+      java.lang.String key);
 }

@@ -139,6 +139,37 @@ public final class OperationsServiceGrpc {
     return getResolveCaseMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<paystate.v1.AssignCaseRequest,
+      paystate.v1.AssignCaseResponse> getAssignCaseMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "AssignCase",
+      requestType = paystate.v1.AssignCaseRequest.class,
+      responseType = paystate.v1.AssignCaseResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<paystate.v1.AssignCaseRequest,
+      paystate.v1.AssignCaseResponse> getAssignCaseMethod() {
+    io.grpc.MethodDescriptor<paystate.v1.AssignCaseRequest, paystate.v1.AssignCaseResponse> getAssignCaseMethod;
+    if ((getAssignCaseMethod = OperationsServiceGrpc.getAssignCaseMethod) == null) {
+      synchronized (OperationsServiceGrpc.class) {
+        if ((getAssignCaseMethod = OperationsServiceGrpc.getAssignCaseMethod) == null) {
+          OperationsServiceGrpc.getAssignCaseMethod = getAssignCaseMethod =
+              io.grpc.MethodDescriptor.<paystate.v1.AssignCaseRequest, paystate.v1.AssignCaseResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "AssignCase"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  paystate.v1.AssignCaseRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  paystate.v1.AssignCaseResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new OperationsServiceMethodDescriptorSupplier("AssignCase"))
+              .build();
+        }
+      }
+    }
+    return getAssignCaseMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<paystate.v1.RecheckPaymentRequest,
       paystate.v1.RecheckPaymentResponse> getRecheckPaymentMethod;
 
@@ -199,6 +230,37 @@ public final class OperationsServiceGrpc {
       }
     }
     return getRunReconciliationMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<paystate.v1.ImportStatementRequest,
+      paystate.v1.ImportStatementResponse> getImportStatementMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ImportStatement",
+      requestType = paystate.v1.ImportStatementRequest.class,
+      responseType = paystate.v1.ImportStatementResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.CLIENT_STREAMING)
+  public static io.grpc.MethodDescriptor<paystate.v1.ImportStatementRequest,
+      paystate.v1.ImportStatementResponse> getImportStatementMethod() {
+    io.grpc.MethodDescriptor<paystate.v1.ImportStatementRequest, paystate.v1.ImportStatementResponse> getImportStatementMethod;
+    if ((getImportStatementMethod = OperationsServiceGrpc.getImportStatementMethod) == null) {
+      synchronized (OperationsServiceGrpc.class) {
+        if ((getImportStatementMethod = OperationsServiceGrpc.getImportStatementMethod) == null) {
+          OperationsServiceGrpc.getImportStatementMethod = getImportStatementMethod =
+              io.grpc.MethodDescriptor.<paystate.v1.ImportStatementRequest, paystate.v1.ImportStatementResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.CLIENT_STREAMING)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ImportStatement"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  paystate.v1.ImportStatementRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  paystate.v1.ImportStatementResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new OperationsServiceMethodDescriptorSupplier("ImportStatement"))
+              .build();
+        }
+      }
+    }
+    return getImportStatementMethod;
   }
 
   private static volatile io.grpc.MethodDescriptor<paystate.v1.GetReconciliationRequest,
@@ -361,7 +423,10 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Settles a case.
+     * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+     * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+     * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+     * PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
      * </pre>
      */
     default void resolveCase(paystate.v1.ResolveCaseRequest request,
@@ -371,7 +436,19 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Asks the platform about a payment now.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    default void assignCase(paystate.v1.AssignCaseRequest request,
+        io.grpc.stub.StreamObserver<paystate.v1.AssignCaseResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getAssignCaseMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+     * FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+     * questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
      * </pre>
      */
     default void recheckPayment(paystate.v1.RecheckPaymentRequest request,
@@ -381,7 +458,9 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reconciles a day of an account with the platform's statement.
+     * Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+     * runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+     * with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
      * </pre>
      */
     default void runReconciliation(paystate.v1.RunReconciliationRequest request,
@@ -391,7 +470,18 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reads a reconciliation.
+     * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+     * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+     * </pre>
+     */
+    default io.grpc.stub.StreamObserver<paystate.v1.ImportStatementRequest> importStatement(
+        io.grpc.stub.StreamObserver<paystate.v1.ImportStatementResponse> responseObserver) {
+      return io.grpc.stub.ServerCalls.asyncUnimplementedStreamingCall(getImportStatementMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
      * </pre>
      */
     default void getReconciliation(paystate.v1.GetReconciliationRequest request,
@@ -478,7 +568,10 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Settles a case.
+     * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+     * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+     * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+     * PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
      * </pre>
      */
     public void resolveCase(paystate.v1.ResolveCaseRequest request,
@@ -489,7 +582,20 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Asks the platform about a payment now.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    public void assignCase(paystate.v1.AssignCaseRequest request,
+        io.grpc.stub.StreamObserver<paystate.v1.AssignCaseResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getAssignCaseMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+     * FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+     * questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
      * </pre>
      */
     public void recheckPayment(paystate.v1.RecheckPaymentRequest request,
@@ -500,7 +606,9 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reconciles a day of an account with the platform's statement.
+     * Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+     * runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+     * with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
      * </pre>
      */
     public void runReconciliation(paystate.v1.RunReconciliationRequest request,
@@ -511,7 +619,19 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reads a reconciliation.
+     * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+     * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+     * </pre>
+     */
+    public io.grpc.stub.StreamObserver<paystate.v1.ImportStatementRequest> importStatement(
+        io.grpc.stub.StreamObserver<paystate.v1.ImportStatementResponse> responseObserver) {
+      return io.grpc.stub.ClientCalls.asyncClientStreamingCall(
+          getChannel().newCall(getImportStatementMethod(), getCallOptions()), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
      * </pre>
      */
     public void getReconciliation(paystate.v1.GetReconciliationRequest request,
@@ -583,7 +703,10 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Settles a case.
+     * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+     * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+     * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+     * PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
      * </pre>
      */
     public paystate.v1.ResolveCaseResponse resolveCase(paystate.v1.ResolveCaseRequest request) throws io.grpc.StatusException {
@@ -593,7 +716,19 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Asks the platform about a payment now.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    public paystate.v1.AssignCaseResponse assignCase(paystate.v1.AssignCaseRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getAssignCaseMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+     * FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+     * questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
      * </pre>
      */
     public paystate.v1.RecheckPaymentResponse recheckPayment(paystate.v1.RecheckPaymentRequest request) throws io.grpc.StatusException {
@@ -603,7 +738,9 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reconciles a day of an account with the platform's statement.
+     * Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+     * runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+     * with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
      * </pre>
      */
     public paystate.v1.RunReconciliationResponse runReconciliation(paystate.v1.RunReconciliationRequest request) throws io.grpc.StatusException {
@@ -613,7 +750,20 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reads a reconciliation.
+     * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
+     * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+     * </pre>
+     */
+    @io.grpc.ExperimentalApi("https://github.com/grpc/grpc-java/issues/10918")
+    public io.grpc.stub.BlockingClientCall<paystate.v1.ImportStatementRequest, paystate.v1.ImportStatementResponse>
+        importStatement() {
+      return io.grpc.stub.ClientCalls.blockingClientStreamingCall(
+          getChannel(), getImportStatementMethod(), getCallOptions());
+    }
+
+    /**
+     * <pre>
+     * Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
      * </pre>
      */
     public paystate.v1.GetReconciliationResponse getReconciliation(paystate.v1.GetReconciliationRequest request) throws io.grpc.StatusException {
@@ -683,7 +833,10 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Settles a case.
+     * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+     * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+     * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+     * PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
      * </pre>
      */
     public paystate.v1.ResolveCaseResponse resolveCase(paystate.v1.ResolveCaseRequest request) {
@@ -693,7 +846,19 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Asks the platform about a payment now.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    public paystate.v1.AssignCaseResponse assignCase(paystate.v1.AssignCaseRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getAssignCaseMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+     * FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+     * questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
      * </pre>
      */
     public paystate.v1.RecheckPaymentResponse recheckPayment(paystate.v1.RecheckPaymentRequest request) {
@@ -703,7 +868,9 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reconciles a day of an account with the platform's statement.
+     * Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+     * runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+     * with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
      * </pre>
      */
     public paystate.v1.RunReconciliationResponse runReconciliation(paystate.v1.RunReconciliationRequest request) {
@@ -713,7 +880,7 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reads a reconciliation.
+     * Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
      * </pre>
      */
     public paystate.v1.GetReconciliationResponse getReconciliation(paystate.v1.GetReconciliationRequest request) {
@@ -786,7 +953,10 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Settles a case.
+     * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
+     * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
+     * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
+     * PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.ResolveCaseResponse> resolveCase(
@@ -797,7 +967,20 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Asks the platform about a payment now.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<paystate.v1.AssignCaseResponse> assignCase(
+        paystate.v1.AssignCaseRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getAssignCaseMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
+     * FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
+     * questions is used up for now); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.RecheckPaymentResponse> recheckPayment(
@@ -808,7 +991,9 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reconciles a day of an account with the platform's statement.
+     * Fetches the statement of a day of an account and reconciles it in the background. Runs once at a time for one day; repeated, it
+     * runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
+     * with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.RunReconciliationResponse> runReconciliation(
@@ -819,7 +1004,7 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reads a reconciliation.
+     * Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.GetReconciliationResponse> getReconciliation(
@@ -844,10 +1029,12 @@ public final class OperationsServiceGrpc {
   private static final int METHODID_LIST_NOTIFICATIONS = 1;
   private static final int METHODID_LIST_CASES = 2;
   private static final int METHODID_RESOLVE_CASE = 3;
-  private static final int METHODID_RECHECK_PAYMENT = 4;
-  private static final int METHODID_RUN_RECONCILIATION = 5;
-  private static final int METHODID_GET_RECONCILIATION = 6;
-  private static final int METHODID_VERIFY_AUDIT = 7;
+  private static final int METHODID_ASSIGN_CASE = 4;
+  private static final int METHODID_RECHECK_PAYMENT = 5;
+  private static final int METHODID_RUN_RECONCILIATION = 6;
+  private static final int METHODID_GET_RECONCILIATION = 7;
+  private static final int METHODID_VERIFY_AUDIT = 8;
+  private static final int METHODID_IMPORT_STATEMENT = 9;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -882,6 +1069,10 @@ public final class OperationsServiceGrpc {
           serviceImpl.resolveCase((paystate.v1.ResolveCaseRequest) request,
               (io.grpc.stub.StreamObserver<paystate.v1.ResolveCaseResponse>) responseObserver);
           break;
+        case METHODID_ASSIGN_CASE:
+          serviceImpl.assignCase((paystate.v1.AssignCaseRequest) request,
+              (io.grpc.stub.StreamObserver<paystate.v1.AssignCaseResponse>) responseObserver);
+          break;
         case METHODID_RECHECK_PAYMENT:
           serviceImpl.recheckPayment((paystate.v1.RecheckPaymentRequest) request,
               (io.grpc.stub.StreamObserver<paystate.v1.RecheckPaymentResponse>) responseObserver);
@@ -908,6 +1099,9 @@ public final class OperationsServiceGrpc {
     public io.grpc.stub.StreamObserver<Req> invoke(
         io.grpc.stub.StreamObserver<Resp> responseObserver) {
       switch (methodId) {
+        case METHODID_IMPORT_STATEMENT:
+          return (io.grpc.stub.StreamObserver<Req>) serviceImpl.importStatement(
+              (io.grpc.stub.StreamObserver<paystate.v1.ImportStatementResponse>) responseObserver);
         default:
           throw new AssertionError();
       }
@@ -945,6 +1139,13 @@ public final class OperationsServiceGrpc {
               paystate.v1.ResolveCaseResponse>(
                 service, METHODID_RESOLVE_CASE)))
         .addMethod(
+          getAssignCaseMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              paystate.v1.AssignCaseRequest,
+              paystate.v1.AssignCaseResponse>(
+                service, METHODID_ASSIGN_CASE)))
+        .addMethod(
           getRecheckPaymentMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
             new MethodHandlers<
@@ -958,6 +1159,13 @@ public final class OperationsServiceGrpc {
               paystate.v1.RunReconciliationRequest,
               paystate.v1.RunReconciliationResponse>(
                 service, METHODID_RUN_RECONCILIATION)))
+        .addMethod(
+          getImportStatementMethod(),
+          io.grpc.stub.ServerCalls.asyncClientStreamingCall(
+            new MethodHandlers<
+              paystate.v1.ImportStatementRequest,
+              paystate.v1.ImportStatementResponse>(
+                service, METHODID_IMPORT_STATEMENT)))
         .addMethod(
           getGetReconciliationMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
@@ -1024,8 +1232,10 @@ public final class OperationsServiceGrpc {
               .addMethod(getListNotificationsMethod())
               .addMethod(getListCasesMethod())
               .addMethod(getResolveCaseMethod())
+              .addMethod(getAssignCaseMethod())
               .addMethod(getRecheckPaymentMethod())
               .addMethod(getRunReconciliationMethod())
+              .addMethod(getImportStatementMethod())
               .addMethod(getGetReconciliationMethod())
               .addMethod(getVerifyAuditMethod())
               .build();

@@ -78,68 +78,75 @@ public final class OrderProto extends com.google.protobuf.GeneratedFile {
       ";\n\013update_time\030\014 \001(\0132\032.google.protobuf.T" +
       "imestampR\nupdateTime\022;\n\013expire_time\030\r \001(" +
       "\0132\032.google.protobuf.TimestampR\nexpireTim" +
-      "e\022 \n\013description\030\016 \001(\tR\013description\"\213\002\n\007" +
+      "e\022 \n\013description\030\016 \001(\tR\013description\"\367\002\n\007" +
       "Payment\022 \n\014out_trade_no\030\001 \001(\tR\noutTradeN" +
       "o\022\030\n\007account\030\002 \001(\tR\007account\022\032\n\010provider\030" +
       "\003 \001(\tR\010provider\022/\n\005state\030\004 \001(\0162\031.paystat" +
       "e.v1.PaymentStateR\005state\0229\n\nstart_time\030\005" +
       " \001(\0132\032.google.protobuf.TimestampR\tstartT" +
       "ime\022<\n\014transactions\030\006 \003(\0132\030.paystate.v1." +
-      "TransactionR\014transactions\"\264\002\n\013Transactio" +
-      "n\022%\n\016transaction_id\030\001 \001(\tR\rtransactionId" +
-      "\022\030\n\007account\030\002 \001(\tR\007account\022*\n\006amount\030\003 \001" +
-      "(\0132\022.paystate.v1.MoneyR\006amount\022;\n\017refund" +
-      "ed_amount\030\004 \001(\0132\022.paystate.v1.MoneyR\016ref" +
-      "undedAmount\022<\n\010standing\030\005 \001(\0162 .paystate" +
-      ".v1.TransactionStandingR\010standing\022=\n\014suc" +
-      "cess_time\030\006 \001(\0132\032.google.protobuf.Timest" +
-      "ampR\013successTime\"\251\002\n\006Refund\022\"\n\rout_refun" +
-      "d_no\030\001 \001(\tR\013outRefundNo\022\033\n\trefund_id\030\002 \001" +
-      "(\tR\010refundId\022%\n\016transaction_id\030\003 \001(\tR\rtr" +
-      "ansactionId\022*\n\006amount\030\004 \001(\0132\022.paystate.v" +
-      "1.MoneyR\006amount\022.\n\005state\030\005 \001(\0162\030.paystat" +
-      "e.v1.RefundStateR\005state\022;\n\013update_time\030\006" +
-      " \001(\0132\032.google.protobuf.TimestampR\nupdate" +
-      "Time\022\036\n\ncumulative\030\007 \001(\010R\ncumulative\"\232\003\n" +
-      "\005Event\022\032\n\010revision\030\001 \001(\003R\010revision\022\031\n\010ev" +
-      "ent_id\030\002 \001(\tR\007eventId\022\031\n\010order_id\030\003 \001(\tR" +
-      "\007orderId\022\032\n\010sequence\030\004 \001(\003R\010sequence\022*\n\004" +
-      "kind\030\005 \001(\0162\026.paystate.v1.EventKindR\004kind" +
-      "\0226\n\nfrom_state\030\006 \001(\0162\027.paystate.v1.Order" +
-      "StateR\tfromState\0222\n\010to_state\030\007 \001(\0162\027.pay" +
-      "state.v1.OrderStateR\007toState\0229\n\nevent_ti" +
-      "me\030\010 \001(\0132\032.google.protobuf.TimestampR\tev" +
-      "entTime\022(\n\005order\030\t \001(\0132\022.paystate.v1.Ord" +
-      "erR\005order\022&\n\017opened_case_ids\030\n \003(\tR\ropen" +
-      "edCaseIds*\341\001\n\nOrderState\022\033\n\027ORDER_STATE_" +
-      "UNSPECIFIED\020\000\022\027\n\023ORDER_STATE_CREATED\020\001\022\027" +
-      "\n\023ORDER_STATE_PENDING\020\002\022\024\n\020ORDER_STATE_P" +
-      "AID\020\003\022\"\n\036ORDER_STATE_PARTIALLY_REFUNDED\020" +
-      "\004\022\030\n\024ORDER_STATE_REFUNDED\020\005\022\026\n\022ORDER_STA" +
-      "TE_CLOSED\020\006\022\030\n\024ORDER_STATE_ABNORMAL\020\007*\231\001" +
-      "\n\014PaymentState\022\035\n\031PAYMENT_STATE_UNSPECIF" +
-      "IED\020\000\022\031\n\025PAYMENT_STATE_PENDING\020\001\022\030\n\024PAYM" +
-      "ENT_STATE_FAILED\020\002\022\030\n\024PAYMENT_STATE_CLOS" +
-      "ED\020\003\022\033\n\027PAYMENT_STATE_SUCCEEDED\020\004*}\n\023Tra" +
-      "nsactionStanding\022$\n TRANSACTION_STANDING" +
-      "_UNSPECIFIED\020\000\022!\n\035TRANSACTION_STANDING_C" +
-      "REDITED\020\001\022\035\n\031TRANSACTION_STANDING_HELD\020\002" +
-      "*\225\001\n\013RefundState\022\034\n\030REFUND_STATE_UNSPECI" +
-      "FIED\020\000\022\030\n\024REFUND_STATE_PENDING\020\001\022\031\n\025REFU" +
-      "ND_STATE_ABNORMAL\020\002\022\032\n\026REFUND_STATE_SUCC" +
-      "EEDED\020\003\022\027\n\023REFUND_STATE_FAILED\020\004*\276\002\n\tEve" +
-      "ntKind\022\032\n\026EVENT_KIND_UNSPECIFIED\020\000\022\034\n\030EV" +
-      "ENT_KIND_ORDER_CREATED\020\001\022\036\n\032EVENT_KIND_P" +
-      "AYMENT_STARTED\020\002\022 \n\034EVENT_KIND_PAYMENT_S" +
-      "UCCEEDED\020\003\022\033\n\027EVENT_KIND_PAYMENT_HELD\020\004\022" +
-      "\036\n\032EVENT_KIND_PAYMENT_UPDATED\020\005\022\035\n\031EVENT" +
-      "_KIND_REFUND_UPDATED\020\006\022\036\n\032EVENT_KIND_CLO" +
-      "SE_REQUESTED\020\007\022\033\n\027EVENT_KIND_ORDER_CLOSE" +
-      "D\020\010\022\034\n\030EVENT_KIND_CASE_RESOLVED\020\tB\215\001\n\013pa" +
-      "ystate.v1B\nOrderProtoP\001Z%paystate.intern" +
-      "al/paystate/paystatev1\242\002\003PXX\252\002\013Paystate." +
-      "V1\312\002\013Paystate\\V1\342\002\027Paystate\\V1\\GPBMetada" +
-      "ta\352\002\014Paystate::V1b\006proto3"
+      "TransactionR\014transactions\022;\n\013expire_time" +
+      "\030\007 \001(\0132\032.google.protobuf.TimestampR\nexpi" +
+      "reTime\022-\n\022platform_reference\030\010 \001(\tR\021plat" +
+      "formReference\"\264\002\n\013Transaction\022%\n\016transac" +
+      "tion_id\030\001 \001(\tR\rtransactionId\022\030\n\007account\030" +
+      "\002 \001(\tR\007account\022*\n\006amount\030\003 \001(\0132\022.paystat" +
+      "e.v1.MoneyR\006amount\022;\n\017refunded_amount\030\004 " +
+      "\001(\0132\022.paystate.v1.MoneyR\016refundedAmount\022" +
+      "<\n\010standing\030\005 \001(\0162 .paystate.v1.Transact" +
+      "ionStandingR\010standing\022=\n\014success_time\030\006 " +
+      "\001(\0132\032.google.protobuf.TimestampR\013success" +
+      "Time\"\200\003\n\006Refund\022\"\n\rout_refund_no\030\001 \001(\tR\013" +
+      "outRefundNo\022\033\n\trefund_id\030\002 \001(\tR\010refundId" +
+      "\022%\n\016transaction_id\030\003 \001(\tR\rtransactionId\022" +
+      "*\n\006amount\030\004 \001(\0132\022.paystate.v1.MoneyR\006amo" +
+      "unt\022.\n\005state\030\005 \001(\0162\030.paystate.v1.RefundS" +
+      "tateR\005state\022;\n\013update_time\030\006 \001(\0132\032.googl" +
+      "e.protobuf.TimestampR\nupdateTime\022\036\n\ncumu" +
+      "lative\030\007 \001(\010R\ncumulative\022=\n\014request_time" +
+      "\030\010 \001(\0132\032.google.protobuf.TimestampR\013requ" +
+      "estTime\022\026\n\006reason\030\t \001(\tR\006reason\"\232\003\n\005Even" +
+      "t\022\032\n\010revision\030\001 \001(\003R\010revision\022\031\n\010event_i" +
+      "d\030\002 \001(\tR\007eventId\022\031\n\010order_id\030\003 \001(\tR\007orde" +
+      "rId\022\032\n\010sequence\030\004 \001(\003R\010sequence\022*\n\004kind\030" +
+      "\005 \001(\0162\026.paystate.v1.EventKindR\004kind\0226\n\nf" +
+      "rom_state\030\006 \001(\0162\027.paystate.v1.OrderState" +
+      "R\tfromState\0222\n\010to_state\030\007 \001(\0162\027.paystate" +
+      ".v1.OrderStateR\007toState\0229\n\nevent_time\030\010 " +
+      "\001(\0132\032.google.protobuf.TimestampR\teventTi" +
+      "me\022(\n\005order\030\t \001(\0132\022.paystate.v1.OrderR\005o" +
+      "rder\022&\n\017opened_case_ids\030\n \003(\tR\ropenedCas" +
+      "eIds*\341\001\n\nOrderState\022\033\n\027ORDER_STATE_UNSPE" +
+      "CIFIED\020\000\022\027\n\023ORDER_STATE_CREATED\020\001\022\027\n\023ORD" +
+      "ER_STATE_PENDING\020\002\022\024\n\020ORDER_STATE_PAID\020\003" +
+      "\022\"\n\036ORDER_STATE_PARTIALLY_REFUNDED\020\004\022\030\n\024" +
+      "ORDER_STATE_REFUNDED\020\005\022\026\n\022ORDER_STATE_CL" +
+      "OSED\020\006\022\030\n\024ORDER_STATE_ABNORMAL\020\007*\231\001\n\014Pay" +
+      "mentState\022\035\n\031PAYMENT_STATE_UNSPECIFIED\020\000" +
+      "\022\031\n\025PAYMENT_STATE_PENDING\020\001\022\030\n\024PAYMENT_S" +
+      "TATE_FAILED\020\002\022\030\n\024PAYMENT_STATE_CLOSED\020\003\022" +
+      "\033\n\027PAYMENT_STATE_SUCCEEDED\020\004*\237\001\n\023Transac" +
+      "tionStanding\022$\n TRANSACTION_STANDING_UNS" +
+      "PECIFIED\020\000\022!\n\035TRANSACTION_STANDING_CREDI" +
+      "TED\020\001\022\035\n\031TRANSACTION_STANDING_HELD\020\002\022 \n\034" +
+      "TRANSACTION_STANDING_SETTLED\020\003*\225\001\n\013Refun" +
+      "dState\022\034\n\030REFUND_STATE_UNSPECIFIED\020\000\022\030\n\024" +
+      "REFUND_STATE_PENDING\020\001\022\031\n\025REFUND_STATE_A" +
+      "BNORMAL\020\002\022\032\n\026REFUND_STATE_SUCCEEDED\020\003\022\027\n" +
+      "\023REFUND_STATE_FAILED\020\004*\373\002\n\tEventKind\022\032\n\026" +
+      "EVENT_KIND_UNSPECIFIED\020\000\022\034\n\030EVENT_KIND_O" +
+      "RDER_CREATED\020\001\022\036\n\032EVENT_KIND_PAYMENT_STA" +
+      "RTED\020\002\022 \n\034EVENT_KIND_PAYMENT_SUCCEEDED\020\003" +
+      "\022\033\n\027EVENT_KIND_PAYMENT_HELD\020\004\022\036\n\032EVENT_K" +
+      "IND_PAYMENT_UPDATED\020\005\022\035\n\031EVENT_KIND_REFU" +
+      "ND_UPDATED\020\006\022\036\n\032EVENT_KIND_CLOSE_REQUEST" +
+      "ED\020\007\022\033\n\027EVENT_KIND_ORDER_CLOSED\020\010\022\034\n\030EVE" +
+      "NT_KIND_CASE_RESOLVED\020\t\022\032\n\026EVENT_KIND_CA" +
+      "SE_OPENED\020\n\022\037\n\033EVENT_KIND_REFUND_REQUEST" +
+      "ED\020\013B\215\001\n\013paystate.v1B\nOrderProtoP\001Z%pays" +
+      "tate.internal/paystate/paystatev1\242\002\003PXX\252" +
+      "\002\013Paystate.V1\312\002\013Paystate\\V1\342\002\027Paystate\\V" +
+      "1\\GPBMetadata\352\002\014Paystate::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -158,7 +165,7 @@ public final class OrderProto extends com.google.protobuf.GeneratedFile {
     internal_static_paystate_v1_Payment_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_Payment_descriptor,
-        new java.lang.String[] { "OutTradeNo", "Account", "Provider", "State", "StartTime", "Transactions", });
+        new java.lang.String[] { "OutTradeNo", "Account", "Provider", "State", "StartTime", "Transactions", "ExpireTime", "PlatformReference", });
     internal_static_paystate_v1_Transaction_descriptor =
       getDescriptor().getMessageType(2);
     internal_static_paystate_v1_Transaction_fieldAccessorTable = new
@@ -170,7 +177,7 @@ public final class OrderProto extends com.google.protobuf.GeneratedFile {
     internal_static_paystate_v1_Refund_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_Refund_descriptor,
-        new java.lang.String[] { "OutRefundNo", "RefundId", "TransactionId", "Amount", "State", "UpdateTime", "Cumulative", });
+        new java.lang.String[] { "OutRefundNo", "RefundId", "TransactionId", "Amount", "State", "UpdateTime", "Cumulative", "RequestTime", "Reason", });
     internal_static_paystate_v1_Event_descriptor =
       getDescriptor().getMessageType(4);
     internal_static_paystate_v1_Event_fieldAccessorTable = new

@@ -416,9 +416,13 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-     * ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-     * TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+     * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+     * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+     * repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+     * method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+     * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+     * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+     * followed; repeat the call to go on with it.
      * </pre>
      */
     default void startPayment(paystate.v1.StartPaymentRequest request,
@@ -429,7 +433,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+     * with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     default void closeOrder(paystate.v1.CloseOrderRequest request,
@@ -439,7 +444,11 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Gives money back on a paid order.
+     * Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+     * with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+     * INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+     * reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+     * of it is in the refund's state, not in the status of the call.
      * </pre>
      */
     default void createRefund(paystate.v1.CreateRefundRequest request,
@@ -449,7 +458,7 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Reads one refund.
+     * Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
      * </pre>
      */
     default void getRefund(paystate.v1.GetRefundRequest request,
@@ -552,9 +561,13 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-     * ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-     * TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+     * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+     * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+     * repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+     * method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+     * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+     * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+     * followed; repeat the call to go on with it.
      * </pre>
      */
     public void startPayment(paystate.v1.StartPaymentRequest request,
@@ -566,7 +579,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+     * with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     public void closeOrder(paystate.v1.CloseOrderRequest request,
@@ -577,7 +591,11 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Gives money back on a paid order.
+     * Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+     * with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+     * INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+     * reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+     * of it is in the refund's state, not in the status of the call.
      * </pre>
      */
     public void createRefund(paystate.v1.CreateRefundRequest request,
@@ -588,7 +606,7 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Reads one refund.
+     * Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
      * </pre>
      */
     public void getRefund(paystate.v1.GetRefundRequest request,
@@ -674,9 +692,13 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-     * ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-     * TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+     * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+     * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+     * repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+     * method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+     * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+     * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+     * followed; repeat the call to go on with it.
      * </pre>
      */
     public paystate.v1.StartPaymentResponse startPayment(paystate.v1.StartPaymentRequest request) throws io.grpc.StatusException {
@@ -687,7 +709,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+     * with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     public paystate.v1.CloseOrderResponse closeOrder(paystate.v1.CloseOrderRequest request) throws io.grpc.StatusException {
@@ -697,7 +720,11 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Gives money back on a paid order.
+     * Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+     * with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+     * INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+     * reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+     * of it is in the refund's state, not in the status of the call.
      * </pre>
      */
     public paystate.v1.CreateRefundResponse createRefund(paystate.v1.CreateRefundRequest request) throws io.grpc.StatusException {
@@ -707,7 +734,7 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Reads one refund.
+     * Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
      * </pre>
      */
     public paystate.v1.GetRefundResponse getRefund(paystate.v1.GetRefundRequest request) throws io.grpc.StatusException {
@@ -791,9 +818,13 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-     * ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-     * TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+     * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+     * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+     * repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+     * method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+     * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+     * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+     * followed; repeat the call to go on with it.
      * </pre>
      */
     public paystate.v1.StartPaymentResponse startPayment(paystate.v1.StartPaymentRequest request) {
@@ -804,7 +835,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+     * with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     public paystate.v1.CloseOrderResponse closeOrder(paystate.v1.CloseOrderRequest request) {
@@ -814,7 +846,11 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Gives money back on a paid order.
+     * Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+     * with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+     * INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+     * reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+     * of it is in the refund's state, not in the status of the call.
      * </pre>
      */
     public paystate.v1.CreateRefundResponse createRefund(paystate.v1.CreateRefundRequest request) {
@@ -824,7 +860,7 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Reads one refund.
+     * Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
      * </pre>
      */
     public paystate.v1.GetRefundResponse getRefund(paystate.v1.GetRefundRequest request) {
@@ -900,9 +936,13 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Begins a payment of an order. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number),
-     * ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN, FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE or
-     * TOO_MANY_PAYMENTS (32); UNIMPLEMENTED for methods that this version cannot start.
+     * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
+     * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
+     * repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
+     * method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+     * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
+     * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
+     * followed; repeat the call to go on with it.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.StartPaymentResponse> startPayment(
@@ -914,7 +954,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform. Errors: FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
+     * with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.CloseOrderResponse> closeOrder(
@@ -925,7 +966,11 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Gives money back on a paid order.
+     * Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
+     * with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
+     * INVALID_ARGUMENT, ALREADY_EXISTS with reason OUT_REFUND_NO_TAKEN or REQUEST_ID_REUSED, FAILED_PRECONDITION with
+     * reason NOTHING_TO_REFUND, REFUND_EXCEEDS_PAYMENT, PAYMENT_AMBIGUOUS, TOO_MANY_REFUNDS (64) or NO_API. What becomes
+     * of it is in the refund's state, not in the status of the call.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.CreateRefundResponse> createRefund(
@@ -936,7 +981,7 @@ public final class OrderServiceGrpc {
 
     /**
      * <pre>
-     * Reads one refund.
+     * Reads one refund that was asked for here. Errors: NOT_FOUND with reason REFUND_NOT_FOUND.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.GetRefundResponse> getRefund(

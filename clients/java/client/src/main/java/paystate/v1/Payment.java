@@ -37,6 +37,7 @@ private static final long serialVersionUID = 0L;
     provider_ = "";
     state_ = 0;
     transactions_ = java.util.Collections.emptyList();
+    platformReference_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -324,6 +325,91 @@ private static final long serialVersionUID = 0L;
     return transactions_.get(index);
   }
 
+  public static final int EXPIRE_TIME_FIELD_NUMBER = 7;
+  private com.google.protobuf.Timestamp expireTime_;
+  /**
+   * <pre>
+   * When the platform refuses to take money for it; absent where paystate did not begin it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+   * @return Whether the expireTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasExpireTime() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * When the platform refuses to take money for it; absent where paystate did not begin it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+   * @return The expireTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getExpireTime() {
+    return expireTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : expireTime_;
+  }
+  /**
+   * <pre>
+   * When the platform refuses to take money for it; absent where paystate did not begin it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getExpireTimeOrBuilder() {
+    return expireTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : expireTime_;
+  }
+
+  public static final int PLATFORM_REFERENCE_FIELD_NUMBER = 8;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object platformReference_ = "";
+  /**
+   * <pre>
+   * The platform's name for it, where it has one before it is paid (Stripe).
+   * </pre>
+   *
+   * <code>string platform_reference = 8 [json_name = "platformReference"];</code>
+   * @return The platformReference.
+   */
+  @java.lang.Override
+  public java.lang.String getPlatformReference() {
+    java.lang.Object ref = platformReference_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      platformReference_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The platform's name for it, where it has one before it is paid (Stripe).
+   * </pre>
+   *
+   * <code>string platform_reference = 8 [json_name = "platformReference"];</code>
+   * @return The bytes for platformReference.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getPlatformReferenceBytes() {
+    java.lang.Object ref = platformReference_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      platformReference_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -356,6 +442,12 @@ private static final long serialVersionUID = 0L;
     for (int i = 0; i < transactions_.size(); i++) {
       output.writeMessage(6, transactions_.get(i));
     }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      output.writeMessage(7, getExpireTime());
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(platformReference_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 8, platformReference_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -386,6 +478,13 @@ private static final long serialVersionUID = 0L;
           }
           size += 1 * count;
         }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(7, getExpireTime());
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(platformReference_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(8, platformReference_);
+    }
     return size;
   }
   @java.lang.Override
@@ -424,6 +523,13 @@ private static final long serialVersionUID = 0L;
     }
     if (!getTransactionsList()
         .equals(other.getTransactionsList())) return false;
+    if (hasExpireTime() != other.hasExpireTime()) return false;
+    if (hasExpireTime()) {
+      if (!getExpireTime()
+          .equals(other.getExpireTime())) return false;
+    }
+    if (!getPlatformReference()
+        .equals(other.getPlatformReference())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -451,6 +557,12 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + TRANSACTIONS_FIELD_NUMBER;
       hash = (53 * hash) + getTransactionsList().hashCode();
     }
+    if (hasExpireTime()) {
+      hash = (37 * hash) + EXPIRE_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getExpireTime().hashCode();
+    }
+    hash = (37 * hash) + PLATFORM_REFERENCE_FIELD_NUMBER;
+    hash = (53 * hash) + getPlatformReference().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -587,6 +699,7 @@ private static final long serialVersionUID = 0L;
               .alwaysUseFieldBuilders) {
         internalGetStartTimeFieldBuilder();
         internalGetTransactionsFieldBuilder();
+        internalGetExpireTimeFieldBuilder();
       }
     }
     @java.lang.Override
@@ -609,6 +722,12 @@ private static final long serialVersionUID = 0L;
         transactionsBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x00000020);
+      expireTime_ = null;
+      if (expireTimeBuilder_ != null) {
+        expireTimeBuilder_.dispose();
+        expireTimeBuilder_ = null;
+      }
+      platformReference_ = "";
       return this;
     }
 
@@ -674,6 +793,15 @@ private static final long serialVersionUID = 0L;
             : startTimeBuilder_.build();
         to_bitField0_ |= 0x00000001;
       }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        result.expireTime_ = expireTimeBuilder_ == null
+            ? expireTime_
+            : expireTimeBuilder_.build();
+        to_bitField0_ |= 0x00000002;
+      }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        result.platformReference_ = platformReference_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -735,6 +863,14 @@ private static final long serialVersionUID = 0L;
             transactionsBuilder_.addAllMessages(other.transactions_);
           }
         }
+      }
+      if (other.hasExpireTime()) {
+        mergeExpireTime(other.getExpireTime());
+      }
+      if (!other.getPlatformReference().isEmpty()) {
+        platformReference_ = other.platformReference_;
+        bitField0_ |= 0x00000080;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -800,6 +936,18 @@ private static final long serialVersionUID = 0L;
               }
               break;
             } // case 50
+            case 58: {
+              input.readMessage(
+                  internalGetExpireTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000040;
+              break;
+            } // case 58
+            case 66: {
+              platformReference_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000080;
+              break;
+            } // case 66
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1624,6 +1772,253 @@ private static final long serialVersionUID = 0L;
         transactions_ = null;
       }
       return transactionsBuilder_;
+    }
+
+    private com.google.protobuf.Timestamp expireTime_;
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> expireTimeBuilder_;
+    /**
+     * <pre>
+     * When the platform refuses to take money for it; absent where paystate did not begin it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+     * @return Whether the expireTime field is set.
+     */
+    public boolean hasExpireTime() {
+      return ((bitField0_ & 0x00000040) != 0);
+    }
+    /**
+     * <pre>
+     * When the platform refuses to take money for it; absent where paystate did not begin it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+     * @return The expireTime.
+     */
+    public com.google.protobuf.Timestamp getExpireTime() {
+      if (expireTimeBuilder_ == null) {
+        return expireTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : expireTime_;
+      } else {
+        return expireTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * When the platform refuses to take money for it; absent where paystate did not begin it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+     */
+    public Builder setExpireTime(com.google.protobuf.Timestamp value) {
+      if (expireTimeBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        expireTime_ = value;
+      } else {
+        expireTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the platform refuses to take money for it; absent where paystate did not begin it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+     */
+    public Builder setExpireTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (expireTimeBuilder_ == null) {
+        expireTime_ = builderForValue.build();
+      } else {
+        expireTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the platform refuses to take money for it; absent where paystate did not begin it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+     */
+    public Builder mergeExpireTime(com.google.protobuf.Timestamp value) {
+      if (expireTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00000040) != 0) &&
+          expireTime_ != null &&
+          expireTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getExpireTimeBuilder().mergeFrom(value);
+        } else {
+          expireTime_ = value;
+        }
+      } else {
+        expireTimeBuilder_.mergeFrom(value);
+      }
+      if (expireTime_ != null) {
+        bitField0_ |= 0x00000040;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * When the platform refuses to take money for it; absent where paystate did not begin it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+     */
+    public Builder clearExpireTime() {
+      bitField0_ = (bitField0_ & ~0x00000040);
+      expireTime_ = null;
+      if (expireTimeBuilder_ != null) {
+        expireTimeBuilder_.dispose();
+        expireTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the platform refuses to take money for it; absent where paystate did not begin it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getExpireTimeBuilder() {
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return internalGetExpireTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * When the platform refuses to take money for it; absent where paystate did not begin it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getExpireTimeOrBuilder() {
+      if (expireTimeBuilder_ != null) {
+        return expireTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return expireTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : expireTime_;
+      }
+    }
+    /**
+     * <pre>
+     * When the platform refuses to take money for it; absent where paystate did not begin it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        internalGetExpireTimeFieldBuilder() {
+      if (expireTimeBuilder_ == null) {
+        expireTimeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getExpireTime(),
+                getParentForChildren(),
+                isClean());
+        expireTime_ = null;
+      }
+      return expireTimeBuilder_;
+    }
+
+    private java.lang.Object platformReference_ = "";
+    /**
+     * <pre>
+     * The platform's name for it, where it has one before it is paid (Stripe).
+     * </pre>
+     *
+     * <code>string platform_reference = 8 [json_name = "platformReference"];</code>
+     * @return The platformReference.
+     */
+    public java.lang.String getPlatformReference() {
+      java.lang.Object ref = platformReference_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        platformReference_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The platform's name for it, where it has one before it is paid (Stripe).
+     * </pre>
+     *
+     * <code>string platform_reference = 8 [json_name = "platformReference"];</code>
+     * @return The bytes for platformReference.
+     */
+    public com.google.protobuf.ByteString
+        getPlatformReferenceBytes() {
+      java.lang.Object ref = platformReference_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        platformReference_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The platform's name for it, where it has one before it is paid (Stripe).
+     * </pre>
+     *
+     * <code>string platform_reference = 8 [json_name = "platformReference"];</code>
+     * @param value The platformReference to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPlatformReference(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      platformReference_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The platform's name for it, where it has one before it is paid (Stripe).
+     * </pre>
+     *
+     * <code>string platform_reference = 8 [json_name = "platformReference"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearPlatformReference() {
+      platformReference_ = getDefaultInstance().getPlatformReference();
+      bitField0_ = (bitField0_ & ~0x00000080);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The platform's name for it, where it has one before it is paid (Stripe).
+     * </pre>
+     *
+     * <code>string platform_reference = 8 [json_name = "platformReference"];</code>
+     * @param value The bytes for platformReference to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPlatformReferenceBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      platformReference_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:paystate.v1.Payment)

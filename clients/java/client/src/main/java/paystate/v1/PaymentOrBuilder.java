@@ -159,4 +159,51 @@ public interface PaymentOrBuilder extends
    */
   paystate.v1.TransactionOrBuilder getTransactionsOrBuilder(
       int index);
+
+  /**
+   * <pre>
+   * When the platform refuses to take money for it; absent where paystate did not begin it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+   * @return Whether the expireTime field is set.
+   */
+  boolean hasExpireTime();
+  /**
+   * <pre>
+   * When the platform refuses to take money for it; absent where paystate did not begin it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+   * @return The expireTime.
+   */
+  com.google.protobuf.Timestamp getExpireTime();
+  /**
+   * <pre>
+   * When the platform refuses to take money for it; absent where paystate did not begin it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp expire_time = 7 [json_name = "expireTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getExpireTimeOrBuilder();
+
+  /**
+   * <pre>
+   * The platform's name for it, where it has one before it is paid (Stripe).
+   * </pre>
+   *
+   * <code>string platform_reference = 8 [json_name = "platformReference"];</code>
+   * @return The platformReference.
+   */
+  java.lang.String getPlatformReference();
+  /**
+   * <pre>
+   * The platform's name for it, where it has one before it is paid (Stripe).
+   * </pre>
+   *
+   * <code>string platform_reference = 8 [json_name = "platformReference"];</code>
+   * @return The bytes for platformReference.
+   */
+  com.google.protobuf.ByteString
+      getPlatformReferenceBytes();
 }

@@ -36,6 +36,7 @@ private static final long serialVersionUID = 0L;
     refundId_ = "";
     transactionId_ = "";
     state_ = 0;
+    reason_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -315,6 +316,91 @@ private static final long serialVersionUID = 0L;
     return cumulative_;
   }
 
+  public static final int REQUEST_TIME_FIELD_NUMBER = 8;
+  private com.google.protobuf.Timestamp requestTime_;
+  /**
+   * <pre>
+   * When paystate was asked for it; absent when the platform reported it first.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+   * @return Whether the requestTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasRequestTime() {
+    return ((bitField0_ & 0x00000004) != 0);
+  }
+  /**
+   * <pre>
+   * When paystate was asked for it; absent when the platform reported it first.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+   * @return The requestTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getRequestTime() {
+    return requestTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : requestTime_;
+  }
+  /**
+   * <pre>
+   * When paystate was asked for it; absent when the platform reported it first.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getRequestTimeOrBuilder() {
+    return requestTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : requestTime_;
+  }
+
+  public static final int REASON_FIELD_NUMBER = 9;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object reason_ = "";
+  /**
+   * <pre>
+   * Why, as it was asked for.
+   * </pre>
+   *
+   * <code>string reason = 9 [json_name = "reason"];</code>
+   * @return The reason.
+   */
+  @java.lang.Override
+  public java.lang.String getReason() {
+    java.lang.Object ref = reason_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      reason_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Why, as it was asked for.
+   * </pre>
+   *
+   * <code>string reason = 9 [json_name = "reason"];</code>
+   * @return The bytes for reason.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getReasonBytes() {
+    java.lang.Object ref = reason_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      reason_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -350,6 +436,12 @@ private static final long serialVersionUID = 0L;
     if (cumulative_ != false) {
       output.writeBool(7, cumulative_);
     }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      output.writeMessage(8, getRequestTime());
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(reason_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 9, reason_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -378,6 +470,13 @@ private static final long serialVersionUID = 0L;
     if (cumulative_ != false) {
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(7, cumulative_);
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(8, getRequestTime());
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(reason_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(9, reason_);
     }
     return size;
   }
@@ -422,6 +521,13 @@ private static final long serialVersionUID = 0L;
     }
     if (getCumulative()
         != other.getCumulative()) return false;
+    if (hasRequestTime() != other.hasRequestTime()) return false;
+    if (hasRequestTime()) {
+      if (!getRequestTime()
+          .equals(other.getRequestTime())) return false;
+    }
+    if (!getReason()
+        .equals(other.getReason())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -452,6 +558,12 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + CUMULATIVE_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
         getCumulative());
+    if (hasRequestTime()) {
+      hash = (37 * hash) + REQUEST_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getRequestTime().hashCode();
+    }
+    hash = (37 * hash) + REASON_FIELD_NUMBER;
+    hash = (53 * hash) + getReason().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -588,6 +700,7 @@ private static final long serialVersionUID = 0L;
               .alwaysUseFieldBuilders) {
         internalGetAmountFieldBuilder();
         internalGetUpdateTimeFieldBuilder();
+        internalGetRequestTimeFieldBuilder();
       }
     }
     @java.lang.Override
@@ -609,6 +722,12 @@ private static final long serialVersionUID = 0L;
         updateTimeBuilder_ = null;
       }
       cumulative_ = false;
+      requestTime_ = null;
+      if (requestTimeBuilder_ != null) {
+        requestTimeBuilder_.dispose();
+        requestTimeBuilder_ = null;
+      }
+      reason_ = "";
       return this;
     }
 
@@ -670,6 +789,15 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000040) != 0)) {
         result.cumulative_ = cumulative_;
       }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        result.requestTime_ = requestTimeBuilder_ == null
+            ? requestTime_
+            : requestTimeBuilder_.build();
+        to_bitField0_ |= 0x00000004;
+      }
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.reason_ = reason_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -711,6 +839,14 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getCumulative() != false) {
         setCumulative(other.getCumulative());
+      }
+      if (other.hasRequestTime()) {
+        mergeRequestTime(other.getRequestTime());
+      }
+      if (!other.getReason().isEmpty()) {
+        reason_ = other.reason_;
+        bitField0_ |= 0x00000100;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -775,6 +911,18 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000040;
               break;
             } // case 56
+            case 66: {
+              input.readMessage(
+                  internalGetRequestTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000080;
+              break;
+            } // case 66
+            case 74: {
+              reason_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 74
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1490,6 +1638,253 @@ private static final long serialVersionUID = 0L;
     public Builder clearCumulative() {
       bitField0_ = (bitField0_ & ~0x00000040);
       cumulative_ = false;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Timestamp requestTime_;
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> requestTimeBuilder_;
+    /**
+     * <pre>
+     * When paystate was asked for it; absent when the platform reported it first.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+     * @return Whether the requestTime field is set.
+     */
+    public boolean hasRequestTime() {
+      return ((bitField0_ & 0x00000080) != 0);
+    }
+    /**
+     * <pre>
+     * When paystate was asked for it; absent when the platform reported it first.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+     * @return The requestTime.
+     */
+    public com.google.protobuf.Timestamp getRequestTime() {
+      if (requestTimeBuilder_ == null) {
+        return requestTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : requestTime_;
+      } else {
+        return requestTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * When paystate was asked for it; absent when the platform reported it first.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+     */
+    public Builder setRequestTime(com.google.protobuf.Timestamp value) {
+      if (requestTimeBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        requestTime_ = value;
+      } else {
+        requestTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When paystate was asked for it; absent when the platform reported it first.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+     */
+    public Builder setRequestTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (requestTimeBuilder_ == null) {
+        requestTime_ = builderForValue.build();
+      } else {
+        requestTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When paystate was asked for it; absent when the platform reported it first.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+     */
+    public Builder mergeRequestTime(com.google.protobuf.Timestamp value) {
+      if (requestTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00000080) != 0) &&
+          requestTime_ != null &&
+          requestTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getRequestTimeBuilder().mergeFrom(value);
+        } else {
+          requestTime_ = value;
+        }
+      } else {
+        requestTimeBuilder_.mergeFrom(value);
+      }
+      if (requestTime_ != null) {
+        bitField0_ |= 0x00000080;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * When paystate was asked for it; absent when the platform reported it first.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+     */
+    public Builder clearRequestTime() {
+      bitField0_ = (bitField0_ & ~0x00000080);
+      requestTime_ = null;
+      if (requestTimeBuilder_ != null) {
+        requestTimeBuilder_.dispose();
+        requestTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When paystate was asked for it; absent when the platform reported it first.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getRequestTimeBuilder() {
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return internalGetRequestTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * When paystate was asked for it; absent when the platform reported it first.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getRequestTimeOrBuilder() {
+      if (requestTimeBuilder_ != null) {
+        return requestTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return requestTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : requestTime_;
+      }
+    }
+    /**
+     * <pre>
+     * When paystate was asked for it; absent when the platform reported it first.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        internalGetRequestTimeFieldBuilder() {
+      if (requestTimeBuilder_ == null) {
+        requestTimeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getRequestTime(),
+                getParentForChildren(),
+                isClean());
+        requestTime_ = null;
+      }
+      return requestTimeBuilder_;
+    }
+
+    private java.lang.Object reason_ = "";
+    /**
+     * <pre>
+     * Why, as it was asked for.
+     * </pre>
+     *
+     * <code>string reason = 9 [json_name = "reason"];</code>
+     * @return The reason.
+     */
+    public java.lang.String getReason() {
+      java.lang.Object ref = reason_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        reason_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Why, as it was asked for.
+     * </pre>
+     *
+     * <code>string reason = 9 [json_name = "reason"];</code>
+     * @return The bytes for reason.
+     */
+    public com.google.protobuf.ByteString
+        getReasonBytes() {
+      java.lang.Object ref = reason_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        reason_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Why, as it was asked for.
+     * </pre>
+     *
+     * <code>string reason = 9 [json_name = "reason"];</code>
+     * @param value The reason to set.
+     * @return This builder for chaining.
+     */
+    public Builder setReason(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      reason_ = value;
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Why, as it was asked for.
+     * </pre>
+     *
+     * <code>string reason = 9 [json_name = "reason"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearReason() {
+      reason_ = getDefaultInstance().getReason();
+      bitField0_ = (bitField0_ & ~0x00000100);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Why, as it was asked for.
+     * </pre>
+     *
+     * <code>string reason = 9 [json_name = "reason"];</code>
+     * @param value The bytes for reason to set.
+     * @return This builder for chaining.
+     */
+    public Builder setReasonBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      reason_ = value;
+      bitField0_ |= 0x00000100;
       onChanged();
       return this;
     }

@@ -152,4 +152,51 @@ public interface RefundOrBuilder extends
    * @return The cumulative.
    */
   boolean getCumulative();
+
+  /**
+   * <pre>
+   * When paystate was asked for it; absent when the platform reported it first.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+   * @return Whether the requestTime field is set.
+   */
+  boolean hasRequestTime();
+  /**
+   * <pre>
+   * When paystate was asked for it; absent when the platform reported it first.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+   * @return The requestTime.
+   */
+  com.google.protobuf.Timestamp getRequestTime();
+  /**
+   * <pre>
+   * When paystate was asked for it; absent when the platform reported it first.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp request_time = 8 [json_name = "requestTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getRequestTimeOrBuilder();
+
+  /**
+   * <pre>
+   * Why, as it was asked for.
+   * </pre>
+   *
+   * <code>string reason = 9 [json_name = "reason"];</code>
+   * @return The reason.
+   */
+  java.lang.String getReason();
+  /**
+   * <pre>
+   * Why, as it was asked for.
+   * </pre>
+   *
+   * <code>string reason = 9 [json_name = "reason"];</code>
+   * @return The bytes for reason.
+   */
+  com.google.protobuf.ByteString
+      getReasonBytes();
 }

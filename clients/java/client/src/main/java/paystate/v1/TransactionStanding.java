@@ -39,6 +39,14 @@ public enum TransactionStanding
    * <code>TRANSACTION_STANDING_HELD = 2;</code>
    */
   TRANSACTION_STANDING_HELD(2),
+  /**
+   * <pre>
+   * It did not fit, and the case was settled without crediting it: it went back, or was kept.
+   * </pre>
+   *
+   * <code>TRANSACTION_STANDING_SETTLED = 3;</code>
+   */
+  TRANSACTION_STANDING_SETTLED(3),
   UNRECOGNIZED(-1),
   ;
 
@@ -75,6 +83,14 @@ public enum TransactionStanding
    * <code>TRANSACTION_STANDING_HELD = 2;</code>
    */
   public static final int TRANSACTION_STANDING_HELD_VALUE = 2;
+  /**
+   * <pre>
+   * It did not fit, and the case was settled without crediting it: it went back, or was kept.
+   * </pre>
+   *
+   * <code>TRANSACTION_STANDING_SETTLED = 3;</code>
+   */
+  public static final int TRANSACTION_STANDING_SETTLED_VALUE = 3;
 
 
   public final int getNumber() {
@@ -104,6 +120,7 @@ public enum TransactionStanding
       case 0: return TRANSACTION_STANDING_UNSPECIFIED;
       case 1: return TRANSACTION_STANDING_CREDITED;
       case 2: return TRANSACTION_STANDING_HELD;
+      case 3: return TRANSACTION_STANDING_SETTLED;
       default: return null;
     }
   }
