@@ -9,7 +9,7 @@
 //!   number. A lease sees to it that one core at a time works on a task; budget and order of work are the store's.
 //! - What has no end after its schedule is handed to a person as a case, with the platform's last words.
 //!
-//! The way of a task: store -> [`worker`] (claims, budget, breaker) -> [`payment`] or [`refund`] (what to do, pure) -> [`desk`]
+//! The way of a task: store -> `worker` (claims, budget, breaker) -> `payment` or `refund` (what to do, pure) -> `desk`
 //! (asks, records, takes in) -> door.
 
 mod alert;
