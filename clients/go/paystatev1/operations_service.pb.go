@@ -2415,7 +2415,7 @@ var File_paystate_v1_operations_service_proto protoreflect.FileDescriptor
 
 const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"\n" +
-	"$paystate/v1/operations_service.proto\x12\vpaystate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17paystate/v1/money.proto\x1a\x1dpaystate/v1/observation.proto\x1a\x17paystate/v1/order.proto\x1a*paystate/v1/provider_gateway_service.proto\"\xc8\x06\n" +
+	"$paystate/v1/operations_service.proto\x12\vpaystate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1apaystate/v1/exchange.proto\x1a\x17paystate/v1/money.proto\x1a\x1dpaystate/v1/observation.proto\x1a\x17paystate/v1/order.proto\x1a\x1bpaystate/v1/statement.proto\"\xc8\x06\n" +
 	"\x04Case\x12\x17\n" +
 	"\acase_id\x18\x01 \x01(\tR\x06caseId\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.paystate.v1.CaseKindR\x04kind\x12,\n" +
@@ -2772,10 +2772,11 @@ func file_paystate_v1_operations_service_proto_init() {
 	if File_paystate_v1_operations_service_proto != nil {
 		return
 	}
+	file_paystate_v1_exchange_proto_init()
 	file_paystate_v1_money_proto_init()
 	file_paystate_v1_observation_proto_init()
 	file_paystate_v1_order_proto_init()
-	file_paystate_v1_provider_gateway_service_proto_init()
+	file_paystate_v1_statement_proto_init()
 	file_paystate_v1_operations_service_proto_msgTypes[3].OneofWrappers = []any{
 		(*ExplainEntry_Notification)(nil),
 		(*ExplainEntry_Event)(nil),

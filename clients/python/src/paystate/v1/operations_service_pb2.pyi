@@ -9,10 +9,11 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from paystate.v1 import exchange_pb2 as _exchange_pb2
 from paystate.v1 import money_pb2 as _money_pb2
 from paystate.v1 import observation_pb2 as _observation_pb2
 from paystate.v1 import order_pb2 as _order_pb2
-from paystate.v1 import provider_gateway_service_pb2 as _provider_gateway_service_pb2
+from paystate.v1 import statement_pb2 as _statement_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -505,7 +506,7 @@ class ExplainEntry(_message.Message):
         """A case."""
 
     @_builtins.property
-    def exchange(self) -> _provider_gateway_service_pb2.Exchange:
+    def exchange(self) -> _exchange_pb2.Exchange:
         """A call to the platform. Its `request` and `response` are left out."""
 
     def __init__(
@@ -516,7 +517,7 @@ class ExplainEntry(_message.Message):
         notification: Global___Notification | None = ...,
         event: _order_pb2.Event | None = ...,
         case: Global___Case | None = ...,
-        exchange: _provider_gateway_service_pb2.Exchange | None = ...,
+        exchange: _exchange_pb2.Exchange | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "event", b"event", "exchange", b"exchange", "notification", b"notification", "record", b"record", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -916,7 +917,7 @@ class ImportStatementRequest(_message.Message):
     date: _builtins.str
     """Which day, "YYYY-MM-DD" in the platform's time zone; in the first message."""
     @_builtins.property
-    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_provider_gateway_service_pb2.StatementLine]:
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_statement_pb2.StatementLine]:
         """The next lines, in file order; at most 1000."""
 
     def __init__(
@@ -924,7 +925,7 @@ class ImportStatementRequest(_message.Message):
         *,
         account: _builtins.str = ...,
         date: _builtins.str = ...,
-        lines: _abc.Iterable[_provider_gateway_service_pb2.StatementLine] | None = ...,
+        lines: _abc.Iterable[_statement_pb2.StatementLine] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -1005,7 +1006,7 @@ class Difference(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     kind: Global___DifferenceKind.ValueType
     """What differs."""
-    line_kind: _provider_gateway_service_pb2.StatementLineKind.ValueType
+    line_kind: _statement_pb2.StatementLineKind.ValueType
     """Whether it is about money that came or that went back."""
     out_trade_no: _builtins.str
     """The shop's number of the payment."""
@@ -1022,7 +1023,7 @@ class Difference(_message.Message):
     order_id: _builtins.str
     """The order, where known."""
     @_builtins.property
-    def line(self) -> _provider_gateway_service_pb2.StatementLine:
+    def line(self) -> _statement_pb2.StatementLine:
         """The line as the statement has it; absent for MISSING_THERE."""
 
     @_builtins.property
@@ -1033,8 +1034,8 @@ class Difference(_message.Message):
         self,
         *,
         kind: Global___DifferenceKind.ValueType = ...,
-        line: _provider_gateway_service_pb2.StatementLine | None = ...,
-        line_kind: _provider_gateway_service_pb2.StatementLineKind.ValueType = ...,
+        line: _statement_pb2.StatementLine | None = ...,
+        line_kind: _statement_pb2.StatementLineKind.ValueType = ...,
         out_trade_no: _builtins.str = ...,
         transaction_id: _builtins.str = ...,
         out_refund_no: _builtins.str = ...,

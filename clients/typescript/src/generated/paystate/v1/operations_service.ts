@@ -5,10 +5,11 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { handleClientStreamingCall, handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { Exchange } from "./exchange.js";
 import { Money } from "./money.js";
 import { ObservationSource } from "./observation.js";
 import { Event, Order } from "./order.js";
-import { Exchange, StatementLine, StatementLineKind } from "./provider_gateway_service.js";
+import { StatementLine, StatementLineKind } from "./statement.js";
 
 /** What a case is about. */
 export enum CaseKind {

@@ -167,201 +167,202 @@ public final class OperationsServiceProto extends com.google.protobuf.GeneratedF
     java.lang.String[] descriptorData = {
       "\n$paystate/v1/operations_service.proto\022\013" +
       "paystate.v1\032\037google/protobuf/timestamp.p" +
-      "roto\032\027paystate/v1/money.proto\032\035paystate/" +
-      "v1/observation.proto\032\027paystate/v1/order." +
-      "proto\032*paystate/v1/provider_gateway_serv" +
-      "ice.proto\"\310\006\n\004Case\022\027\n\007case_id\030\001 \001(\tR\006cas" +
-      "eId\022)\n\004kind\030\002 \001(\0162\025.paystate.v1.CaseKind" +
-      "R\004kind\022,\n\005state\030\003 \001(\0162\026.paystate.v1.Case" +
-      "StateR\005state\022\031\n\010order_id\030\004 \001(\tR\007orderId\022" +
-      "\030\n\007account\030\005 \001(\tR\007account\022 \n\014out_trade_n" +
-      "o\030\006 \001(\tR\noutTradeNo\022%\n\016transaction_id\030\007 " +
-      "\001(\tR\rtransactionId\022.\n\010expected\030\010 \001(\0132\022.p" +
-      "aystate.v1.MoneyR\010expected\022.\n\010observed\030\t" +
-      " \001(\0132\022.paystate.v1.MoneyR\010observed\022\030\n\007su" +
-      "mmary\030\n \001(\tR\007summary\022\'\n\017notification_id\030" +
-      "\013 \001(\tR\016notificationId\0227\n\topen_time\030\014 \001(\013" +
-      "2\032.google.protobuf.TimestampR\010openTime\0225" +
-      "\n\010due_time\030\r \001(\0132\032.google.protobuf.Times" +
-      "tampR\007dueTime\022\024\n\005owner\030\016 \001(\tR\005owner\022;\n\nr" +
-      "esolution\030\017 \001(\0162\033.paystate.v1.CaseResolu" +
-      "tionR\nresolution\022=\n\014resolve_time\030\020 \001(\0132\032" +
-      ".google.protobuf.TimestampR\013resolveTime\022" +
-      "L\n\023allowed_resolutions\030\021 \003(\0162\033.paystate." +
-      "v1.CaseResolutionR\022allowedResolutions\022%\n" +
-      "\016resolve_reason\030\022 \001(\tR\rresolveReason\022\032\n\010" +
-      "resolver\030\023 \001(\tR\010resolver\022\032\n\010evidence\030\024 \001" +
-      "(\tR\010evidence\"\355\004\n\014Notification\022\'\n\017notific" +
-      "ation_id\030\001 \001(\tR\016notificationId\022\032\n\010provid" +
-      "er\030\002 \001(\tR\010provider\022\030\n\007account\030\003 \001(\tR\007acc" +
-      "ount\022.\n\007verdict\030\004 \001(\0162\024.paystate.v1.Verd" +
-      "ictR\007verdict\022\026\n\006reason\030\005 \001(\tR\006reason\022\026\n\006" +
-      "detail\030\006 \001(\tR\006detail\022 \n\014out_trade_no\030\007 \001" +
-      "(\tR\noutTradeNo\022\035\n\nevent_type\030\010 \001(\tR\teven" +
-      "tType\022,\n\022platform_notice_id\030\t \001(\tR\020platf" +
-      "ormNoticeId\022\025\n\006key_id\030\n \001(\tR\005keyId\022=\n\014re" +
-      "ceive_time\030\013 \001(\0132\032.google.protobuf.Times" +
-      "tampR\013receiveTime\022\033\n\tbody_size\030\014 \001(\003R\010bo" +
-      "dySize\022\037\n\013body_sha256\030\r \001(\tR\nbodySha256\022" +
-      "\031\n\010order_id\030\016 \001(\tR\007orderId\022!\n\014masked_pay" +
-      "er\030\017 \001(\tR\013maskedPayer\0226\n\006source\030\020 \001(\0162\036." +
-      "paystate.v1.ObservationSourceR\006source\022%\n" +
-      "\016remote_address\030\021 \001(\tR\rremoteAddress\"R\n\023" +
-      "ExplainOrderRequest\022\031\n\010order_id\030\001 \001(\tR\007o" +
-      "rderId\022 \n\014out_trade_no\030\002 \001(\tR\noutTradeNo" +
-      "\"\247\002\n\014ExplainEntry\022.\n\004time\030\001 \001(\0132\032.google" +
-      ".protobuf.TimestampR\004time\022\022\n\004text\030\002 \001(\tR" +
-      "\004text\022?\n\014notification\030\003 \001(\0132\031.paystate.v" +
-      "1.NotificationH\000R\014notification\022*\n\005event\030" +
-      "\004 \001(\0132\022.paystate.v1.EventH\000R\005event\022\'\n\004ca" +
-      "se\030\005 \001(\0132\021.paystate.v1.CaseH\000R\004case\0223\n\010e" +
-      "xchange\030\006 \001(\0132\025.paystate.v1.ExchangeH\000R\010" +
-      "exchangeB\010\n\006record\"\222\001\n\024ExplainOrderRespo" +
-      "nse\022(\n\005order\030\001 \001(\0132\022.paystate.v1.OrderR\005" +
-      "order\0223\n\007entries\030\002 \003(\0132\031.paystate.v1.Exp" +
-      "lainEntryR\007entries\022\033\n\tnext_step\030\003 \001(\tR\010n" +
-      "extStep\"\302\001\n\030ListNotificationsRequest\022\030\n\007" +
-      "account\030\001 \001(\tR\007account\022.\n\007verdict\030\002 \001(\0162" +
-      "\024.paystate.v1.VerdictR\007verdict\022 \n\014out_tr" +
-      "ade_no\030\003 \001(\tR\noutTradeNo\022\033\n\tpage_size\030\004 " +
-      "\001(\005R\010pageSize\022\035\n\npage_token\030\005 \001(\tR\tpageT" +
-      "oken\"\204\001\n\031ListNotificationsResponse\022?\n\rno" +
-      "tifications\030\001 \003(\0132\031.paystate.v1.Notifica" +
-      "tionR\rnotifications\022&\n\017next_page_token\030\002" +
-      " \001(\tR\rnextPageToken\"\302\001\n\020ListCasesRequest" +
-      "\022,\n\005state\030\001 \001(\0162\026.paystate.v1.CaseStateR" +
-      "\005state\022)\n\004kind\030\002 \001(\0162\025.paystate.v1.CaseK" +
-      "indR\004kind\022\031\n\010order_id\030\003 \001(\tR\007orderId\022\033\n\t" +
-      "page_size\030\004 \001(\005R\010pageSize\022\035\n\npage_token\030" +
-      "\005 \001(\tR\tpageToken\"d\n\021ListCasesResponse\022\'\n" +
-      "\005cases\030\001 \003(\0132\021.paystate.v1.CaseR\005cases\022&" +
-      "\n\017next_page_token\030\002 \001(\tR\rnextPageToken\"\241" +
-      "\001\n\022ResolveCaseRequest\022\027\n\007case_id\030\001 \001(\tR\006" +
-      "caseId\022;\n\nresolution\030\002 \001(\0162\033.paystate.v1" +
-      ".CaseResolutionR\nresolution\022\026\n\006reason\030\003 " +
-      "\001(\tR\006reason\022\035\n\nrequest_id\030\004 \001(\tR\trequest" +
-      "Id\"f\n\023ResolveCaseResponse\022%\n\004case\030\001 \001(\0132" +
-      "\021.paystate.v1.CaseR\004case\022(\n\005order\030\002 \001(\0132" +
-      "\022.paystate.v1.OrderR\005order\"B\n\021AssignCase" +
-      "Request\022\027\n\007case_id\030\001 \001(\tR\006caseId\022\024\n\005owne" +
-      "r\030\002 \001(\tR\005owner\";\n\022AssignCaseResponse\022%\n\004" +
-      "case\030\001 \001(\0132\021.paystate.v1.CaseR\004case\"9\n\025R" +
-      "echeckPaymentRequest\022 \n\014out_trade_no\030\001 \001" +
-      "(\tR\noutTradeNo\"B\n\026RecheckPaymentResponse" +
-      "\022(\n\005order\030\001 \001(\0132\022.paystate.v1.OrderR\005ord" +
-      "er\"H\n\030RunReconciliationRequest\022\030\n\007accoun" +
-      "t\030\001 \001(\tR\007account\022\022\n\004date\030\002 \001(\tR\004date\"H\n\031" +
-      "RunReconciliationResponse\022+\n\021reconciliat" +
-      "ion_id\030\001 \001(\tR\020reconciliationId\"x\n\026Import" +
-      "StatementRequest\022\030\n\007account\030\001 \001(\tR\007accou" +
-      "nt\022\022\n\004date\030\002 \001(\tR\004date\0220\n\005lines\030\003 \003(\0132\032." +
-      "paystate.v1.StatementLineR\005lines\"F\n\027Impo" +
-      "rtStatementResponse\022+\n\021reconciliation_id" +
-      "\030\001 \001(\tR\020reconciliationId\"\203\001\n\030GetReconcil" +
-      "iationRequest\022+\n\021reconciliation_id\030\001 \001(\t" +
-      "R\020reconciliationId\022\033\n\tpage_size\030\002 \001(\005R\010p" +
-      "ageSize\022\035\n\npage_token\030\003 \001(\tR\tpageToken\"\251" +
-      "\003\n\nDifference\022/\n\004kind\030\001 \001(\0162\033.paystate.v" +
-      "1.DifferenceKindR\004kind\022.\n\004line\030\002 \001(\0132\032.p" +
-      "aystate.v1.StatementLineR\004line\022;\n\tline_k" +
-      "ind\030\003 \001(\0162\036.paystate.v1.StatementLineKin" +
-      "dR\010lineKind\022 \n\014out_trade_no\030\004 \001(\tR\noutTr" +
-      "adeNo\022%\n\016transaction_id\030\005 \001(\tR\rtransacti" +
-      "onId\022\"\n\rout_refund_no\030\006 \001(\tR\013outRefundNo" +
-      "\022.\n\010recorded\030\007 \001(\0132\022.paystate.v1.MoneyR\010" +
-      "recorded\022\024\n\005cause\030\010 \001(\tR\005cause\022\026\n\006healed" +
-      "\030\t \001(\010R\006healed\022\027\n\007case_id\030\n \001(\tR\006caseId\022" +
-      "\031\n\010order_id\030\013 \001(\tR\007orderId\"\305\005\n\031GetReconc" +
-      "iliationResponse\022\030\n\007account\030\001 \001(\tR\007accou" +
-      "nt\022\022\n\004date\030\002 \001(\tR\004date\022\022\n\004done\030\003 \001(\010R\004do" +
-      "ne\022\035\n\nline_count\030\004 \001(\003R\tlineCount\022#\n\rmat" +
-      "ched_count\030\005 \001(\003R\014matchedCount\022\031\n\010case_i" +
-      "ds\030\006 \003(\tR\007caseIds\0226\n\005state\030\007 \001(\0162 .payst" +
-      "ate.v1.ReconciliationStateR\005state\022\026\n\006det" +
-      "ail\030\010 \001(\tR\006detail\0229\n\013differences\030\t \003(\0132\027" +
-      ".paystate.v1.DifferenceR\013differences\022&\n\017" +
-      "next_page_token\030\n \001(\tR\rnextPageToken\022)\n\020" +
-      "difference_count\030\013 \001(\003R\017differenceCount\022" +
-      "#\n\rcarried_count\030\014 \001(\003R\014carriedCount\0229\n\n" +
-      "start_time\030\r \001(\0132\032.google.protobuf.Times" +
-      "tampR\tstartTime\0225\n\010end_time\030\016 \001(\0132\032.goog" +
-      "le.protobuf.TimestampR\007endTime\022T\n\nfees_m" +
-      "inor\030\017 \003(\01325.paystate.v1.GetReconciliati" +
-      "onResponse.FeesMinorEntryR\tfeesMinor\032<\n\016" +
-      "FeesMinorEntry\022\020\n\003key\030\001 \001(\tR\003key\022\024\n\005valu" +
-      "e\030\002 \001(\003R\005value:\0028\001\"\024\n\022VerifyAuditRequest" +
-      "\"c\n\017InvariantResult\022\022\n\004name\030\001 \001(\tR\004name\022" +
-      "\034\n\tstatement\030\002 \001(\tR\tstatement\022\036\n\nviolati" +
-      "ons\030\003 \003(\tR\nviolations\"M\n\023VerifyAuditResp" +
-      "onse\0226\n\007results\030\001 \003(\0132\034.paystate.v1.Inva" +
-      "riantResultR\007results*\320\003\n\010CaseKind\022\031\n\025CAS" +
-      "E_KIND_UNSPECIFIED\020\000\022\035\n\031CASE_KIND_AMOUNT" +
-      "_MISMATCH\020\001\022\037\n\033CASE_KIND_CURRENCY_MISMAT" +
-      "CH\020\002\022\036\n\032CASE_KIND_ACCOUNT_MISMATCH\020\003\022\032\n\026" +
-      "CASE_KIND_LATE_PAYMENT\020\004\022\034\n\030CASE_KIND_DO" +
-      "UBLE_PAYMENT\020\005\022\033\n\027CASE_KIND_UNKNOWN_ORDE" +
-      "R\020\006\022\023\n\017CASE_KIND_STUCK\020\007\022\032\n\026CASE_KIND_RE" +
-      "FUND_STUCK\020\010\022)\n%CASE_KIND_RECONCILIATION" +
-      "_MISSING_HERE\020\t\022*\n&CASE_KIND_RECONCILIAT" +
-      "ION_MISSING_THERE\020\n\022#\n\037CASE_KIND_RECONCI" +
-      "LIATION_AMOUNT\020\013\022#\n\037CASE_KIND_RECONCILIA" +
-      "TION_STATUS\020\014\022 \n\034CASE_KIND_RECONCILIATIO" +
-      "N_FEE\020\r*U\n\tCaseState\022\032\n\026CASE_STATE_UNSPE" +
-      "CIFIED\020\000\022\023\n\017CASE_STATE_OPEN\020\001\022\027\n\023CASE_ST" +
-      "ATE_RESOLVED\020\002*\332\001\n\016CaseResolution\022\037\n\033CAS" +
-      "E_RESOLUTION_UNSPECIFIED\020\000\022\032\n\026CASE_RESOL" +
-      "UTION_ACCEPT\020\001\022\032\n\026CASE_RESOLUTION_REFUND" +
-      "\020\002\022\031\n\025CASE_RESOLUTION_CLOSE\020\003\022\032\n\026CASE_RE" +
-      "SOLUTION_IGNORE\020\004\022\031\n\025CASE_RESOLUTION_BOU" +
-      "ND\020\005\022\035\n\031CASE_RESOLUTION_OVERTAKEN\020\006*N\n\007V" +
-      "erdict\022\027\n\023VERDICT_UNSPECIFIED\020\000\022\024\n\020VERDI" +
-      "CT_ACCEPTED\020\001\022\024\n\020VERDICT_REJECTED\020\002*\345\001\n\016" +
-      "DifferenceKind\022\037\n\033DIFFERENCE_KIND_UNSPEC" +
-      "IFIED\020\000\022 \n\034DIFFERENCE_KIND_MISSING_HERE\020" +
-      "\001\022!\n\035DIFFERENCE_KIND_MISSING_THERE\020\002\022\032\n\026" +
-      "DIFFERENCE_KIND_AMOUNT\020\003\022\032\n\026DIFFERENCE_K" +
-      "IND_STATUS\020\004\022\027\n\023DIFFERENCE_KIND_FEE\020\005\022\034\n" +
-      "\030DIFFERENCE_KIND_REPEATED\020\006*\235\001\n\023Reconcil" +
-      "iationState\022$\n RECONCILIATION_STATE_UNSP" +
-      "ECIFIED\020\000\022 \n\034RECONCILIATION_STATE_RUNNIN" +
-      "G\020\001\022\035\n\031RECONCILIATION_STATE_DONE\020\002\022\037\n\033RE" +
-      "CONCILIATION_STATE_FAILED\020\0032\216\007\n\021Operatio" +
-      "nsService\022S\n\014ExplainOrder\022 .paystate.v1." +
-      "ExplainOrderRequest\032!.paystate.v1.Explai" +
-      "nOrderResponse\022b\n\021ListNotifications\022%.pa" +
-      "ystate.v1.ListNotificationsRequest\032&.pay" +
-      "state.v1.ListNotificationsResponse\022J\n\tLi" +
-      "stCases\022\035.paystate.v1.ListCasesRequest\032\036" +
-      ".paystate.v1.ListCasesResponse\022P\n\013Resolv" +
-      "eCase\022\037.paystate.v1.ResolveCaseRequest\032 " +
-      ".paystate.v1.ResolveCaseResponse\022M\n\nAssi" +
-      "gnCase\022\036.paystate.v1.AssignCaseRequest\032\037" +
-      ".paystate.v1.AssignCaseResponse\022Y\n\016Reche" +
-      "ckPayment\022\".paystate.v1.RecheckPaymentRe" +
-      "quest\032#.paystate.v1.RecheckPaymentRespon" +
-      "se\022b\n\021RunReconciliation\022%.paystate.v1.Ru" +
-      "nReconciliationRequest\032&.paystate.v1.Run" +
-      "ReconciliationResponse\022^\n\017ImportStatemen" +
-      "t\022#.paystate.v1.ImportStatementRequest\032$" +
-      ".paystate.v1.ImportStatementResponse(\001\022b" +
-      "\n\021GetReconciliation\022%.paystate.v1.GetRec" +
-      "onciliationRequest\032&.paystate.v1.GetReco" +
-      "nciliationResponse\022P\n\013VerifyAudit\022\037.pays" +
-      "tate.v1.VerifyAuditRequest\032 .paystate.v1" +
-      ".VerifyAuditResponseB\231\001\n\013paystate.v1B\026Op" +
-      "erationsServiceProtoP\001Z%paystate.interna" +
-      "l/paystate/paystatev1\242\002\003PXX\252\002\013Paystate.V" +
-      "1\312\002\013Paystate\\V1\342\002\027Paystate\\V1\\GPBMetadat" +
-      "a\352\002\014Paystate::V1b\006proto3"
+      "roto\032\032paystate/v1/exchange.proto\032\027paysta" +
+      "te/v1/money.proto\032\035paystate/v1/observati" +
+      "on.proto\032\027paystate/v1/order.proto\032\033payst" +
+      "ate/v1/statement.proto\"\310\006\n\004Case\022\027\n\007case_" +
+      "id\030\001 \001(\tR\006caseId\022)\n\004kind\030\002 \001(\0162\025.paystat" +
+      "e.v1.CaseKindR\004kind\022,\n\005state\030\003 \001(\0162\026.pay" +
+      "state.v1.CaseStateR\005state\022\031\n\010order_id\030\004 " +
+      "\001(\tR\007orderId\022\030\n\007account\030\005 \001(\tR\007account\022 " +
+      "\n\014out_trade_no\030\006 \001(\tR\noutTradeNo\022%\n\016tran" +
+      "saction_id\030\007 \001(\tR\rtransactionId\022.\n\010expec" +
+      "ted\030\010 \001(\0132\022.paystate.v1.MoneyR\010expected\022" +
+      ".\n\010observed\030\t \001(\0132\022.paystate.v1.MoneyR\010o" +
+      "bserved\022\030\n\007summary\030\n \001(\tR\007summary\022\'\n\017not" +
+      "ification_id\030\013 \001(\tR\016notificationId\0227\n\top" +
+      "en_time\030\014 \001(\0132\032.google.protobuf.Timestam" +
+      "pR\010openTime\0225\n\010due_time\030\r \001(\0132\032.google.p" +
+      "rotobuf.TimestampR\007dueTime\022\024\n\005owner\030\016 \001(" +
+      "\tR\005owner\022;\n\nresolution\030\017 \001(\0162\033.paystate." +
+      "v1.CaseResolutionR\nresolution\022=\n\014resolve" +
+      "_time\030\020 \001(\0132\032.google.protobuf.TimestampR" +
+      "\013resolveTime\022L\n\023allowed_resolutions\030\021 \003(" +
+      "\0162\033.paystate.v1.CaseResolutionR\022allowedR" +
+      "esolutions\022%\n\016resolve_reason\030\022 \001(\tR\rreso" +
+      "lveReason\022\032\n\010resolver\030\023 \001(\tR\010resolver\022\032\n" +
+      "\010evidence\030\024 \001(\tR\010evidence\"\355\004\n\014Notificati" +
+      "on\022\'\n\017notification_id\030\001 \001(\tR\016notificatio" +
+      "nId\022\032\n\010provider\030\002 \001(\tR\010provider\022\030\n\007accou" +
+      "nt\030\003 \001(\tR\007account\022.\n\007verdict\030\004 \001(\0162\024.pay" +
+      "state.v1.VerdictR\007verdict\022\026\n\006reason\030\005 \001(" +
+      "\tR\006reason\022\026\n\006detail\030\006 \001(\tR\006detail\022 \n\014out" +
+      "_trade_no\030\007 \001(\tR\noutTradeNo\022\035\n\nevent_typ" +
+      "e\030\010 \001(\tR\teventType\022,\n\022platform_notice_id" +
+      "\030\t \001(\tR\020platformNoticeId\022\025\n\006key_id\030\n \001(\t" +
+      "R\005keyId\022=\n\014receive_time\030\013 \001(\0132\032.google.p" +
+      "rotobuf.TimestampR\013receiveTime\022\033\n\tbody_s" +
+      "ize\030\014 \001(\003R\010bodySize\022\037\n\013body_sha256\030\r \001(\t" +
+      "R\nbodySha256\022\031\n\010order_id\030\016 \001(\tR\007orderId\022" +
+      "!\n\014masked_payer\030\017 \001(\tR\013maskedPayer\0226\n\006so" +
+      "urce\030\020 \001(\0162\036.paystate.v1.ObservationSour" +
+      "ceR\006source\022%\n\016remote_address\030\021 \001(\tR\rremo" +
+      "teAddress\"R\n\023ExplainOrderRequest\022\031\n\010orde" +
+      "r_id\030\001 \001(\tR\007orderId\022 \n\014out_trade_no\030\002 \001(" +
+      "\tR\noutTradeNo\"\247\002\n\014ExplainEntry\022.\n\004time\030\001" +
+      " \001(\0132\032.google.protobuf.TimestampR\004time\022\022" +
+      "\n\004text\030\002 \001(\tR\004text\022?\n\014notification\030\003 \001(\013" +
+      "2\031.paystate.v1.NotificationH\000R\014notificat" +
+      "ion\022*\n\005event\030\004 \001(\0132\022.paystate.v1.EventH\000" +
+      "R\005event\022\'\n\004case\030\005 \001(\0132\021.paystate.v1.Case" +
+      "H\000R\004case\0223\n\010exchange\030\006 \001(\0132\025.paystate.v1" +
+      ".ExchangeH\000R\010exchangeB\010\n\006record\"\222\001\n\024Expl" +
+      "ainOrderResponse\022(\n\005order\030\001 \001(\0132\022.paysta" +
+      "te.v1.OrderR\005order\0223\n\007entries\030\002 \003(\0132\031.pa" +
+      "ystate.v1.ExplainEntryR\007entries\022\033\n\tnext_" +
+      "step\030\003 \001(\tR\010nextStep\"\302\001\n\030ListNotificatio" +
+      "nsRequest\022\030\n\007account\030\001 \001(\tR\007account\022.\n\007v" +
+      "erdict\030\002 \001(\0162\024.paystate.v1.VerdictR\007verd" +
+      "ict\022 \n\014out_trade_no\030\003 \001(\tR\noutTradeNo\022\033\n" +
+      "\tpage_size\030\004 \001(\005R\010pageSize\022\035\n\npage_token" +
+      "\030\005 \001(\tR\tpageToken\"\204\001\n\031ListNotificationsR" +
+      "esponse\022?\n\rnotifications\030\001 \003(\0132\031.paystat" +
+      "e.v1.NotificationR\rnotifications\022&\n\017next" +
+      "_page_token\030\002 \001(\tR\rnextPageToken\"\302\001\n\020Lis" +
+      "tCasesRequest\022,\n\005state\030\001 \001(\0162\026.paystate." +
+      "v1.CaseStateR\005state\022)\n\004kind\030\002 \001(\0162\025.pays" +
+      "tate.v1.CaseKindR\004kind\022\031\n\010order_id\030\003 \001(\t" +
+      "R\007orderId\022\033\n\tpage_size\030\004 \001(\005R\010pageSize\022\035" +
+      "\n\npage_token\030\005 \001(\tR\tpageToken\"d\n\021ListCas" +
+      "esResponse\022\'\n\005cases\030\001 \003(\0132\021.paystate.v1." +
+      "CaseR\005cases\022&\n\017next_page_token\030\002 \001(\tR\rne" +
+      "xtPageToken\"\241\001\n\022ResolveCaseRequest\022\027\n\007ca" +
+      "se_id\030\001 \001(\tR\006caseId\022;\n\nresolution\030\002 \001(\0162" +
+      "\033.paystate.v1.CaseResolutionR\nresolution" +
+      "\022\026\n\006reason\030\003 \001(\tR\006reason\022\035\n\nrequest_id\030\004" +
+      " \001(\tR\trequestId\"f\n\023ResolveCaseResponse\022%" +
+      "\n\004case\030\001 \001(\0132\021.paystate.v1.CaseR\004case\022(\n" +
+      "\005order\030\002 \001(\0132\022.paystate.v1.OrderR\005order\"" +
+      "B\n\021AssignCaseRequest\022\027\n\007case_id\030\001 \001(\tR\006c" +
+      "aseId\022\024\n\005owner\030\002 \001(\tR\005owner\";\n\022AssignCas" +
+      "eResponse\022%\n\004case\030\001 \001(\0132\021.paystate.v1.Ca" +
+      "seR\004case\"9\n\025RecheckPaymentRequest\022 \n\014out" +
+      "_trade_no\030\001 \001(\tR\noutTradeNo\"B\n\026RecheckPa" +
+      "ymentResponse\022(\n\005order\030\001 \001(\0132\022.paystate." +
+      "v1.OrderR\005order\"H\n\030RunReconciliationRequ" +
+      "est\022\030\n\007account\030\001 \001(\tR\007account\022\022\n\004date\030\002 " +
+      "\001(\tR\004date\"H\n\031RunReconciliationResponse\022+" +
+      "\n\021reconciliation_id\030\001 \001(\tR\020reconciliatio" +
+      "nId\"x\n\026ImportStatementRequest\022\030\n\007account" +
+      "\030\001 \001(\tR\007account\022\022\n\004date\030\002 \001(\tR\004date\0220\n\005l" +
+      "ines\030\003 \003(\0132\032.paystate.v1.StatementLineR\005" +
+      "lines\"F\n\027ImportStatementResponse\022+\n\021reco" +
+      "nciliation_id\030\001 \001(\tR\020reconciliationId\"\203\001" +
+      "\n\030GetReconciliationRequest\022+\n\021reconcilia" +
+      "tion_id\030\001 \001(\tR\020reconciliationId\022\033\n\tpage_" +
+      "size\030\002 \001(\005R\010pageSize\022\035\n\npage_token\030\003 \001(\t" +
+      "R\tpageToken\"\251\003\n\nDifference\022/\n\004kind\030\001 \001(\016" +
+      "2\033.paystate.v1.DifferenceKindR\004kind\022.\n\004l" +
+      "ine\030\002 \001(\0132\032.paystate.v1.StatementLineR\004l" +
+      "ine\022;\n\tline_kind\030\003 \001(\0162\036.paystate.v1.Sta" +
+      "tementLineKindR\010lineKind\022 \n\014out_trade_no" +
+      "\030\004 \001(\tR\noutTradeNo\022%\n\016transaction_id\030\005 \001" +
+      "(\tR\rtransactionId\022\"\n\rout_refund_no\030\006 \001(\t" +
+      "R\013outRefundNo\022.\n\010recorded\030\007 \001(\0132\022.paysta" +
+      "te.v1.MoneyR\010recorded\022\024\n\005cause\030\010 \001(\tR\005ca" +
+      "use\022\026\n\006healed\030\t \001(\010R\006healed\022\027\n\007case_id\030\n" +
+      " \001(\tR\006caseId\022\031\n\010order_id\030\013 \001(\tR\007orderId\"" +
+      "\305\005\n\031GetReconciliationResponse\022\030\n\007account" +
+      "\030\001 \001(\tR\007account\022\022\n\004date\030\002 \001(\tR\004date\022\022\n\004d" +
+      "one\030\003 \001(\010R\004done\022\035\n\nline_count\030\004 \001(\003R\tlin" +
+      "eCount\022#\n\rmatched_count\030\005 \001(\003R\014matchedCo" +
+      "unt\022\031\n\010case_ids\030\006 \003(\tR\007caseIds\0226\n\005state\030" +
+      "\007 \001(\0162 .paystate.v1.ReconciliationStateR" +
+      "\005state\022\026\n\006detail\030\010 \001(\tR\006detail\0229\n\013differ" +
+      "ences\030\t \003(\0132\027.paystate.v1.DifferenceR\013di" +
+      "fferences\022&\n\017next_page_token\030\n \001(\tR\rnext" +
+      "PageToken\022)\n\020difference_count\030\013 \001(\003R\017dif" +
+      "ferenceCount\022#\n\rcarried_count\030\014 \001(\003R\014car" +
+      "riedCount\0229\n\nstart_time\030\r \001(\0132\032.google.p" +
+      "rotobuf.TimestampR\tstartTime\0225\n\010end_time" +
+      "\030\016 \001(\0132\032.google.protobuf.TimestampR\007endT" +
+      "ime\022T\n\nfees_minor\030\017 \003(\01325.paystate.v1.Ge" +
+      "tReconciliationResponse.FeesMinorEntryR\t" +
+      "feesMinor\032<\n\016FeesMinorEntry\022\020\n\003key\030\001 \001(\t" +
+      "R\003key\022\024\n\005value\030\002 \001(\003R\005value:\0028\001\"\024\n\022Verif" +
+      "yAuditRequest\"c\n\017InvariantResult\022\022\n\004name" +
+      "\030\001 \001(\tR\004name\022\034\n\tstatement\030\002 \001(\tR\tstateme" +
+      "nt\022\036\n\nviolations\030\003 \003(\tR\nviolations\"M\n\023Ve" +
+      "rifyAuditResponse\0226\n\007results\030\001 \003(\0132\034.pay" +
+      "state.v1.InvariantResultR\007results*\320\003\n\010Ca" +
+      "seKind\022\031\n\025CASE_KIND_UNSPECIFIED\020\000\022\035\n\031CAS" +
+      "E_KIND_AMOUNT_MISMATCH\020\001\022\037\n\033CASE_KIND_CU" +
+      "RRENCY_MISMATCH\020\002\022\036\n\032CASE_KIND_ACCOUNT_M" +
+      "ISMATCH\020\003\022\032\n\026CASE_KIND_LATE_PAYMENT\020\004\022\034\n" +
+      "\030CASE_KIND_DOUBLE_PAYMENT\020\005\022\033\n\027CASE_KIND" +
+      "_UNKNOWN_ORDER\020\006\022\023\n\017CASE_KIND_STUCK\020\007\022\032\n" +
+      "\026CASE_KIND_REFUND_STUCK\020\010\022)\n%CASE_KIND_R" +
+      "ECONCILIATION_MISSING_HERE\020\t\022*\n&CASE_KIN" +
+      "D_RECONCILIATION_MISSING_THERE\020\n\022#\n\037CASE" +
+      "_KIND_RECONCILIATION_AMOUNT\020\013\022#\n\037CASE_KI" +
+      "ND_RECONCILIATION_STATUS\020\014\022 \n\034CASE_KIND_" +
+      "RECONCILIATION_FEE\020\r*U\n\tCaseState\022\032\n\026CAS" +
+      "E_STATE_UNSPECIFIED\020\000\022\023\n\017CASE_STATE_OPEN" +
+      "\020\001\022\027\n\023CASE_STATE_RESOLVED\020\002*\332\001\n\016CaseReso" +
+      "lution\022\037\n\033CASE_RESOLUTION_UNSPECIFIED\020\000\022" +
+      "\032\n\026CASE_RESOLUTION_ACCEPT\020\001\022\032\n\026CASE_RESO" +
+      "LUTION_REFUND\020\002\022\031\n\025CASE_RESOLUTION_CLOSE" +
+      "\020\003\022\032\n\026CASE_RESOLUTION_IGNORE\020\004\022\031\n\025CASE_R" +
+      "ESOLUTION_BOUND\020\005\022\035\n\031CASE_RESOLUTION_OVE" +
+      "RTAKEN\020\006*N\n\007Verdict\022\027\n\023VERDICT_UNSPECIFI" +
+      "ED\020\000\022\024\n\020VERDICT_ACCEPTED\020\001\022\024\n\020VERDICT_RE" +
+      "JECTED\020\002*\345\001\n\016DifferenceKind\022\037\n\033DIFFERENC" +
+      "E_KIND_UNSPECIFIED\020\000\022 \n\034DIFFERENCE_KIND_" +
+      "MISSING_HERE\020\001\022!\n\035DIFFERENCE_KIND_MISSIN" +
+      "G_THERE\020\002\022\032\n\026DIFFERENCE_KIND_AMOUNT\020\003\022\032\n" +
+      "\026DIFFERENCE_KIND_STATUS\020\004\022\027\n\023DIFFERENCE_" +
+      "KIND_FEE\020\005\022\034\n\030DIFFERENCE_KIND_REPEATED\020\006" +
+      "*\235\001\n\023ReconciliationState\022$\n RECONCILIATI" +
+      "ON_STATE_UNSPECIFIED\020\000\022 \n\034RECONCILIATION" +
+      "_STATE_RUNNING\020\001\022\035\n\031RECONCILIATION_STATE" +
+      "_DONE\020\002\022\037\n\033RECONCILIATION_STATE_FAILED\020\003" +
+      "2\216\007\n\021OperationsService\022S\n\014ExplainOrder\022 " +
+      ".paystate.v1.ExplainOrderRequest\032!.payst" +
+      "ate.v1.ExplainOrderResponse\022b\n\021ListNotif" +
+      "ications\022%.paystate.v1.ListNotifications" +
+      "Request\032&.paystate.v1.ListNotificationsR" +
+      "esponse\022J\n\tListCases\022\035.paystate.v1.ListC" +
+      "asesRequest\032\036.paystate.v1.ListCasesRespo" +
+      "nse\022P\n\013ResolveCase\022\037.paystate.v1.Resolve" +
+      "CaseRequest\032 .paystate.v1.ResolveCaseRes" +
+      "ponse\022M\n\nAssignCase\022\036.paystate.v1.Assign" +
+      "CaseRequest\032\037.paystate.v1.AssignCaseResp" +
+      "onse\022Y\n\016RecheckPayment\022\".paystate.v1.Rec" +
+      "heckPaymentRequest\032#.paystate.v1.Recheck" +
+      "PaymentResponse\022b\n\021RunReconciliation\022%.p" +
+      "aystate.v1.RunReconciliationRequest\032&.pa" +
+      "ystate.v1.RunReconciliationResponse\022^\n\017I" +
+      "mportStatement\022#.paystate.v1.ImportState" +
+      "mentRequest\032$.paystate.v1.ImportStatemen" +
+      "tResponse(\001\022b\n\021GetReconciliation\022%.payst" +
+      "ate.v1.GetReconciliationRequest\032&.paysta" +
+      "te.v1.GetReconciliationResponse\022P\n\013Verif" +
+      "yAudit\022\037.paystate.v1.VerifyAuditRequest\032" +
+      " .paystate.v1.VerifyAuditResponseB\231\001\n\013pa" +
+      "ystate.v1B\026OperationsServiceProtoP\001Z%pay" +
+      "state.internal/paystate/paystatev1\242\002\003PXX" +
+      "\252\002\013Paystate.V1\312\002\013Paystate\\V1\342\002\027Paystate\\" +
+      "V1\\GPBMetadata\352\002\014Paystate::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
         new com.google.protobuf.Descriptors.FileDescriptor[] {
           com.google.protobuf.TimestampProto.getDescriptor(),
+          paystate.v1.ExchangeProto.getDescriptor(),
           paystate.v1.MoneyProto.getDescriptor(),
           paystate.v1.ObservationProto.getDescriptor(),
           paystate.v1.OrderProto.getDescriptor(),
-          paystate.v1.ProviderGatewayServiceProto.getDescriptor(),
+          paystate.v1.StatementProto.getDescriptor(),
         });
     internal_static_paystate_v1_Case_descriptor =
       getDescriptor().getMessageType(0);
@@ -521,10 +522,11 @@ public final class OperationsServiceProto extends com.google.protobuf.GeneratedF
         new java.lang.String[] { "Results", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.protobuf.TimestampProto.getDescriptor();
+    paystate.v1.ExchangeProto.getDescriptor();
     paystate.v1.MoneyProto.getDescriptor();
     paystate.v1.ObservationProto.getDescriptor();
     paystate.v1.OrderProto.getDescriptor();
-    paystate.v1.ProviderGatewayServiceProto.getDescriptor();
+    paystate.v1.StatementProto.getDescriptor();
   }
 
   // @@protoc_insertion_point(outer_class_scope)
