@@ -1,4 +1,4 @@
-//! One batch: guard, then begin, claim, load, decide, write, commit, then reply.
+//! One batch: what is known, guard, then begin, claim, load, decide, write, commit, then reply.
 
 mod booking;
 mod plan;
@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     gate::{Gate, lock_names, notice_key},
+    memory::Memory,
     policy::Policy,
     watched,
     work::{Done, DoorError, MessageOutcome, Reply, Work},
@@ -46,6 +47,7 @@ pub(super) const WAITING: usize = 8;
 pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
     pub(super) gate: Gate,
+    pub(super) memory: Memory,
     pub(super) bell: Bell,
     pub(super) policy: Arc<Policy>,
     /// Where busy parts wait.
@@ -64,6 +66,12 @@ impl Committer {
     /// Carries out a batch and answers every caller. Inputs whose order is busy wait aside and are answered
     /// later; the others do not wait for them.
     pub(super) async fn commit(self: &Arc<Self>, works: Vec<Work>) {
+        let (repeated, works): (Vec<_>, Vec<_>) =
+            works.into_iter().partition(|work| notice_key(work).is_some_and(|key| self.memory.knows(key)));
+        repeated.into_iter().for_each(answer_duplicate);
+        if works.is_empty() {
+            return;
+        }
         let token = Token::random();
         let mut batch = self.gate.admit(&token, works).await;
         if !batch.busy.is_empty() {
@@ -97,11 +105,11 @@ impl Committer {
     async fn carry_out(&self, token: &Token, known: Vec<Work>, works: Vec<Work>) {
         // A lock that a busy input names too is taken again when that is tried again.
         let locks = lock_names(known.iter().chain(&works));
-        for work in known {
-            answer(work, Ok(Outcome::Message(MessageOutcome::Duplicate)));
-        }
+        self.memory.learn(known.iter().filter_map(notice_key));
+        known.into_iter().for_each(answer_duplicate);
         let keys: Vec<NoticeKey> = works.iter().filter_map(notice_key).cloned().collect();
         let stored = if works.is_empty() { BTreeSet::new() } else { self.commit_new(works).await };
+        self.memory.learn(&stored);
         // Callers have been answered: the guard may be slow, and what is committed is true without it.
         let (done, released): (Vec<_>, Vec<_>) = keys.iter().partition(|key| stored.contains(key));
         self.gate.leave(token, &done, &released, &locks.iter().collect::<Vec<_>>()).await;
@@ -136,6 +144,9 @@ impl Committer {
                 stored
             }
             Err(error) => {
+                if matches!(error, StoreError::Unavailable(_)) {
+                    self.memory.forget();
+                }
                 tracing::error!(%error, works = works.len(), "batch not committed");
                 for work in works {
                     answer(work, Err(fault(&error)));
@@ -205,6 +216,10 @@ fn fault(error: &StoreError) -> DoorError {
         }
         StoreError::Refused(_) | StoreError::Damaged(_) => DoorError::Internal(error.to_string()),
     }
+}
+
+fn answer_duplicate(work: Work) {
+    answer(work, Ok(Outcome::Message(MessageOutcome::Duplicate)));
 }
 
 /// A caller that hung up is not there to hear the answer; what was carried out stays so.

@@ -9,6 +9,7 @@
 
 mod batch;
 mod gate;
+mod memory;
 mod policy;
 mod work;
 
@@ -21,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::{feed::Bell, guard::Guard, store::Store};
 use batch::{Committer, WAITING};
 use gate::Gate;
+use memory::Memory;
 pub use policy::{CasePolicy, Policy};
 pub use work::{CommandRequest, Done, DoorError, Fact, Message, MessageOutcome};
 use work::{Reply, Work};
@@ -64,7 +66,8 @@ impl Door {
         let receiver = Arc::new(Mutex::new(receiver));
         let gate = Gate { guard, store: store.clone() };
         let places = Arc::new(Semaphore::new(WAITING));
-        let committer = Arc::new(Committer { store, gate, bell, policy, tasks: tasks.clone(), places });
+        let committer =
+            Arc::new(Committer { store, gate, memory: Memory::new(), bell, policy, tasks: tasks.clone(), places });
         for _ in 0..limits.in_flight {
             tasks.spawn(run(receiver.clone(), committer.clone(), limits.batch_max));
         }

@@ -161,11 +161,16 @@ fn arrivals(open: &[Open], sold: &Sold, round: usize, time_compression: u32) -> 
     let again = |open: &Open| {
         let provider = usize::try_from(open.number).ok().and_then(|n| sold.blanks.get(n))?.provider;
         let wait = micros(retry_after(provider, round, time_compression)?.as_secs_f64());
-        Some(Arrival { at: wait.saturating_sub(open.tried), what: What::This(open.number) })
+        Some((i64::from(wait) - i64::from(open.tried), open.number))
     };
-    let mut arrivals: Vec<_> = open.iter().filter_map(again).collect();
-    arrivals.sort_unstable_by_key(|a| a.at);
-    arrivals
+    let mut due: Vec<_> = open.iter().filter_map(again).collect();
+    due.sort_unstable();
+    // Waits are compressed, and may have ended before the tries did. The retries are as far apart as the tries were all
+    // the same: a platform does not save them up.
+    let late = due.first().map_or(0, |(first, _)| (*first).min(0));
+    let arrival =
+        |(due, number)| Arrival { at: u32::try_from(due - late).unwrap_or(u32::MAX), what: What::This(number) };
+    due.into_iter().map(arrival).collect()
 }
 
 /// What is open after a step.

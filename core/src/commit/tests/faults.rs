@@ -12,6 +12,8 @@ struct Faulty {
 struct Faults {
     /// The next commit happens, but its answer is lost (F5).
     lose_answer: AtomicBool,
+    /// Nobody answers.
+    away: AtomicBool,
     /// Units that write for this many events or more are refused.
     refuse_order: std::sync::Mutex<Option<OrderId>>,
 }
@@ -48,9 +50,15 @@ impl Unit for FaultyUnit {
 #[async_trait]
 impl Store for Faulty {
     async fn begin(&self) -> Result<Box<dyn Unit>, StoreError> {
+        if self.faults.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("away".into()));
+        }
         Ok(Box::new(FaultyUnit { inner: self.inner.begin().await?, faults: self.faults.clone() }))
     }
     async fn stored(&self, keys: &[NoticeKey]) -> Result<BTreeSet<NoticeKey>, StoreError> {
+        if self.faults.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("away".into()));
+        }
         self.inner.stored(keys).await
     }
     async fn orders(&self, ids: &[OrderId]) -> Result<BTreeMap<OrderId, Order>, StoreError> {
@@ -126,6 +134,23 @@ async fn a_lost_commit_answer_is_our_fault_and_the_retry_resolves_it() {
     assert!(matches!(pay().await, Err(DoorError::Unavailable(_))));
     assert_eq!(pay().await, Ok(MessageOutcome::Duplicate));
     assert_eq!(rig.order("o1").await.version, 3);
+    rig.sound().await;
+}
+
+/// What this core committed itself it need not ask anybody about; what it may have lost in an outage, it must.
+#[tokio::test]
+async fn a_repetition_is_answered_from_memory_until_the_store_was_away() {
+    let faults = Arc::new(Faults::default());
+    let rig = faulty(&faults).await;
+    rig.sell("o1", "p1").await;
+    let pay = |n| rig.door.observe(message(n, vec![paid(Some("p1"), "t1", DUE)]));
+    assert!(matches!(pay(1).await, Ok(MessageOutcome::Stored(_))));
+    faults.away.store(true, Ordering::SeqCst);
+    assert_eq!(pay(1).await, Ok(MessageOutcome::Duplicate));
+    assert!(matches!(pay(2).await, Err(DoorError::Unavailable(_))));
+    assert!(matches!(pay(1).await, Err(DoorError::Unavailable(_))));
+    faults.away.store(false, Ordering::SeqCst);
+    assert_eq!(pay(1).await, Ok(MessageOutcome::Duplicate));
     rig.sound().await;
 }
 
