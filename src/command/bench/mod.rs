@@ -102,8 +102,12 @@ async fn with_stack(
     stack: &mut stack::Stack,
 ) -> Result<(), String> {
     let seconds = options.seconds();
-    let searched = options.find_peak || matches!(options.preset, Some(Preset::Half | Preset::Burst));
-    let peak = if searched { Some(bench.peak(stack, options).await?) } else { None };
+    let needed = options.find_peak || matches!(options.preset, Some(Preset::Half | Preset::Burst));
+    let peak = match options.peak {
+        _ if !needed => None,
+        Some(rate) => Some(Peak { rate, tries: Vec::new() }),
+        None => Some(bench.peak(stack, options).await?),
+    };
     report.peak.clone_from(&peak);
     let (label, rate) = match (&peak, options.preset) {
         (Some(peak), Some(Preset::Burst)) => {

@@ -25,6 +25,11 @@ pub(in crate::command) struct Options {
     #[arg(long, value_enum)]
     pub(super) baseline: Option<Baseline>,
 
+    /// The peak that an earlier search found in the same arrangement, for `--preset half` and `burst`: they do not search
+    /// then.
+    #[arg(long, value_name = "RATE", requires = "preset", conflicts_with = "rate", value_parser = positive)]
+    pub(super) peak: Option<f64>,
+
     /// Callbacks offered a second [default: 200].
     #[arg(long, value_parser = positive)]
     pub(super) rate: Option<f64>,
@@ -51,7 +56,7 @@ pub(in crate::command) struct Options {
     pub(super) seed: u64,
     /// Kept-alive connections; a callback waits for a free one, and the wait counts [default: 256; idle 4,
     /// burst 3000].
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=28_000))]
     pub(super) connections: Option<u32>,
     /// A connection, with a whole handshake, for every callback.
     #[arg(long)]

@@ -46,7 +46,7 @@ pub(in crate::command::bench) fn render(report: &Report) -> String {
     verdict(&mut out, report);
     tiles(&mut out, report);
     report.runs.iter().for_each(|r| run(&mut out, r));
-    report.peak.iter().for_each(|p| search(&mut out, p));
+    report.peak.iter().filter(|p| !p.tries.is_empty()).for_each(|p| search(&mut out, p));
     let _ = write!(
         out,
         "<h2>All figures</h2>\n<pre>{}</pre>\n<p class=\"note\">Latency counts from the time at which a callback was \
