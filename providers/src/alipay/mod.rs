@@ -18,6 +18,7 @@ pub use self::{
     api::{AlipayApi, AlipayApiSettings},
     signature::Verified,
 };
+pub(crate) use api::check_number;
 use crate::{
     Ack, Callback, KeyError, Notice, Outcome, Platform, Reason, Rejection, SettingProblem,
     crypto::{Certificate, RsaPublicKey},

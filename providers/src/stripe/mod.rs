@@ -22,6 +22,7 @@ pub use self::{
     api::{StripeApi, StripeApiSettings},
     signature::Verified,
 };
+pub(crate) use api::check_number;
 use crate::{
     Ack, Callback, Notice, Outcome, Platform, Rejection, SettingProblem,
     crypto::{HmacSha256, looks_like_placeholder},

@@ -19,6 +19,7 @@ pub use self::{
     chain::UnionPayEnvironment,
     signature::Verified,
 };
+pub(crate) use api::check_number;
 use crate::{
     Ack, Callback, Notice, Outcome, Platform, Reason, Rejection, SettingProblem, form::Form, ident, settings::Problems,
 };

@@ -22,6 +22,7 @@ pub use self::{
     keys::WechatPublicKey,
     signature::Verified,
 };
+pub(crate) use api::check_number;
 use crate::{Ack, Callback, Notice, Outcome, Platform, Rejection, SettingProblem, settings::Problems};
 
 /// Settings of one merchant. No `Debug`: it holds secrets.
