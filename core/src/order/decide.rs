@@ -39,23 +39,25 @@ pub fn decide(
             },
             at,
         ),
-        Command::StartPayment { order_id, out_trade_no, account, provider, method, inputs, expires_at } => start_payment(
-            known(order_id)?,
-            Payment {
-                out_trade_no: out_trade_no.clone(),
-                account: account.clone(),
-                provider: provider.clone(),
-                status: PaymentStatus::Pending,
-                ruled_at: None,
-                started_at: at,
-                expires_at: *expires_at,
-                method: *method,
-                inputs: *inputs,
-                reference: None,
-                transactions: Vec::new(),
-            },
-            at,
-        ),
+        Command::StartPayment { order_id, out_trade_no, account, provider, method, inputs, expires_at } => {
+            start_payment(
+                known(order_id)?,
+                Payment {
+                    out_trade_no: out_trade_no.clone(),
+                    account: account.clone(),
+                    provider: provider.clone(),
+                    status: PaymentStatus::Pending,
+                    ruled_at: None,
+                    started_at: at,
+                    expires_at: *expires_at,
+                    method: *method,
+                    inputs: *inputs,
+                    reference: None,
+                    transactions: Vec::new(),
+                },
+                at,
+            )
+        }
         Command::RecordReference { order_id, out_trade_no, reference } => {
             record_reference(known(order_id)?, out_trade_no, reference, at)
         }

@@ -16,8 +16,8 @@ use crate::{
     sha256::Sha256,
     store::{
         Backlog, Booking, CaseRow, Cursor, EventRow, Exchange, ExchangeOutcome, Existing, FactKey, MoneyKey, MoneyKind,
-        Overdue, Page, ParkedRow, Reconciliation, ReconciliationId, ReconciliationState, StoreError, StoredNotification,
-        SubscriptionRequest, Task,
+        Overdue, Page, ParkedRow, Reconciliation, ReconciliationId, ReconciliationState, StoreError,
+        StoredNotification, SubscriptionRequest, Task,
         log::{LogEntry, LogId, LogPage, LogState},
     },
     subscription::{Delivery, Lease, Subscription},

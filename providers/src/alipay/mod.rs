@@ -18,7 +18,6 @@ pub use self::{
     api::{AlipayApi, AlipayApiSettings},
     signature::Verified,
 };
-pub(crate) use api::check_number;
 use crate::{
     Ack, Callback, KeyError, Notice, Outcome, Platform, Reason, Rejection, SettingProblem,
     crypto::{Certificate, RsaPublicKey},
@@ -26,6 +25,7 @@ use crate::{
     ident,
     settings::Problems,
 };
+pub(crate) use api::check_number;
 
 /// Where Alipay's public key comes from.
 #[derive(Debug, Clone)]

@@ -22,12 +22,12 @@ pub use self::{
     api::{StripeApi, StripeApiSettings},
     signature::Verified,
 };
-pub(crate) use api::check_number;
 use crate::{
     Ack, Callback, Notice, Outcome, Platform, Rejection, SettingProblem,
     crypto::{HmacSha256, looks_like_placeholder},
     settings::Problems,
 };
+pub(crate) use api::check_number;
 
 const MIN_SECRET: usize = 12;
 

@@ -19,10 +19,10 @@ pub use self::{
     chain::UnionPayEnvironment,
     signature::Verified,
 };
-pub(crate) use api::check_number;
 use crate::{
     Ack, Callback, Notice, Outcome, Platform, Reason, Rejection, SettingProblem, form::Form, ident, settings::Problems,
 };
+pub(crate) use api::check_number;
 
 /// Settings of one merchant.
 #[derive(Debug, Clone)]

@@ -22,8 +22,8 @@ pub use self::{
     keys::WechatPublicKey,
     signature::Verified,
 };
-pub(crate) use api::check_number;
 use crate::{Ack, Callback, Notice, Outcome, Platform, Rejection, SettingProblem, settings::Problems};
+pub(crate) use api::check_number;
 
 /// Settings of one merchant. No `Debug`: it holds secrets.
 pub struct WechatPaySettings {

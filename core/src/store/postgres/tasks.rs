@@ -259,10 +259,11 @@ impl Tasks for PostgresTasks {
     }
 
     async fn note_adopted(&self, names: &[&str], at: Timestamp) -> Result<(), StoreError> {
-        let query =
-            sqlx::query("INSERT INTO adopted SELECT name, $2 FROM unnest($1::text[]) AS names (name) ON CONFLICT DO NOTHING")
-                .bind(names.to_vec())
-                .bind(at.0);
+        let query = sqlx::query(
+            "INSERT INTO adopted SELECT name, $2 FROM unnest($1::text[]) AS names (name) ON CONFLICT DO NOTHING",
+        )
+        .bind(names.to_vec())
+        .bind(at.0);
         changed(&self.pool, query).await.map(drop)
     }
 }

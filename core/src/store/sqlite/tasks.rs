@@ -237,7 +237,8 @@ impl Tasks for SqliteTasks {
 
     async fn add_missing(&self, tasks: &[NewTask]) -> Result<u64, StoreError> {
         let rows = tasks.iter().map(|t| {
-            let (account, order_id) = (t.account.as_ref().map(AccountName::as_str), t.order_id.as_ref().map(OrderId::as_str));
+            let (account, order_id) =
+                (t.account.as_ref().map(AccountName::as_str), t.order_id.as_ref().map(OrderId::as_str));
             serde_json::json!([t.key.kind.as_str(), t.key.subject.as_str(), account, order_id, t.due_at.0])
         });
         let query = sqlx::query(

@@ -368,7 +368,8 @@ async fn sell(core: &Channel, order_id: &str, number: &str, expires: bool) {
     let end = std::time::SystemTime::now() + Duration::from_secs(1);
     let mut orders = OrderServiceClient::new(core.clone());
     let expire_time = expires.then(|| end.into());
-    let create = v1::CreateOrderRequest { order_id: order_id.into(), amount: money(), expire_time, ..Default::default() };
+    let create =
+        v1::CreateOrderRequest { order_id: order_id.into(), amount: money(), expire_time, ..Default::default() };
     orders.create_order(create).await.unwrap();
     let start = v1::StartPaymentRequest {
         order_id: order_id.into(),

@@ -20,7 +20,9 @@ use paystate_proto::v1::{
     self, operations_service_client::OperationsServiceClient, order_service_client::OrderServiceClient,
 };
 use paystate_rpc::{Callers, Servers};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
