@@ -3,9 +3,11 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
 
 /// A hash.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Sha256([u8; 32]);
 
 impl Sha256 {
@@ -45,6 +47,20 @@ impl Sha256 {
     }
 }
 
+impl From<Sha256> for String {
+    fn from(hash: Sha256) -> Self {
+        hash.to_string()
+    }
+}
+
+impl TryFrom<String> for Sha256 {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
 impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; 64];
@@ -73,5 +89,9 @@ mod tests {
             assert!(Sha256::parse(bad).is_err(), "{bad}");
         }
         assert!(Sha256::from_bytes(&[0; 31]).is_err());
+        let json = format!("\"{empty}\"");
+        assert_eq!(serde_json::to_string(&Sha256::of(b"")).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Sha256>(&json).unwrap(), Sha256::of(b""));
+        assert!(serde_json::from_str::<Sha256>("\"e3\"").is_err());
     }
 }

@@ -58,7 +58,7 @@ impl Policy {
     }
 
     /// What a follow-up is as a task, if anybody is to do it.
-    pub(super) fn task(&self, followup: Followup, order_id: Option<&OrderId>, at: Timestamp) -> Option<NewTask> {
+    pub(crate) fn task(&self, followup: Followup, order_id: Option<&OrderId>, at: Timestamp) -> Option<NewTask> {
         let Followup { key, account, due } = followup;
         let wanted = account.as_ref().map_or(self.expiry, |account| self.callable.contains(account));
         let due_at = match due {

@@ -123,11 +123,11 @@ impl CommandRequest {
             Command::Create { order_id, amount, description, expires_at } => {
                 json!(["CREATE", order_id, amount.minor(), amount.currency(), description, expires_at])
             }
-            Command::StartPayment { order_id, out_trade_no, account, provider, method, expires_at: _ } => {
+            Command::StartPayment { order_id, out_trade_no, account, provider, method, inputs, expires_at: _ } => {
                 if method.is_external() {
                     json!(["START_PAYMENT", order_id, out_trade_no, account, provider])
                 } else {
-                    json!(["START_PAYMENT", order_id, out_trade_no, account, provider, method])
+                    json!(["START_PAYMENT", order_id, out_trade_no, account, provider, method, inputs])
                 }
             }
             Command::Close { order_id, payments_closed } => json!(["CLOSE", order_id, payments_closed]),

@@ -4,7 +4,8 @@
 //! - Nothing here changes an order but through the door: what a platform says is an observation like a callback, what
 //!   follows from silence is a command. The domain may refuse it; news is then stronger.
 //! - Tasks come from decisions, in the same transaction ([`crate::commit::Policy`] says which). So nothing is forgotten
-//!   when a core dies, and nothing begins that is not stored first.
+//!   when a core dies, and nothing begins that is not stored first. What was begun before anybody could ask, `adopt` finds
+//!   when a core starts.
 //! - No effect twice: what may have had an effect is asked about before it is repeated, and repeated under the same
 //!   number. A lease sees to it that one core at a time works on a task; budget and order of work are the store's.
 //! - What has no end after its schedule is handed to a person as a case, with the platform's last words.
@@ -12,6 +13,7 @@
 //! The way of a task: store -> `worker` (claims, budget, breaker) -> `payment` or `refund` (what to do, pure) -> `desk`
 //! (asks, records, takes in) -> door.
 
+mod adopt;
 mod alert;
 mod breaker;
 mod desk;
@@ -46,14 +48,21 @@ use crate::{
     order::{AccountName, CaseKind, OutTradeNo, Timestamp},
     store::{Store, StoreError},
 };
+use adopt::Adoption;
 use alert::Teller;
 use worker::Worker;
+
+/// Which numbers a platform, the first text, takes for payments that are begun at it: the second one, or what it takes
+/// instead. A core knows no platform's rules; who puts it together does.
+pub type NumberRule = fn(&str, &str) -> Result<(), &'static str>;
 
 /// How a core asks by itself.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The edges that call platforms; without them nothing is asked, and no payment or refund is begun.
     pub platforms: Option<Platforms>,
+    /// Which numbers they take.
+    pub numbers: NumberRule,
     /// Tasks that this core works on at once.
     pub in_flight: usize,
     /// When payments are asked about.
@@ -76,6 +85,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             platforms: None,
+            numbers: |_, _| Ok(()),
             in_flight: 64,
             payments: Schedule::payments(),
             refunds: Schedule::refunds(),
@@ -111,10 +121,11 @@ pub(crate) struct Compensation {
     desk: Option<Desk>,
     store: Arc<dyn Store>,
     bell: Arc<Notify>,
+    numbers: NumberRule,
 }
 
 impl Compensation {
-    /// Starts the worker on `tasks`, until `closing`.
+    /// Starts the worker on `tasks`, until `closing`; and before it has much to do, what adopts.
     pub(crate) fn start(
         settings: Settings,
         (store, door, intake): (Arc<dyn Store>, Door, Intake),
@@ -125,9 +136,12 @@ impl Compensation {
             platforms,
             store: store.clone(),
             door: door.clone(),
-            intake,
+            intake: intake.clone(),
         });
         let bell = Arc::new(Notify::new());
+        let numbers = settings.numbers;
+        let policy = settings.policy(intake.accounts());
+        tasks.spawn(Adoption { store: store.clone(), policy, closing: closing.clone() }.run());
         let worker = Worker {
             store: store.clone(),
             door,
@@ -141,7 +155,12 @@ impl Compensation {
             tracker: tasks.clone(),
         };
         tasks.spawn(Arc::new(worker).run(closing.clone()));
-        Self { desk, store, bell }
+        Self { desk, store, bell, numbers }
+    }
+
+    /// Whether a platform takes this number for a payment; otherwise which ones it takes.
+    pub(crate) fn check_number(&self, provider: &str, out_trade_no: &str) -> Result<(), &'static str> {
+        (self.numbers)(provider, out_trade_no)
     }
 
     /// The desk of an account that can be called.

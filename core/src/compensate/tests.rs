@@ -47,6 +47,7 @@ fn order(expires: Option<i64>) -> Order {
         account: account(),
         provider: "alipay".into(),
         method: Method::AlipayPage,
+        inputs: None,
         expires_at: expires.map(at),
     };
     after(Some(&order), &start)

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use super::{
     AccountName, Method, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp, TransactionId,
 };
+use crate::sha256::Sha256;
 
 /// What the shop sells. Serialised, it is the stored order and the snapshot in every event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,9 @@ pub struct Payment {
     /// How it was begun.
     #[serde(default, skip_serializing_if = "Method::is_external")]
     pub method: Method,
+    /// The hash of what else it was begun with ([`Method::inputs`]). Not known of what the caller began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Sha256>,
     /// The platform's name for it, where it has one before it is paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<SmolStr>,

@@ -38,6 +38,8 @@ pub enum Command {
         provider: SmolStr,
         /// How.
         method: Method,
+        /// The hash of what else it is begun with; see [`Method::inputs`].
+        inputs: Option<Sha256>,
         /// When the platform refuses to take money for it, as we ask it to. Not compared when it is repeated.
         expires_at: Option<Timestamp>,
     },

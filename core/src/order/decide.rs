@@ -39,22 +39,25 @@ pub fn decide(
             },
             at,
         ),
-        Command::StartPayment { order_id, out_trade_no, account, provider, method, expires_at } => start_payment(
-            known(order_id)?,
-            Payment {
-                out_trade_no: out_trade_no.clone(),
-                account: account.clone(),
-                provider: provider.clone(),
-                status: PaymentStatus::Pending,
-                ruled_at: None,
-                started_at: at,
-                expires_at: *expires_at,
-                method: *method,
-                reference: None,
-                transactions: Vec::new(),
-            },
-            at,
-        ),
+        Command::StartPayment { order_id, out_trade_no, account, provider, method, inputs, expires_at } => {
+            start_payment(
+                known(order_id)?,
+                Payment {
+                    out_trade_no: out_trade_no.clone(),
+                    account: account.clone(),
+                    provider: provider.clone(),
+                    status: PaymentStatus::Pending,
+                    ruled_at: None,
+                    started_at: at,
+                    expires_at: *expires_at,
+                    method: *method,
+                    inputs: *inputs,
+                    reference: None,
+                    transactions: Vec::new(),
+                },
+                at,
+            )
+        }
         Command::RecordReference { order_id, out_trade_no, reference } => {
             record_reference(known(order_id)?, out_trade_no, reference, at)
         }
@@ -100,8 +103,12 @@ fn create(order: Order, at: Timestamp) -> Result<Decision, Refusal> {
 fn start_payment(order: &Order, payment: Payment, at: Timestamp) -> Result<Decision, Refusal> {
     if let Some(known) = order.payment(&payment.out_trade_no) {
         let begun = |p: &Payment| (p.account.clone(), p.provider.clone(), p.method);
-        let again = begun(known) == begun(&payment);
-        return if again { Ok(Decision::default()) } else { Err(Refusal::NumberTaken(payment.out_trade_no)) };
+        if begun(known) != begun(&payment) {
+            return Err(Refusal::NumberTaken(payment.out_trade_no));
+        }
+        // The platform would be given them under a number that it knows with others.
+        let differs = known.inputs.zip(payment.inputs).is_some_and(|(known, now)| known != now);
+        return if differs { Err(Refusal::InputsDiffer(payment.out_trade_no)) } else { Ok(Decision::default()) };
     }
     if !matches!(order.state(), State::Created | State::Pending) || order.ending != Ending::Open {
         return Err(Refusal::NotPayable(order.id.clone(), order.state()));

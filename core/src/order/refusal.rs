@@ -26,6 +26,12 @@ pub enum Refusal {
     /// The number belongs to a payment already.
     #[error("out_trade_no {0} belongs to another payment already; every attempt needs a number of its own")]
     NumberTaken(OutTradeNo),
+    /// The payment was begun with other inputs.
+    #[error(
+        "out_trade_no {0} was begun with another payer_id, client_ip or return_url; repeat it with the same ones, or begin \
+         another payment with a new out_trade_no"
+    )]
+    InputsDiffer(OutTradeNo),
     /// It would be closed before it can be paid.
     #[error("expire_time must lie in the future")]
     ExpiresInPast,

@@ -165,6 +165,7 @@ impl Rig {
             account: account(),
             provider: "alipay".into(),
             method: Method::External,
+            inputs: None,
             expires_at: None,
         })
         .await;

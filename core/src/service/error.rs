@@ -80,7 +80,7 @@ fn refused(refusal: &Refusal) -> Status {
         Refusal::RequestIdReused(_) => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
         Refusal::NotPayable(..) => (Code::FailedPrecondition, "ORDER_NOT_PAYABLE"),
         Refusal::AlreadyPaid(..) => (Code::FailedPrecondition, "ORDER_ALREADY_PAID"),
-        Refusal::NumberTaken(_) => (Code::AlreadyExists, "OUT_TRADE_NO_TAKEN"),
+        Refusal::NumberTaken(_) | Refusal::InputsDiffer(_) => (Code::AlreadyExists, "OUT_TRADE_NO_TAKEN"),
         Refusal::ExpiresInPast => (Code::InvalidArgument, "EXPIRE_TIME_IN_PAST"),
         Refusal::TooManyPayments(_) => (Code::FailedPrecondition, "TOO_MANY_PAYMENTS"),
         Refusal::PaymentNotFound(..) => (Code::NotFound, "PAYMENT_NOT_FOUND"),

@@ -68,6 +68,11 @@ impl Core {
             given => given.to_owned(),
         };
         let number = v.take("out_trade_no", OutTradeNo::parse(number));
+        if let (Some(method), Some(provider), Some(number)) = (method, &provider, &number)
+            && !method.is_external()
+        {
+            v.take("out_trade_no", self.compensation.check_number(provider, number.as_str()));
+        }
         let all = id.zip(account).zip(provider).zip(method).zip(number).zip(key);
         let (((((order_id, account), provider), method), out_trade_no), key) = v.finish(all)?;
         Ok(Wanted { order_id, account, provider, method, out_trade_no, key })
@@ -103,6 +108,7 @@ impl Core {
             account: wanted.account.clone(),
             provider: wanted.provider.clone().into(),
             method: wanted.method,
+            inputs: wanted.method.inputs(&request.payer_id, &request.client_ip, &request.return_url),
             expires_at,
         };
         let done = self.door.command(CommandRequest { command, request_id: wanted.key.clone(), at }).await;

@@ -15,9 +15,9 @@ use crate::{
     },
     sha256::Sha256,
     store::{
-        Backlog, Booking, CaseRow, EventRow, Exchange, ExchangeOutcome, Existing, FactKey, MoneyKey, MoneyKind,
-        Overdue, ParkedRow, Reconciliation, ReconciliationId, ReconciliationState, StoreError, StoredNotification,
-        SubscriptionRequest, Task,
+        Backlog, Booking, CaseRow, Cursor, EventRow, Exchange, ExchangeOutcome, Existing, FactKey, MoneyKey, MoneyKind,
+        Overdue, Page, ParkedRow, Reconciliation, ReconciliationId, ReconciliationState, StoreError,
+        StoredNotification, SubscriptionRequest, Task,
         log::{LogEntry, LogId, LogPage, LogState},
     },
     subscription::{Delivery, Lease, Subscription},
@@ -127,6 +127,18 @@ pub(super) fn document<T: Serialize>(value: &T) -> Result<String, StoreError> {
 /// Reads a JSON document.
 pub(super) fn read_document<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(damaged)
+}
+
+/// A page of orders out of rows of which only some have a document; it ends with the last row, if it is full.
+pub(super) fn sparse<R: Columns>(rows: &[R], limit: u32) -> Result<Page<Order>, StoreError> {
+    let documents = rows.iter().filter_map(|row| column::<Option<String>>(row, "doc").transpose());
+    let orders = documents.map(|text| read_document(&text?)).collect::<Result<Vec<Order>, _>>()?;
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = match rows.last().filter(|_| full) {
+        Some(last) => Some(Cursor { at: column(last, "created_at")?, id: column(last, "order_id")? }),
+        None => None,
+    };
+    Ok(Page { rows: orders, next })
 }
 
 fn money(minor: i64, currency: &str) -> Result<Money, StoreError> {

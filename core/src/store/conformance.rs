@@ -147,6 +147,7 @@ pub(crate) async fn paid(store: &dyn Store) {
         account: account(),
         provider: "alipay".into(),
         method: Method::External,
+        inputs: None,
         expires_at: None,
     };
     let started = decide(Some(&writes.orders[0].0), None, &start, Timestamp(2)).unwrap();
@@ -582,6 +583,9 @@ macro_rules! conformance {
             a_budget_is_a_rate_and_a_burst
             takers_at_once_share_one_budget
             a_clock_that_was_far_ahead_holds_nobody_up
+            tasks_that_are_missing_are_added_and_the_others_stay_as_they_are
+            what_is_adopted_is_known_until_it_is_forgotten
+            unpaid_orders_are_looked_for_page_by_page
             exchanges_are_listed_with_their_order
             a_day_is_reconciled_by_one_run_at_a_time
             what_a_run_found_stands_when_it_ends

@@ -34,7 +34,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::order::{Order, OrderId, OutTradeNo, TransactionId};
+use crate::order::{Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 pub use exchanges::{Exchange, ExchangeOutcome, ExchangeRow, Exchanges};
 pub use log::{Announcements, EventLog, LogEntry, LogId, LogPage, LogState};
 pub use reconciliations::{
@@ -115,6 +115,14 @@ pub trait Store: Send + Sync + 'static {
     async fn list_orders(
         &self,
         filter: &OrderFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Order>, StoreError>;
+    /// Looks at `limit` orders, newest first, not at those created before `since`, and reads the ones that are CREATED or
+    /// PENDING. So each page costs the same, and one may be empty although there is a next.
+    async fn unpaid_orders(
+        &self,
+        since: Timestamp,
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<Order>, StoreError>;

@@ -12,12 +12,12 @@
 //!   more than a minute too long begins anew, and a lease of more than ten minutes is none. Should that core still be at the task,
 //!   two do it; every effect has one number, so that this is safe.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{NewTask, StoreError};
 use crate::order::{AccountName, OrderId, OutTradeNo, TaskKey, TaskKind, Timestamp};
 
 /// Tasks of an account that are hurried in one statement.
@@ -116,4 +116,10 @@ pub trait Tasks: Send + Sync + 'static {
     async fn overdue(&self, before: Timestamp, now: Timestamp) -> Result<Overdue, StoreError>;
     /// Takes up to `want` questions from an account's budget; answers how many it got.
     async fn budget(&self, account: &AccountName, rate: Rate, want: u32, now: Timestamp) -> Result<u32, StoreError>;
+    /// Writes those of the tasks that are not there, and leaves the others as they are; answers how many it wrote.
+    async fn add_missing(&self, tasks: &[NewTask]) -> Result<u64, StoreError>;
+    /// Which of these are adopted, and since when; what is not among them is forgotten. See [`crate::compensate`].
+    async fn adopted(&self, of: &[&str]) -> Result<BTreeMap<String, Timestamp>, StoreError>;
+    /// Notes that these are adopted. What was before stays so since then.
+    async fn note_adopted(&self, names: &[&str], at: Timestamp) -> Result<(), StoreError>;
 }

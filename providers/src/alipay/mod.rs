@@ -25,6 +25,7 @@ use crate::{
     ident,
     settings::Problems,
 };
+pub(crate) use api::check_number;
 
 /// Where Alipay's public key comes from.
 #[derive(Debug, Clone)]

@@ -27,6 +27,7 @@ use crate::{
     crypto::{HmacSha256, looks_like_placeholder},
     settings::Problems,
 };
+pub(crate) use api::check_number;
 
 const MIN_SECRET: usize = 12;
 

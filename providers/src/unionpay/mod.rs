@@ -22,6 +22,7 @@ pub use self::{
 use crate::{
     Ack, Callback, Notice, Outcome, Platform, Reason, Rejection, SettingProblem, form::Form, ident, settings::Problems,
 };
+pub(crate) use api::check_number;
 
 /// Settings of one merchant.
 #[derive(Debug, Clone)]

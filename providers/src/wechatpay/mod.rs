@@ -23,6 +23,7 @@ pub use self::{
     signature::Verified,
 };
 use crate::{Ack, Callback, Notice, Outcome, Platform, Rejection, SettingProblem, settings::Problems};
+pub(crate) use api::check_number;
 
 /// Settings of one merchant. No `Debug`: it holds secrets.
 pub struct WechatPaySettings {

@@ -247,6 +247,7 @@ fn journal() -> Result<Vec<Entry>, String> {
         account: account.clone(),
         provider: Provider::Alipay.as_str().into(),
         method: Method::External,
+        inputs: None,
         expires_at: None,
     };
     let paid = Fact::Payment(PaymentFact {

@@ -59,11 +59,12 @@ fn the_fingerprint_of_a_command_does_not_change() {
         account: account(),
         provider: "alipay".into(),
         method,
+        inputs: None,
         expires_at: Some(Timestamp(7)),
     };
     assert_eq!(print(create("o1")), of(r#"["CREATE","o1",1000,"CNY","",null]"#));
     assert_eq!(print(begun(Method::External)), of(r#"["START_PAYMENT","o1","p1","a","alipay"]"#));
-    let page = of(r#"["START_PAYMENT","o1","p1","a","alipay","ALIPAY_PAGE"]"#);
+    let page = of(r#"["START_PAYMENT","o1","p1","a","alipay","ALIPAY_PAGE",null]"#);
     assert_eq!(print(begun(Method::AlipayPage)), page);
     let back = of(r#"["REQUEST_REFUND","o1",null,null,"R1",400,"CNY","broken"]"#);
     assert_eq!(print(refunds::back("o1", "R1", 400)), back);

@@ -67,6 +67,9 @@ impl Store for Faulty {
     async fn list_orders(&self, f: &OrderFilter, c: Option<&Cursor>, l: u32) -> Result<Page<Order>, StoreError> {
         self.inner.list_orders(f, c, l).await
     }
+    async fn unpaid_orders(&self, since: Timestamp, c: Option<&Cursor>, l: u32) -> Result<Page<Order>, StoreError> {
+        self.inner.unpaid_orders(since, c, l).await
+    }
     async fn order_of(&self, number: &OutTradeNo) -> Result<Option<OrderId>, StoreError> {
         self.inner.order_of(number).await
     }

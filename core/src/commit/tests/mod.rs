@@ -165,6 +165,7 @@ fn start(name: &str, number: &str) -> Command {
         account: account(),
         provider: "alipay".into(),
         method: Method::External,
+        inputs: None,
         expires_at: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Orders and payments that end unpaid, and payments whose end nobody knows.
 
 use super::*;
+use crate::sha256::Sha256;
 
 #[test]
 fn close_waits_for_every_payment_unless_the_caller_vouches() {
@@ -44,6 +45,7 @@ fn attempts_and_expiry_are_bounded() {
         account: account("a"),
         provider: "alipay".into(),
         method: Method::External,
+        inputs: None,
         expires_at: None,
     };
     for n in 2..MAX_PAYMENTS {
@@ -80,6 +82,7 @@ fn expiring() -> Scene {
         account: account("a"),
         provider: "alipay".into(),
         method: Method::AlipayPrecreate,
+        inputs: None,
         expires_at: Some(Timestamp(EXPIRES)),
     };
     let started = apply(&mut order, &start);
@@ -96,6 +99,7 @@ fn a_caller_vouches_only_for_what_it_began_itself() {
         account: account("a"),
         provider: "alipay".into(),
         method: Method::External,
+        inputs: None,
         expires_at: None,
     };
     scene.ask(&external).unwrap();
@@ -205,6 +209,25 @@ fn a_person_may_take_a_payment_for_closed_or_leave_it() {
 }
 
 #[test]
+fn a_repetition_says_the_same() {
+    let mut scene = expiring();
+    let start = |n: &str, inputs: Option<&str>| Command::StartPayment {
+        order_id: OrderId::parse("o1").unwrap(),
+        out_trade_no: number(n),
+        account: account("a"),
+        provider: "alipay".into(),
+        method: Method::AlipayPrecreate,
+        inputs: inputs.map(|text| Sha256::of(text.as_bytes())),
+        expires_at: None,
+    };
+    assert_eq!(event_kinds(&scene.ask(&start("p8", Some("a"))).unwrap()), ["PAYMENT_STARTED"]);
+    assert_eq!(scene.ask(&start("p8", Some("a"))), Ok(Decision::default()));
+    assert_eq!(scene.ask(&start("p8", Some("b"))), Err(Refusal::InputsDiffer(number("p8"))));
+    // Nobody knows what it was begun with.
+    assert_eq!(scene.ask(&start("p9", Some("b"))), Ok(Decision::default()));
+}
+
+#[test]
 fn a_payment_is_begun_once_and_its_name_at_the_platform_is_kept() {
     let mut scene = expiring();
     let start = |method, expires_at| Command::StartPayment {
@@ -213,6 +236,7 @@ fn a_payment_is_begun_once_and_its_name_at_the_platform_is_kept() {
         account: account("a"),
         provider: "alipay".into(),
         method,
+        inputs: None,
         expires_at,
     };
     let reference = |text: &str| Command::RecordReference {

@@ -73,6 +73,7 @@ fn pending() -> Order {
                 account: account(on),
                 provider: "alipay".into(),
                 method: Method::External,
+                inputs: None,
                 expires_at: None,
             },
         );

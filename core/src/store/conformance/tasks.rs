@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Subject, account, commit, created, id};
+use super::{Subject, account, closed, commit, created, id};
 use crate::{
     order::{AccountName, OutTradeNo, TaskKey, TaskKind, Timestamp},
-    store::{NewTask, Overdue, Rate, Task, Tasks, Writes},
+    store::{Cursor, NewTask, Overdue, Rate, Task, Tasks, Writes},
 };
 
 const LEASE: Duration = Duration::from_micros(30);
@@ -282,4 +282,64 @@ pub(crate) async fn a_clock_that_was_far_ahead_holds_nobody_up(store: Subject) {
     assert_eq!(tasks.done(&ahead).await.unwrap(), 0);
     assert!(claim(minute).await.is_empty());
     assert_eq!(tasks.done(&heir).await.unwrap(), 1);
+}
+
+pub(crate) async fn tasks_that_are_missing_are_added_and_the_others_stay_as_they_are(store: Subject) {
+    let tasks = store.tasks();
+    want(&store, vec![payment("p2", 50), payment("p3", 10)]).await;
+    let mine = tasks.claim_one(&payment("p3", 0).key, Timestamp(20), LEASE).await.unwrap().unwrap();
+    let expiry = task(TaskKind::Expiry, "o1", 7);
+    let all = [payment("p3", 5), payment("p1", 5), payment("p2", 5), expiry.clone()];
+    assert_eq!(tasks.add_missing(&all).await.unwrap(), 2);
+    assert_eq!(tasks.add_missing(&all).await.unwrap(), 0, "two cores may do so");
+    assert_eq!((due(&*tasks, "p1").await, due(&*tasks, "p2").await), (Some(5), Some(50)));
+    // Whoever is at one goes on, and nothing is wanted of it again.
+    assert_eq!(tasks.done(&[mine]).await.unwrap(), 1);
+    assert_eq!(due(&*tasks, "p3").await, None);
+    let claimed = claim(&*tasks, 8).await;
+    assert_eq!(subjects(&claimed), ["p1", "o1"]);
+    let Task { key, account: of, order_id, .. } = claimed[0].clone();
+    assert_eq!((key, of, order_id), (payment("p1", 0).key, Some(account()), Some(id("o1"))));
+    assert_eq!((&claimed[1].key, &claimed[1].account), (&expiry.key, &None));
+}
+
+pub(crate) async fn what_is_adopted_is_known_until_it_is_forgotten(store: Subject) {
+    let tasks = store.tasks();
+    let adopted = async |of: &[&str]| {
+        let adopted = tasks.adopted(of).await.unwrap();
+        adopted.into_iter().map(|(name, at)| format!("{name} {}", at.0)).collect::<Vec<_>>()
+    };
+    assert!(adopted(&["", "a"]).await.is_empty());
+    tasks.note_adopted(&["", "a"], Timestamp(5)).await.unwrap();
+    tasks.note_adopted(&["a", "b"], Timestamp(6)).await.unwrap();
+    assert_eq!(adopted(&["", "a", "b", "c"]).await, [" 5", "a 5", "b 6"], "the first time counts");
+    assert_eq!(adopted(&["a"]).await, ["a 5"]);
+    assert_eq!(adopted(&["", "a", "b"]).await, ["a 5"]);
+    assert!(adopted(&[]).await.is_empty());
+}
+
+pub(crate) async fn unpaid_orders_are_looked_for_page_by_page(store: Subject) {
+    for (name, at) in [("o1", 10), ("o2", 20), ("o3", 30), ("o4", 40), ("o5", 40)] {
+        commit(&*store, &created(name, at)).await.unwrap();
+    }
+    for name in ["o3", "o4"] {
+        let order = store.orders(&[id(name)]).await.unwrap().remove(&id(name)).unwrap();
+        commit(&*store, &closed(&order)).await.unwrap();
+    }
+    let page = async |after: Option<&Cursor>| {
+        let page = store.unpaid_orders(Timestamp(20), after, 1).await.unwrap();
+        (page.rows.into_iter().map(|order| order.id.to_string()).collect::<Vec<_>>(), page.next)
+    };
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let (rows, next) = page(after.as_ref()).await;
+        found.push(rows.join(","));
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, ["o5", "", "", "o2", ""], "a page without any is not the last one");
+    let whole = store.unpaid_orders(Timestamp(0), None, 99).await.unwrap();
+    assert_eq!((whole.rows.len(), whole.next), (3, None));
 }

@@ -45,7 +45,7 @@ use super::{
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
     Unit,
 };
-use crate::order::{Order, OrderId, OutTradeNo, TransactionId};
+use crate::order::{Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 pub use retention::{Retained, Robbing, drop_before};
 
 /// Connections for units (batches under way, and those that waited for a busy order) and for the confirmation of
@@ -275,6 +275,15 @@ impl Store for PostgresStore {
         limit: u32,
     ) -> Result<Page<Order>, StoreError> {
         read::list_orders(&self.readers, filter, after, limit).await
+    }
+
+    async fn unpaid_orders(
+        &self,
+        since: Timestamp,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Order>, StoreError> {
+        read::unpaid_orders(&self.readers, since, after, limit).await
     }
 
     async fn order_of(&self, out_trade_no: &OutTradeNo) -> Result<Option<OrderId>, StoreError> {

@@ -32,6 +32,13 @@ CREATE TABLE task (
 CREATE INDEX task_due ON task (kind, due_at);
 CREATE INDEX task_of_account ON task (account, due_at);
 
+-- Accounts whose payments from before they could be called have their tasks, and since when; '' stands for the ends of
+-- orders.
+CREATE TABLE adopted (
+    account text   COLLATE "C" PRIMARY KEY,
+    at      bigint NOT NULL
+);
+
 -- What all cores together may still ask of an account's platform: nothing before `taken_until` less the burst.
 CREATE TABLE budget (
     account     text   COLLATE "C" PRIMARY KEY,

@@ -1,6 +1,6 @@
 //! Tasks on PostgreSQL, on connections that units do not use: however much there is to do, callbacks have theirs.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{PgPool, Row as _};
@@ -11,8 +11,8 @@ use super::{
     write::column,
 };
 use crate::{
-    order::{AccountName, OutTradeNo, TaskKey, TaskKind, Timestamp},
-    store::{Overdue, Rate, StoreError, Task, Tasks, codec, tasks::SLICE},
+    order::{AccountName, OrderId, OutTradeNo, TaskKey, TaskKind, Timestamp},
+    store::{NewTask, Overdue, Rate, StoreError, Task, Tasks, codec, tasks::SLICE},
 };
 
 /// Takes what was picked. What somebody else is taking in this moment is passed over.
@@ -232,5 +232,38 @@ impl Tasks for PostgresTasks {
             .bind(rate.depth())
             .bind(i64::from(want));
         one(&self.pool, query).await.and_then(|row| codec::granted(&row))
+    }
+
+    async fn add_missing(&self, tasks: &[NewTask]) -> Result<u64, StoreError> {
+        // In key order, as units do.
+        let mut tasks: Vec<_> = tasks.iter().collect();
+        tasks.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        let query = sqlx::query(
+            "INSERT INTO task (kind, subject, account, order_id, due_at) \
+             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) \
+             ON CONFLICT (kind, subject) DO NOTHING",
+        )
+        .bind(column(&tasks, |t| t.key.kind.as_str()))
+        .bind(column(&tasks, |t| t.key.subject.as_str()))
+        .bind(column(&tasks, |t| t.account.as_ref().map(AccountName::as_str)))
+        .bind(column(&tasks, |t| t.order_id.as_ref().map(OrderId::as_str)))
+        .bind(column(&tasks, |t| t.due_at.0));
+        changed(&self.pool, query).await
+    }
+
+    async fn adopted(&self, of: &[&str]) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        let forget = sqlx::query("DELETE FROM adopted WHERE account <> ALL($1)").bind(of.to_vec());
+        changed(&self.pool, forget).await?;
+        let rows = rows(&self.pool, sqlx::query("SELECT account, at FROM adopted")).await?;
+        Ok(rows.iter().map(|row| (row.get(0), Timestamp(row.get(1)))).collect())
+    }
+
+    async fn note_adopted(&self, names: &[&str], at: Timestamp) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "INSERT INTO adopted SELECT name, $2 FROM unnest($1::text[]) AS names (name) ON CONFLICT DO NOTHING",
+        )
+        .bind(names.to_vec())
+        .bind(at.0);
+        changed(&self.pool, query).await.map(drop)
     }
 }

@@ -32,7 +32,7 @@ use super::{
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
     Unit,
 };
-use crate::order::{Order, OrderId, OutTradeNo, TransactionId};
+use crate::order::{Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 
 /// Readers at once.
 const READERS: u32 = 4;
@@ -183,6 +183,15 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Page<Order>, StoreError> {
         read::list_orders(&self.readers, filter, after, limit).await
+    }
+
+    async fn unpaid_orders(
+        &self,
+        since: Timestamp,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Order>, StoreError> {
+        read::unpaid_orders(&self.readers, since, after, limit).await
     }
 
     async fn order_of(&self, out_trade_no: &OutTradeNo) -> Result<Option<OrderId>, StoreError> {

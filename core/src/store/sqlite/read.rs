@@ -6,7 +6,7 @@ use sqlx::{Row as _, Sqlite, SqliteExecutor, SqlitePool};
 
 use super::{failed, json};
 use crate::{
-    order::{Order, OrderId, OutTradeNo, State, TransactionId},
+    order::{Order, OrderId, OutTradeNo, State, Timestamp, TransactionId},
     store::{
         CaseFilter, CaseRow, Cursor, EventRow, NotificationFilter, OrderFilter, Page, StoreError, StoredNotification,
         codec,
@@ -80,6 +80,27 @@ pub(super) async fn list_orders(
         .map(|row| codec::read_document::<Order>(&codec::column::<String>(row, "doc")?))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Page::cut(orders, limit, |o| Cursor { at: o.created_at.0, id: o.id.to_string() }))
+}
+
+pub(super) async fn unpaid_orders(
+    db: &SqlitePool,
+    since: Timestamp,
+    after: Option<&Cursor>,
+    limit: u32,
+) -> Result<Page<Order>, StoreError> {
+    let (at, id) = place(after);
+    let rows = sqlx::query(
+        "SELECT created_at, order_id, iif(state IN ('CREATED', 'PENDING'), doc, NULL) AS doc FROM orders \
+         WHERE (created_at, order_id) < (?1, ?2) AND created_at >= ?3 ORDER BY created_at DESC, order_id DESC LIMIT ?4",
+    )
+    .bind(at)
+    .bind(id)
+    .bind(since.0)
+    .bind(i64::from(limit))
+    .fetch_all(db)
+    .await
+    .map_err(failed)?;
+    codec::sparse(&rows, limit)
 }
 
 pub(super) async fn order_of(db: &SqlitePool, out_trade_no: &OutTradeNo) -> Result<Option<OrderId>, StoreError> {

@@ -31,6 +31,13 @@ CREATE TABLE task (
 CREATE INDEX task_due ON task (kind, due_at);
 CREATE INDEX task_of_account ON task (account, due_at);
 
+-- Accounts whose payments from before they could be called have their tasks, and since when; '' stands for the ends of
+-- orders.
+CREATE TABLE adopted (
+    account TEXT    PRIMARY KEY,
+    at      INTEGER NOT NULL
+) STRICT;
+
 -- What may still be asked of an account's platform: nothing before `taken_until` less the burst.
 CREATE TABLE budget (
     account     TEXT    PRIMARY KEY,

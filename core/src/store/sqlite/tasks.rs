@@ -1,6 +1,6 @@
 //! Tasks on SQLite. Each change is one short statement: the writer is everybody's.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{Row as _, SqlitePool};
@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{failed, json};
 use crate::{
-    order::{AccountName, OutTradeNo, TaskKey, TaskKind, Timestamp},
-    store::{Overdue, Rate, StoreError, Task, Tasks, codec, tasks::SLICE},
+    order::{AccountName, OrderId, OutTradeNo, TaskKey, TaskKind, Timestamp},
+    store::{NewTask, Overdue, Rate, StoreError, Task, Tasks, codec, tasks::SLICE},
 };
 
 macro_rules! take {
@@ -233,5 +233,32 @@ impl Tasks for SqliteTasks {
             .bind(rate.depth())
             .bind(i64::from(want));
         codec::granted(&query.fetch_one(&self.writer).await.map_err(failed)?)
+    }
+
+    async fn add_missing(&self, tasks: &[NewTask]) -> Result<u64, StoreError> {
+        let rows = tasks.iter().map(|t| {
+            let (account, order_id) =
+                (t.account.as_ref().map(AccountName::as_str), t.order_id.as_ref().map(OrderId::as_str));
+            serde_json::json!([t.key.kind.as_str(), t.key.subject.as_str(), account, order_id, t.due_at.0])
+        });
+        let query = sqlx::query(
+            "INSERT INTO task (kind, subject, account, order_id, due_at) \
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true \
+             ON CONFLICT (kind, subject) DO NOTHING",
+        );
+        self.changed(query.bind(serde_json::Value::from_iter(rows).to_string())).await
+    }
+
+    async fn adopted(&self, of: &[&str]) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        let forget = sqlx::query("DELETE FROM adopted WHERE account NOT IN (SELECT value FROM json_each(?1))");
+        self.changed(forget.bind(json(of.iter().copied()))).await?;
+        let rows = sqlx::query("SELECT account, at FROM adopted").fetch_all(&self.writer).await.map_err(failed)?;
+        Ok(rows.iter().map(|row| (row.get(0), Timestamp(row.get(1)))).collect())
+    }
+
+    async fn note_adopted(&self, names: &[&str], at: Timestamp) -> Result<(), StoreError> {
+        let query =
+            sqlx::query("INSERT INTO adopted SELECT value, ?2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING");
+        self.changed(query.bind(json(names.iter().copied())).bind(at.0)).await.map(drop)
     }
 }

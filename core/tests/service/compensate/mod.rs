@@ -53,6 +53,10 @@ on_both_databases!(
     a_person_asks_by_hand,
     an_edge_says_what_it_cannot_send,
     a_refund_that_is_never_done_is_for_a_person,
+    what_was_begun_when_nobody_could_ask_is_followed_later,
+    what_was_begun_before_there_were_tasks_comes_to_its_end,
+    a_repetition_says_the_same_or_is_refused,
+    a_number_that_the_platform_does_not_take_leaves_nothing_behind,
 );
 
 fn reason(status: &tonic::Status) -> (Code, String) {
@@ -356,5 +360,97 @@ async fn a_refund_that_is_never_done_is_for_a_person(mut shop: Shop) {
     let stuck = || async { cases(&core).await.iter().any(|case| case.kind() == v1::CaseKind::RefundStuck) };
     until("the case", stuck).await;
     assert_eq!(shop.platform.calls("refund"), 4, "as often as the schedule says");
+    shop.end().await;
+}
+
+/// An order, perhaps one that ends in a second, and a payment that the caller begins.
+async fn sell(core: &Channel, order_id: &str, number: &str, expires: bool) {
+    let end = std::time::SystemTime::now() + Duration::from_secs(1);
+    let mut orders = OrderServiceClient::new(core.clone());
+    let expire_time = expires.then(|| end.into());
+    let create =
+        v1::CreateOrderRequest { order_id: order_id.into(), amount: money(), expire_time, ..Default::default() };
+    orders.create_order(create).await.unwrap();
+    let start = v1::StartPaymentRequest {
+        order_id: order_id.into(),
+        account: "shop".into(),
+        method: v1::PaymentMethod::External.into(),
+        out_trade_no: number.into(),
+        ..Default::default()
+    };
+    orders.start_payment(start).await.unwrap();
+}
+
+async fn what_was_begun_when_nobody_could_ask_is_followed_later(mut shop: Shop) {
+    let before = shop.core_without_platforms().await;
+    sell(&before, "o1", "N1", false).await;
+    sell(&before, "o2", "N2", false).await;
+    shop.stop().await;
+    shop.platform.pay("N1");
+    shop.platform.pay("N2");
+    // Two at once do no harm.
+    let (one, two) = (shop.core().await, shop.core().await);
+    paid(&one, "o1").await;
+    paid(&two, "o2").await;
+    shop.end().await;
+}
+
+async fn what_was_begun_before_there_were_tasks_comes_to_its_end(mut shop: Shop) {
+    let before = shop.core_without_platforms().await;
+    sell(&before, "o1", "N1", true).await;
+    shop.stop().await;
+    shop.drop_tasks().await;
+    // The payer came, and left.
+    shop.platform.with(|s| s.attempts.entry("N1".into()).or_default().begun = 1);
+    let core = shop.core().await;
+    until("the end", || is(&core, "o1", OrderState::Closed)).await;
+    assert!(shop.platform.story("N1").contains(&"close"));
+    shop.end().await;
+}
+
+async fn a_repetition_says_the_same_or_is_refused(mut shop: Shop) {
+    let core = shop.core().await;
+    let mut orders = OrderServiceClient::new(core.clone());
+    let create = v1::CreateOrderRequest { order_id: "o1".into(), amount: money(), ..Default::default() };
+    orders.create_order(create).await.unwrap();
+    let start = |return_url: &str, client_ip: &str| v1::StartPaymentRequest {
+        order_id: "o1".into(),
+        account: "shop".into(),
+        method: v1::PaymentMethod::AlipayPage.into(),
+        out_trade_no: "N1".into(),
+        return_url: return_url.into(),
+        client_ip: client_ip.into(),
+        ..Default::default()
+    };
+    orders.start_payment(start("https://shop/1", "192.0.2.1")).await.unwrap();
+    // This method has no use for an address.
+    orders.start_payment(start("https://shop/1", "192.0.2.2")).await.unwrap();
+    let (before, calls) = (order(&core, "o1").await, shop.platform.with(|s| s.calls.len()));
+    let other = orders.start_payment(start("https://shop/2", "192.0.2.1")).await.unwrap_err();
+    assert_eq!(reason(&other), (Code::AlreadyExists, "OUT_TRADE_NO_TAKEN".into()));
+    assert!(other.message().contains("return_url"), "{other:?}");
+    assert_eq!((order(&core, "o1").await, shop.platform.calls("initiate")), (before, 2));
+    assert!(shop.platform.with(|s| s.calls[calls..].iter().all(|(_, op, _)| *op == "query")));
+    let keyed = |return_url| {
+        let request_id = "r1".into();
+        v1::StartPaymentRequest { request_id, out_trade_no: String::new(), ..start(return_url, "") }
+    };
+    orders.start_payment(keyed("https://shop/1")).await.unwrap();
+    let other = orders.start_payment(keyed("https://shop/2")).await.unwrap_err();
+    assert_eq!(reason(&other), (Code::AlreadyExists, "REQUEST_ID_REUSED".into()));
+    shop.end().await;
+}
+
+async fn a_number_that_the_platform_does_not_take_leaves_nothing_behind(mut shop: Shop) {
+    shop.settings.numbers =
+        |provider, number| if provider == "alipay" && number.contains('-') { Err("no dashes") } else { Ok(()) };
+    let core = shop.core().await;
+    let refused = begin(&core, "o1", "N-1").await.unwrap_err();
+    assert_eq!(reason(&refused), (Code::InvalidArgument, "INVALID_ARGUMENT".into()));
+    assert_eq!(refused.message(), "out_trade_no: no dashes");
+    assert_eq!((order(&core, "o1").await.payments.len(), shop.platform.calls("initiate")), (0, 0));
+    again(&core, "o1", "N1").await.unwrap();
+    // What the caller begins itself, the platform has taken.
+    sell(&core, "o2", "N-2", false).await;
     shop.end().await;
 }

@@ -20,7 +20,9 @@ use paystate_proto::v1::{
     self, operations_service_client::OperationsServiceClient, order_service_client::OrderServiceClient,
 };
 use paystate_rpc::{Callers, Servers};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
@@ -102,7 +104,16 @@ impl Shop {
     pub(crate) async fn core(&mut self) -> Channel {
         let edge = self.platform.serve().await;
         let platforms = Some(Platforms::new(Servers::new([("edge".to_owned(), edge)])));
-        let account = Account { provider: "alipay".into(), calls: Some(self.calls.clone()) };
+        self.start(platforms, Some(self.calls.clone())).await
+    }
+
+    /// Starts a core that cannot call anybody.
+    pub(crate) async fn core_without_platforms(&mut self) -> Channel {
+        self.start(None, None).await
+    }
+
+    async fn start(&mut self, platforms: Option<Platforms>, calls: Option<Calls>) -> Channel {
+        let account = Account { provider: "alipay".into(), calls };
         let mute = Account { provider: "alipay".into(), calls: None };
         let name = |name| AccountName::parse(name).unwrap();
         let parts = Parts {
@@ -124,12 +135,31 @@ impl Shop {
         paystate_rpc::channel(Endpoint::from_shared(format!("http://{address}")).unwrap(), None)
     }
 
-    /// Stops the cores; whatever was stored is sound.
-    pub(crate) async fn end(mut self) {
+    /// Stops the cores.
+    pub(crate) async fn stop(&mut self) {
         for (shutdown, served) in std::mem::take(&mut self.cores) {
             shutdown.cancel();
             served.await.unwrap();
         }
+    }
+
+    /// Leaves the database as a version without tasks does.
+    pub(crate) async fn drop_tasks(&self) {
+        const DROP: &str = "DELETE FROM task; DELETE FROM adopted";
+        match &self.database {
+            Database::Sqlite { dir, .. } => {
+                let file = SqliteConnectOptions::new().filename(dir.path().join("core.db"));
+                SqliteConnection::connect_with(&file).await.unwrap().execute(DROP).await.unwrap();
+            }
+            Database::Postgres { url, .. } => {
+                PgConnection::connect(url).await.unwrap().execute(DROP).await.unwrap();
+            }
+        }
+    }
+
+    /// Stops the cores; whatever was stored is sound.
+    pub(crate) async fn end(mut self) {
+        self.stop().await;
         let store = self.store().await;
         let broken: Vec<_> = store.audit().await.unwrap().into_iter().filter(|r| !r.violations.is_empty()).collect();
         assert!(broken.is_empty(), "{broken:?}");

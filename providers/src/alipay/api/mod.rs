@@ -31,6 +31,7 @@ use crate::{
     settings::Problems,
     statement::Day,
 };
+pub(crate) use pay::check_number;
 
 const PRODUCTION: &str = "https://openapi.alipay.com/gateway.do";
 

@@ -98,11 +98,14 @@ impl AlipayApi {
 
 /// Alipay would show the payer an error page, of which nobody here would learn.
 fn check(ask: &Initiate<'_>) -> Result<(), Unable> {
-    let number = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    if !(1..=64).contains(&ask.out_trade_no.len()) || !ask.out_trade_no.bytes().all(number) {
-        return Err(bad("out_trade_no", "Alipay takes 1 to 64 letters, digits and _"));
-    }
+    check_number(ask.out_trade_no).map_err(|problem| bad("out_trade_no", problem))?;
     yuan("amount", ask.amount)
+}
+
+/// Which numbers Alipay takes.
+pub(crate) fn check_number(text: &str) -> Result<(), &'static str> {
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if fits { Ok(()) } else { Err("Alipay takes 1 to 64 letters, digits and _") }
 }
 
 /// A text for people is no reason to refuse a payment: what Alipay does not take becomes a blank, what is too long is

@@ -69,12 +69,15 @@ impl StripeApi {
     }
 }
 
-/// A number of ours: visible ASCII, and nothing that would end a quoted text in a search.
+/// A number of ours.
 pub(super) fn number<'a>(field: &'static str, text: &'a str) -> Result<&'a str, Unable> {
-    if ident::claimed(text).is_none() || text.contains(['"', '\'', '\\']) {
-        return Err(bad(field, "it must be 1 to 64 visible ASCII characters without quotes and backslashes"));
-    }
-    Ok(text)
+    check_number(text).map(|()| text).map_err(|problem| bad(field, problem))
+}
+
+/// Which numbers can be found at Stripe: visible ASCII, and nothing that would end a quoted text in a search.
+pub(crate) fn check_number(text: &str) -> Result<(), &'static str> {
+    let fits = ident::claimed(text).is_some() && !text.contains(['"', '\'', '\\']);
+    if fits { Ok(()) } else { Err("it must be 1 to 64 visible ASCII characters without quotes and backslashes") }
 }
 
 /// An id of Stripe's, which becomes part of a path.

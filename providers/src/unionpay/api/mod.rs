@@ -26,6 +26,7 @@ use crate::{
     settings::Problems,
     statement::Day,
 };
+pub(crate) use request::check_number;
 
 /// What calls need beside the merchant's own settings. No `Debug`: it holds a secret.
 pub struct UnionPayApiSettings {

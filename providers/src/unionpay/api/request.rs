@@ -65,12 +65,15 @@ impl UnionPayApi {
     }
 }
 
-/// A transaction's number. UnionPay allows 8 to 40 letters and digits; 32 fit everywhere.
+/// A transaction's number.
 pub(super) fn number<'a>(field: &'static str, text: &'a str) -> Result<&'a str, Unable> {
-    if (8..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Ok(text);
-    }
-    Err(bad(field, "UnionPay takes 8 to 32 letters and digits, no other characters; use such a number"))
+    check_number(text).map(|()| text).map_err(|problem| bad(field, problem))
+}
+
+/// Which numbers UnionPay takes: 8 to 40 letters and digits; 32 fit everywhere.
+pub(crate) fn check_number(text: &str) -> Result<(), &'static str> {
+    let fits = (8..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if fits { Ok(()) } else { Err("UnionPay takes 8 to 32 letters and digits, no other characters; use such a number") }
 }
 
 /// `txnAmt` of an amount in yuan.

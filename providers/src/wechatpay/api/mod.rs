@@ -32,6 +32,7 @@ use crate::{
     settings::Problems,
     statement::Day,
 };
+pub(crate) use pay::check_number;
 
 const PRODUCTION: &str = "https://api.mch.weixin.qq.com";
 

@@ -161,11 +161,15 @@ fn returning(h5_url: String, return_url: &str) -> String {
 }
 
 fn check(ask: &Initiate<'_>) -> Result<(), Unable> {
-    let number = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'|' | b'*');
-    if !(6..=32).contains(&ask.out_trade_no.len()) || !ask.out_trade_no.bytes().all(number) {
-        return Err(bad("out_trade_no", "WeChat Pay takes 6 to 32 letters, digits and _-|*"));
-    }
+    check_number(ask.out_trade_no).map_err(|problem| bad("out_trade_no", problem))?;
     yuan("amount", ask.amount)
+}
+
+/// Which numbers WeChat Pay takes.
+pub(crate) fn check_number(text: &str) -> Result<(), &'static str> {
+    let taken = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'|' | b'*');
+    let fits = (6..=32).contains(&text.len()) && text.bytes().all(taken);
+    if fits { Ok(()) } else { Err("WeChat Pay takes 6 to 32 letters, digits and _-|*") }
 }
 
 /// What is too long is cut rather than refused; the number stands in for nothing.
