@@ -52,6 +52,7 @@ on_both_databases!(
     a_policy_gives_a_double_payment_back,
     a_person_asks_by_hand,
     an_edge_says_what_it_cannot_send,
+    what_a_platform_cannot_be_asked_about_is_never_taken_for_unpaid,
     a_refund_that_is_never_done_is_for_a_person,
 );
 
@@ -339,6 +340,40 @@ async fn an_edge_says_what_it_cannot_send(mut shop: Shop) {
     shop.platform.pay("N4");
     paid(&core, "o4").await;
     assert!(cases(&core).await.is_empty());
+    shop.end().await;
+}
+
+/// The shop began it itself, with a time that only the shop knows, and it is paid.
+async fn what_a_platform_cannot_be_asked_about_is_never_taken_for_unpaid(mut shop: Shop) {
+    let instant = Duration::from_millis(50);
+    shop.settings.payments = Schedule::new(instant, [instant, instant]);
+    shop.platform.with(|s| s.finds_by_time = true);
+    let core = shop.core().await;
+    begin(&core, "o1", "N1").await.unwrap();
+    shop.platform.pay("N1");
+    paid(&core, "o1").await;
+
+    let create = v1::CreateOrderRequest { order_id: "o2".into(), amount: money(), ..Default::default() };
+    let mut orders = OrderServiceClient::new(core.clone());
+    orders.create_order(create).await.unwrap();
+    let external = v1::StartPaymentRequest {
+        order_id: "o2".into(),
+        account: "shop".into(),
+        method: v1::PaymentMethod::External.into(),
+        out_trade_no: "N2".into(),
+        ..Default::default()
+    };
+    orders.start_payment(external).await.unwrap();
+    shop.platform.pay("N2");
+    assert!(close(&core, "o2").await.unwrap().close_requested);
+    until("the case", || async { !cases(&core).await.is_empty() }).await;
+    let case = cases(&core).await.remove(0);
+    assert_eq!((case.kind(), case.out_trade_no.as_str()), (v1::CaseKind::Stuck, "N2"));
+    assert!(case.evidence.starts_with("asked ") && case.evidence.contains("NO_SUCH_OPERATION"), "{case:?}");
+    assert!(is(&core, "o2", OrderState::Pending).await);
+    let request = v1::RecheckPaymentRequest { out_trade_no: "N2".into() };
+    let by_hand = OperationsServiceClient::new(core.clone()).recheck_payment(request).await.unwrap_err();
+    assert_eq!(reason(&by_hand), (Code::FailedPrecondition, "NO_API".into()), "{by_hand:?}");
     shop.end().await;
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Attempt {
     pub(crate) paid: bool,
     pub(crate) closed: bool,
     pub(crate) begun: u32,
+    /// When, if it was begun by us.
+    begun_at: Option<prost_types::Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +54,8 @@ pub(crate) struct State {
     pub(crate) calls: Vec<(Instant, &'static str, String)>,
     /// What goes wrong with the next calls, by operation.
     pub(crate) faults: BTreeMap<&'static str, VecDeque<Fault>>,
+    /// It finds payments only by the time that they were begun with, as UnionPay does.
+    pub(crate) finds_by_time: bool,
     /// It answers nothing at all.
     pub(crate) down: bool,
     /// The payer pays this in the moment in which it is to be closed.
@@ -194,7 +198,9 @@ impl ProviderGatewayService for Platform {
     async fn initiate(&self, r: Request<v1::InitiateRequest>) -> Result<Response<v1::InitiateResponse>, Status> {
         let r = r.into_inner();
         let answer = self.call("initiate", &r.out_trade_no, |s| {
-            s.attempts.entry(r.out_trade_no.clone()).or_default().begun += 1;
+            let attempt = s.attempts.entry(r.out_trade_no.clone()).or_default();
+            attempt.begun += 1;
+            attempt.begun_at = r.start_time;
             said(PlatformOutcome::Answered, "10000")
         });
         let answer = answer.await;
@@ -209,6 +215,10 @@ impl ProviderGatewayService for Platform {
     ) -> Result<Response<v1::QueryPaymentResponse>, Status> {
         let r = r.into_inner();
         let answer = self.call("query", &r.out_trade_no, |s| match s.attempts.get(&r.out_trade_no) {
+            Some(_) if s.finds_by_time && r.start_time.is_none() => said(PlatformOutcome::NotSent, "NO_SUCH_OPERATION"),
+            Some(attempt) if s.finds_by_time && r.start_time != attempt.begun_at => {
+                said(PlatformOutcome::NotFound, "TRADE_NOT_EXIST")
+            }
             None => said(PlatformOutcome::NotFound, "TRADE_NOT_EXIST"),
             Some(attempt) => {
                 answered(&r.account, &r.out_trade_no, payment_fact(&r.out_trade_no, attempt, r.amount.clone()))
