@@ -12,7 +12,7 @@ use paystate_core::{
     order::{CaseKind, Resolution},
 };
 use paystate_proto::v1::{
-    self, OrderState, operations_service_client::OperationsServiceClient, order_service_client::OrderServiceClient,
+    self, OrderState, ingest_service_client::IngestServiceClient, operations_service_client::OperationsServiceClient, order_service_client::OrderServiceClient,
 };
 use tonic::{Code, transport::Channel};
 use tonic_types::StatusExt as _;
@@ -54,6 +54,7 @@ on_both_databases!(
     an_edge_says_what_it_cannot_send,
     what_a_platform_cannot_be_asked_about_is_never_taken_for_unpaid,
     a_refund_that_is_never_done_is_for_a_person,
+    what_went_back_adds_up_from_the_refunds,
 );
 
 fn reason(status: &tonic::Status) -> (Code, String) {
@@ -391,5 +392,34 @@ async fn a_refund_that_is_never_done_is_for_a_person(mut shop: Shop) {
     let stuck = || async { cases(&core).await.iter().any(|case| case.kind() == v1::CaseKind::RefundStuck) };
     until("the case", stuck).await;
     assert_eq!(shop.platform.calls("refund"), 4, "as often as the schedule says");
+    shop.end().await;
+}
+
+/// Alipay tells of a refund in its answer, and of all that went back in its notices.
+async fn what_went_back_adds_up_from_the_refunds(mut shop: Shop) {
+    let core = shop.core().await;
+    begin(&core, "o1", "N1").await.unwrap();
+    shop.platform.pay("N1");
+    paid(&core, "o1").await;
+    refund(&core, "o1", "REFUND01", 500).await.unwrap();
+    let done = || async { refund_state(&core, "REFUND01").await == v1::RefundState::Succeeded };
+    until("the money", done).await;
+    // The second one was given back at the platform's console.
+    for (reached_by, total, refunds) in
+        [("REFUND01", 500, &[("REFUND01", 500)][..]), ("C1", 700, &[("REFUND01", 500), ("C1", 200)])]
+    {
+        let messages = vec![platform::running_total("N1", reached_by, total)];
+        let request = v1::RecordObservationsRequest { messages };
+        let told = IngestServiceClient::new(core.clone()).record_observations(request).await.unwrap().into_inner();
+        assert_eq!(told.results[0].outcome(), v1::RecordOutcome::Stored, "{told:?}");
+        let order = order(&core, "o1").await;
+        let shown: Vec<_> = order
+            .refunds
+            .iter()
+            .map(|r| (r.out_refund_no.as_str(), r.amount.as_ref().unwrap().amount_minor))
+            .collect();
+        assert_eq!(shown, refunds);
+        assert_eq!(shown.iter().map(|(_, minor)| minor).sum::<i64>(), order.refunded_amount.unwrap().amount_minor);
+    }
     shop.end().await;
 }

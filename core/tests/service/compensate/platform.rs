@@ -162,8 +162,13 @@ fn said(outcome: PlatformOutcome, code: &str) -> PlatformAnswer {
 }
 
 fn answered(account: &str, about: &str, fact: v1::observation::Fact) -> PlatformAnswer {
+    PlatformAnswer { message: Some(message(account, about, fact)), ..said(PlatformOutcome::Answered, "10000") }
+}
+
+/// Verified words of the platform.
+fn message(account: &str, about: &str, fact: v1::observation::Fact) -> v1::VerifiedMessage {
     let body = format!("{about} {fact:?}").into_bytes();
-    let message = v1::VerifiedMessage {
+    v1::VerifiedMessage {
         provider: "alipay".into(),
         account: account.into(),
         source: v1::ObservationSource::Query.into(),
@@ -174,8 +179,21 @@ fn answered(account: &str, about: &str, fact: v1::observation::Fact) -> Platform
         event_type: "query".into(),
         observations: vec![v1::Observation { fact: Some(fact) }],
         ..Default::default()
-    };
-    PlatformAnswer { message: Some(message), ..said(PlatformOutcome::Answered, "10000") }
+    }
+}
+
+/// A callback that says how much went back of a payment in all, as Alipay's do.
+pub(crate) fn running_total(payment: &str, reached_by: &str, minor: i64) -> v1::VerifiedMessage {
+    let fact = v1::observation::Fact::Refund(v1::RefundFact {
+        out_trade_no: payment.into(),
+        transaction_id: format!("T-{payment}"),
+        out_refund_no: reached_by.into(),
+        state: v1::RefundState::Succeeded.into(),
+        amount: Some(v1::Money { amount_minor: minor, currency: "CNY".into() }),
+        cumulative: true,
+        ..Default::default()
+    });
+    v1::VerifiedMessage { source: v1::ObservationSource::Callback.into(), ..message("shop", payment, fact) }
 }
 
 fn payment_fact(number: &str, attempt: &Attempt, amount: Option<v1::Money>) -> v1::observation::Fact {
