@@ -46,6 +46,7 @@ on_both_databases!(
     a_payer_who_is_faster_than_the_closing_has_paid,
     a_refund_is_carried_out_once_whatever_is_lost,
     a_refused_refund_becomes_a_case_and_people_are_told,
+    a_silent_channel_takes_no_room_from_questions,
     the_budget_is_kept_and_a_backlog_comes_at_its_rate,
     an_outage_is_waited_out,
     two_cores_share_the_work,
@@ -198,6 +199,26 @@ async fn a_refused_refund_becomes_a_case_and_people_are_told(mut shop: Shop) {
     assert_eq!(shop.platform.calls("refund"), 1, "it is not tried again by itself");
     let told = stand_in.told().await;
     assert!(told.contains(&case.case_id), "{told}");
+    shop.end().await;
+}
+
+async fn a_silent_channel_takes_no_room_from_questions(mut shop: Shop) {
+    let silent = channel::Silent::start().await;
+    let alerts = |n| Alerts { name: format!("c{n}").into(), url: silent.url.parse().unwrap(), format: Format::Generic };
+    shop.settings.channels = (0..4).map(alerts).collect();
+    shop.settings.in_flight = 1;
+    let core = shop.core().await;
+    begin(&core, "o1", "N1").await.unwrap();
+    again(&core, "o1", "N2").await.unwrap();
+    shop.platform.pay("N1");
+    shop.platform.pay("N2");
+    // Paid twice, which is a case.
+    silent.called().await;
+    begin(&core, "o2", "N3").await.unwrap();
+    shop.platform.pay("N3");
+    paid(&core, "o2").await;
+    assert_eq!(silent.gave_up(), 0, "the question waited for an alert");
+    drop(silent);
     shop.end().await;
 }
 
