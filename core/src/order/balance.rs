@@ -71,9 +71,8 @@ impl Order {
         if !refund.cumulative || refund.status != RefundStatus::Succeeded {
             return Some(refund.clone());
         }
-        let settled = || {
-            self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.are_of_same_money(refund, r))
-        };
+        let settled =
+            || self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.are_of_same_money(refund, r));
         // The platform may count in two ways; then the larger total has all.
         let largest = settled().filter(|r| r.cumulative).max_by_key(|r| r.amount)?;
         let single = settled().filter(|r| !r.cumulative).fold(0_i64, |sum, r| sum.saturating_add(r.amount.minor()));

@@ -533,7 +533,13 @@ impl Reconciliations for Watched {
     async fn carry(&self, run: &Run, carried: &[Carried]) -> Result<(), StoreError> {
         self.inner.carry(run, carried).await
     }
-    async fn end(&self, run: &Run, result: Result<(), &str>, tally: &Tally, now: Timestamp) -> Result<bool, StoreError> {
+    async fn end(
+        &self,
+        run: &Run,
+        result: Result<(), &str>,
+        tally: &Tally,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.inner.end(run, result, tally, now).await
     }
     async fn get(&self, id: &ReconciliationId) -> Result<Option<Reconciliation>, StoreError> {

@@ -1,7 +1,5 @@
 //! What a round claims, on a real store.
 
-use std::collections::BTreeMap;
-
 use paystate_rpc::Servers;
 use tonic::transport::Endpoint;
 
@@ -42,26 +40,16 @@ impl Rig {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("t.db")).await.unwrap());
         let nowhere = Endpoint::from_static("http://127.0.0.1:9");
         let platforms = Platforms::new(Servers::new([("nobody".to_owned(), paystate_rpc::channel(nowhere, None))]));
-        let calls = Calls {
-            pay_timeout: Duration::from_secs(1800),
-            rate_per_second: 100,
-            burst: 100,
-            fee_basis_points: None,
-        };
+        let calls =
+            Calls { pay_timeout: Duration::from_secs(1800), rate_per_second: 100, burst: 100, fee_basis_points: None };
         let accounts = Accounts::from([(account(), Account { provider: "alipay".into(), calls: Some(calls) })]);
         let settings = Settings { platforms: Some(platforms.clone()), ..Settings::default() };
         let tracker = TaskTracker::new();
         let guard = Arc::new(LocalGuard::default());
         let policy = commit::Policy { first_question: Duration::ZERO, ..settings.policy(&accounts) };
-        let door =
-            Door::open(store.clone(), guard, Bell::default(), Limits::default(), Arc::new(policy), &tracker);
+        let door = Door::open(store.clone(), guard, Bell::default(), Limits::default(), Arc::new(policy), &tracker);
         let sealer = Sealer::new("k", &BTreeMap::from([("k".to_owned(), vec![7; 32])])).unwrap();
-        let desk = Desk {
-            platforms,
-            store: store.clone(),
-            door: door.clone(),
-            intake: Intake::new(sealer, accounts),
-        };
+        let desk = Desk { platforms, store: store.clone(), door: door.clone(), intake: Intake::new(sealer, accounts) };
         let worker = Worker {
             store,
             door,

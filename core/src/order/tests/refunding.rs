@@ -220,7 +220,11 @@ fn a_refund_is_asked_of_the_account_on_which_its_money_is() {
     assert_eq!((left_of(&scene, "t1"), left_of(&scene, "t5")), (DUE, 600));
     let went = told(Some("R1"), None, Succeeded, 400);
     let elsewhere = scene.clone().seeing(std::slice::from_ref(&went));
-    assert_eq!(elsewhere.order.asked_back(&account("b"), &transaction("R1")).unwrap().status, Pending, "not its account");
+    assert_eq!(
+        elsewhere.order.asked_back(&account("b"), &transaction("R1")).unwrap().status,
+        Pending,
+        "not its account"
+    );
     let fact = match went.fact {
         Fact::Refund(fact) => RefundFact { transaction_id: Some(transaction("t5")), ..fact },
         Fact::Payment(_) => unreachable!("told makes refunds"),

@@ -78,7 +78,10 @@ fn a_running_total_is_shown_only_as_what_it_says_beyond_the_others() {
         // The last one to reach it was R1, told late: who gave the rest back is not known.
         (total(Some("R1"), 450), &[("R1", 300, false), ("", 150, true)]),
         (told(Some("X"), None, RefundStatus::Succeeded, 100), &[("R1", 300, false), ("", 50, true), ("X", 100, false)]),
-        (told(Some("Y"), None, RefundStatus::Succeeded, 50), &[("R1", 300, false), ("X", 100, false), ("Y", 50, false)]),
+        (
+            told(Some("Y"), None, RefundStatus::Succeeded, 50),
+            &[("R1", 300, false), ("X", 100, false), ("Y", 50, false)],
+        ),
         // More than the platform's total says: it is late.
         (
             told(Some("Z"), None, RefundStatus::Succeeded, 10),
@@ -98,7 +101,10 @@ fn a_running_total_that_comes_before_its_payment_is_shown_once_too() {
     let paid = see(early, &[paid("a", "p0", "t1", money(DUE, "CNY"))]);
     assert_eq!((shown(&paid), paid.refunded().minor()), (refunds(&[("R1", 300, false)]), 300));
     // One that names less is another total of the same money.
-    let less = Observation { fact: Fact::Refund(RefundFact { out_trade_no: None, ..fact_of(total(None, 400)) }), ..all[0].clone() };
+    let less = Observation {
+        fact: Fact::Refund(RefundFact { out_trade_no: None, ..fact_of(total(None, 400)) }),
+        ..all[0].clone()
+    };
     assert_eq!(shown(&see(paid, &[less])), refunds(&[("R1", 300, false), ("", 100, true)]));
 }
 

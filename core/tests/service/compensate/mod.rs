@@ -12,7 +12,8 @@ use paystate_core::{
     order::{CaseKind, Resolution},
 };
 use paystate_proto::v1::{
-    self, OrderState, ingest_service_client::IngestServiceClient, operations_service_client::OperationsServiceClient, order_service_client::OrderServiceClient,
+    self, OrderState, ingest_service_client::IngestServiceClient, operations_service_client::OperationsServiceClient,
+    order_service_client::OrderServiceClient,
 };
 use tonic::{Code, transport::Channel};
 use tonic_types::StatusExt as _;
@@ -434,11 +435,8 @@ async fn what_went_back_adds_up_from_the_refunds(mut shop: Shop) {
         let told = IngestServiceClient::new(core.clone()).record_observations(request).await.unwrap().into_inner();
         assert_eq!(told.results[0].outcome(), v1::RecordOutcome::Stored, "{told:?}");
         let order = order(&core, "o1").await;
-        let shown: Vec<_> = order
-            .refunds
-            .iter()
-            .map(|r| (r.out_refund_no.as_str(), r.amount.as_ref().unwrap().amount_minor))
-            .collect();
+        let shown: Vec<_> =
+            order.refunds.iter().map(|r| (r.out_refund_no.as_str(), r.amount.as_ref().unwrap().amount_minor)).collect();
         assert_eq!(shown, refunds);
         assert_eq!(shown.iter().map(|(_, minor)| minor).sum::<i64>(), order.refunded_amount.unwrap().amount_minor);
     }
