@@ -80,10 +80,10 @@ impl Order {
         if largest != refund || beyond <= 0 {
             return None;
         }
-        let is_single = |number| self.refunds.iter().any(|r| !r.cumulative && r.out_refund_no.as_ref() == Some(number));
+        let others: Vec<_> = self.refunds.iter().filter(|r| !r.cumulative).map(|r| &r.out_refund_no).collect();
         Some(Refund {
             amount: refund.amount.at_most(beyond),
-            out_refund_no: refund.out_refund_no.clone().filter(|number| !is_single(number)),
+            out_refund_no: refund.out_refund_no.clone().filter(|_| !others.contains(&&refund.out_refund_no)),
             ..refund.clone()
         })
     }
