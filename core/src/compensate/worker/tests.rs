@@ -48,7 +48,7 @@ impl Rig {
         let guard = Arc::new(LocalGuard::default());
         let policy = commit::Policy { first_question: Duration::ZERO, ..settings.policy(&accounts) };
         let door = Door::open(store.clone(), guard, Bell::default(), Limits::default(), Arc::new(policy), &tracker);
-        let sealer = Sealer::new("k", &BTreeMap::from([("k".to_owned(), vec![7; 32])])).unwrap();
+        let sealer = Sealer::new("k", &BTreeMap::from([("k".to_owned(), (0..32).collect::<Vec<u8>>())])).unwrap();
         let desk = Desk { platforms, store: store.clone(), door: door.clone(), intake: Intake::new(sealer, accounts) };
         let worker = Worker {
             store,
