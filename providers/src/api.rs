@@ -97,7 +97,7 @@ impl Said {
 /// Nothing can be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unable {
-    /// The platform has no such operation.
+    /// The platform has no such operation, or none for this payment.
     #[error("{0}")]
     NoSuchOperation(&'static str),
     /// Something that the method needs is missing or does not fit the platform.
@@ -196,8 +196,9 @@ pub struct Initiated {
 pub struct PaymentRef<'a> {
     /// The attempt's number.
     pub out_trade_no: &'a str,
-    /// When the attempt was begun; UnionPay names payments by it too.
-    pub started_at: Instant,
+    /// When the attempt was begun at the platform; UnionPay names payments by it too. `None`: the shop began it itself,
+    /// and nobody here knows.
+    pub started_at: Option<Instant>,
     /// As [`Initiated::reference`] said; empty where there is none.
     pub reference: &'a str,
     /// What must be paid: stands in facts about unpaid attempts, whose answers name no amount on some platforms.
@@ -254,7 +255,8 @@ pub trait PlatformApi: Send + Sync + std::fmt::Debug {
     /// Asks how a payment stands.
     ///
     /// # Errors
-    /// [`Unable`].
+    /// [`Unable`]; [`Unable::NoSuchOperation`] where the platform cannot be asked with what is known of the payment. A
+    /// question that might be about another payment is never sent: "not found" would be a lie.
     fn query_payment(&self, ask: &PaymentRef<'_>, at: Instant) -> Result<Request, Unable>;
     /// Reads the answer: a notice with one fact, as if the platform had called. `None`: nothing that is a fact yet.
     fn payment_answer(&self, ask: &PaymentRef<'_>, answer: &Response<'_>) -> Reply<Option<Notice>>;

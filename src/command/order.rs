@@ -158,7 +158,8 @@ fn order_text(order: &v1::Order) -> String {
         format!("  payment {} on account {} is {state}", p.out_trade_no, p.account)
     }));
     lines.extend(order.refunds.iter().map(|r| {
-        let number = if r.out_refund_no.is_empty() { &r.refund_id } else { &r.out_refund_no };
+        let numbers = [r.out_refund_no.as_str(), r.refund_id.as_str(), "without a number"];
+        let number = numbers.into_iter().find(|number| !number.is_empty()).unwrap_or_default();
         format!("  refund {number} of {} is {}", money(r.amount.as_ref()), bare(r.state().as_str_name()))
     }));
     lines.extend(order.open_case_ids.iter().map(|id| format!("  case {id} is open")));

@@ -380,7 +380,7 @@ type Order struct {
 	RefundedAmount *Money `protobuf:"bytes,6,opt,name=refunded_amount,json=refundedAmount,proto3" json:"refunded_amount,omitempty"`
 	// The attempts to pay it, oldest first.
 	Payments []*Payment `protobuf:"bytes,7,rep,name=payments,proto3" json:"payments,omitempty"`
-	// The refunds, oldest first.
+	// The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
 	Refunds []*Refund `protobuf:"bytes,8,rep,name=refunds,proto3" json:"refunds,omitempty"`
 	// Ids of the cases that are open on this order.
 	OpenCaseIds []string `protobuf:"bytes,9,rep,name=open_case_ids,json=openCaseIds,proto3" json:"open_case_ids,omitempty"`
@@ -741,7 +741,8 @@ type Refund struct {
 	State RefundState `protobuf:"varint,5,opt,name=state,proto3,enum=paystate.v1.RefundState" json:"state,omitempty"`
 	// When that was reported.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// True when `amount` is all that was refunded on the transaction so far, as Alipay reports it.
+	// True for what a platform's running total (Alipay's) says beyond the refunds that are known by themselves: money that
+	// went back elsewhere, perhaps by several refunds.
 	Cumulative bool `protobuf:"varint,7,opt,name=cumulative,proto3" json:"cumulative,omitempty"`
 	// When paystate was asked for it; absent when the platform reported it first.
 	RequestTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`

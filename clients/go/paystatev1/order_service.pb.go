@@ -669,7 +669,9 @@ type StartPaymentRequest struct {
 	Method PaymentMethod `protobuf:"varint,3,opt,name=method,proto3,enum=paystate.v1.PaymentMethod" json:"method,omitempty"`
 	// The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
 	// for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-	// PaymentIntent); otherwise made when empty.
+	// PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+	// letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+	// quotes and backslashes.
 	OutTradeNo string `protobuf:"bytes,4,opt,name=out_trade_no,json=outTradeNo,proto3" json:"out_trade_no,omitempty"`
 	// Makes a retry safe, as in CreateOrder. Optional.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`

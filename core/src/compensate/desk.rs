@@ -116,12 +116,13 @@ impl Desk {
         Some(Rate { per_second: calls.rate_per_second, burst: calls.burst })
     }
 
-    /// Asks how a payment stands.
+    /// Asks how a payment stands. When it was begun at the platform is not told of one that the caller began, because it
+    /// is not known here: a platform that needs it is not asked rather than asked about another one.
     pub(crate) async fn ask_payment(&self, order: &Order, payment: &Payment) -> Result<Answer, NotTakenIn> {
         let request = v1::QueryPaymentRequest {
             account: payment.account.to_string(),
             out_trade_no: payment.out_trade_no.to_string(),
-            start_time: Some(wire::time(payment.started_at)),
+            start_time: (!payment.method.is_external()).then(|| wire::time(payment.started_at)),
             platform_reference: payment.reference.as_deref().unwrap_or_default().to_owned(),
             amount: Some(wire::money(order.amount)),
         };

@@ -6,6 +6,8 @@
 //! - What the platform does not know (it creates a payment when the payer comes to it) ends by time: when it said so
 //!   twice, a minute apart at least, and the payment's time and a grace are over. So does what it says has failed, where
 //!   it offers no closing. What it says is under way never does: the payer's money may be.
+//! - Where the platform cannot be asked with what is known here (at UnionPay, about what the caller began itself) nothing is
+//!   concluded, by whatever time: callbacks may tell, and after the schedule a person is told.
 //! - Who is not answered asks again soon, for as long as the schedule would have taken and a day; who is answered "not yet",
 //!   by the schedule. Then a person is told. Questions out of turn, because of a hint, take no place in the schedule.
 
@@ -91,7 +93,10 @@ pub(super) fn step(
     match last.outcome {
         Outcome::Answered | Outcome::Refused => {}
         Outcome::NotFound if is_over(payment, now) => return unpaid(known, schedule, now),
-        Outcome::NotFound | Outcome::NotTakenIn => return again((order, payment), known, last, schedule, now),
+        // What the platform cannot be asked about with what we know, a callback may still tell.
+        Outcome::NotFound | Outcome::NotTakenIn | Outcome::NoSuchOperation => {
+            return again((order, payment), known, last, schedule, now);
+        }
         Outcome::Unknown | Outcome::RateLimited(_) | Outcome::NotSent if now > lost(payment, schedule) => {
             return Step::GiveUp(format!("the platform has not answered for a day; its last words: {}", last.said()));
         }
@@ -99,7 +104,7 @@ pub(super) fn step(
         Outcome::RateLimited(wait) => {
             return Step::Later(Later { wait: wait.unwrap_or(patience).max(patience), known: known.clone() });
         }
-        Outcome::NoSuchOperation | Outcome::BadInput => {
+        Outcome::BadInput => {
             return Step::GiveUp(format!("the platform cannot be asked: {}", last.said()));
         }
     }

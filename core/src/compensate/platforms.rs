@@ -68,7 +68,7 @@ pub(crate) enum Outcome {
     NotTakenIn,
     /// Nothing was sent: no edge that was there has keys for the account. Another one may, or this one in a while.
     NotSent,
-    /// Nothing was sent: the platform offers no such thing.
+    /// Nothing was sent: the platform offers no such thing, or not for this payment.
     NoSuchOperation,
     /// Nothing was sent: the edge does not take it so. Asking again changes nothing.
     BadInput,

@@ -150,8 +150,8 @@ fn an_edge_without_keys_is_like_no_answer_and_what_can_never_be_asked_is_for_a_p
     assert_eq!(refund_step(RefundStatus::Pending, 2, &sent), refund::Step::Later(PATIENCE, 2));
     sent = refund::Heard { asked: Some(answer(Outcome::NotFound)), sent: Some(answer(Outcome::NotSent)), ..sent };
     assert_eq!(refund_step(RefundStatus::Pending, 2, &sent), refund::Step::Later(PATIENCE, 2), "nor is it refused");
+    assert!(matches!(step(&order, &known(2), &asked(Outcome::BadInput), 10), payment::Step::GiveUp(_)));
     for outcome in [Outcome::BadInput, Outcome::NoSuchOperation] {
-        assert!(matches!(step(&order, &known(2), &asked(outcome), 10), payment::Step::GiveUp(_)));
         sent.sent = Some(answer(outcome));
         assert!(matches!(refund_step(RefundStatus::Pending, 2, &sent), refund::Step::Refused(..)));
     }
@@ -269,6 +269,22 @@ fn what_the_caller_began_and_the_platform_does_not_know_is_for_a_person_when_the
     let heard = payment::Heard { closed: Some(answer(Outcome::NotFound)), ..asked(Outcome::NotFound) };
     assert!(matches!(step(&closing, &known(6), &heard, MINUTE), payment::Step::Later(_)));
     assert!(matches!(step(&closing, &known(7), &heard, MINUTE), payment::Step::GiveUp(_)));
+}
+
+/// UnionPay, of what the caller began itself: it may be paid for all we know.
+#[test]
+fn what_cannot_be_asked_about_waits_for_callbacks_and_then_for_a_person() {
+    let (external, ours) = (order(None), order(Some(30 * MINUTE)));
+    let heard = asked(Outcome::NoSuchOperation);
+    assert_eq!(later(step(&external, &known(0), &heard, MINUTE)).known.answered, 1);
+    assert!(matches!(step(&external, &known(7), &heard, MINUTE), payment::Step::Later(_)), "it may still be paid");
+    let close = Command::Close { order_id: external.id.clone(), payments_closed: false };
+    for over in [after(Some(&external), &close), ours] {
+        let heard_before = Known { unpaid_since: Some(at(MINUTE)), ..known(6) };
+        let next = later(step(&over, &heard_before, &heard, 60 * MINUTE)).known;
+        assert_eq!((next.answered, next.unpaid_since), (7, None), "nothing is concluded by time");
+        assert!(matches!(step(&over, &known(7), &heard, 60 * MINUTE), payment::Step::GiveUp(_)));
+    }
 }
 
 fn a_refund(status: RefundStatus) -> Refund {

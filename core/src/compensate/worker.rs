@@ -482,3 +482,6 @@ fn chance(task: &Task) -> u32 {
     let text = task.key.subject.bytes().fold(task.attempt, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
     text.wrapping_add(u32::try_from(now().0 & 0xffff).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What came in for an order, what went back, and what is left to give back.
 
-use super::{Money, Order, RefundStatus, Transaction};
+use super::{Money, Order, Refund, RefundStatus, Transaction};
 
 impl Order {
     /// The transaction that pays the order: of those that count, the one of which least was given back. An
@@ -56,6 +56,47 @@ impl Order {
         let single = settled().filter(|r| !r.cumulative).fold(0_i64, |sum, r| sum.saturating_add(r.amount.minor()));
         let cumulative = settled().filter(|r| r.cumulative).map(|r| r.amount.minor()).max().unwrap_or(0);
         single.max(cumulative)
+    }
+
+    /// The refunds as they add up: those of one transaction that succeeded come to what the platform says went back. A
+    /// running total is not one more refund. It stays only as what it says beyond the refunds that are known by
+    /// themselves: money that went back elsewhere, or by a refund of which we were not told by its number.
+    #[must_use]
+    pub fn refunds_apart(&self) -> Vec<Refund> {
+        self.refunds.iter().filter_map(|refund| self.apart(refund)).collect()
+    }
+
+    /// A refund as it is by itself; `None` if it is a running total that others explain.
+    fn apart(&self, refund: &Refund) -> Option<Refund> {
+        if !refund.cumulative || refund.status != RefundStatus::Succeeded {
+            return Some(refund.clone());
+        }
+        let settled =
+            || self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.are_of_same_money(refund, r));
+        // The platform may count in two ways; then the larger total has all.
+        let largest = settled().filter(|r| r.cumulative).max_by_key(|r| r.amount)?;
+        let single = settled().filter(|r| !r.cumulative).fold(0_i64, |sum, r| sum.saturating_add(r.amount.minor()));
+        let beyond = refund.amount.minor().saturating_sub(single);
+        if largest != refund || beyond <= 0 {
+            return None;
+        }
+        let others: Vec<_> = self.refunds.iter().filter(|r| !r.cumulative).map(|r| &r.out_refund_no).collect();
+        Some(Refund {
+            amount: refund.amount.at_most(beyond),
+            out_refund_no: refund.out_refund_no.clone().filter(|_| !others.contains(&&refund.out_refund_no)),
+            ..refund.clone()
+        })
+    }
+
+    /// Whether two refunds are taken from the same money: by their numbers, where it has not come yet.
+    fn are_of_same_money(&self, a: &Refund, b: &Refund) -> bool {
+        match self.transactions().find(|t| self.is_taken_from(a, t)) {
+            Some(transaction) => self.is_taken_from(b, transaction),
+            None => {
+                (&a.account, a.amount.currency(), &a.transaction_id, &a.out_trade_no)
+                    == (&b.account, b.amount.currency(), &b.transaction_id, &b.out_trade_no)
+            }
+        }
     }
 
     /// Whether a refund is taken from this transaction, and in its currency. A refund that names only the payment is

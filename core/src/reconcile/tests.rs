@@ -1,10 +1,11 @@
 //! Runs on a real store: planted differences, and nothing but them.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use futures_util::stream;
 use proptest::prelude::*;
 use smol_str::SmolStr;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     *,
 };
 use crate::{
+    clock,
     commit::{CommandRequest, Fact, Limits, Message},
     feed::Bell,
     guard::LocalGuard,
@@ -22,8 +24,8 @@ use crate::{
     seal::Sealed,
     sha256::Sha256,
     store::{
-        Booking, CaseFilter, CaseRow, Difference, DifferenceKind, MoneyKey, MoneyKind, NoticeKey, NotificationRow,
-        Reconciliation, ReconciliationState, RejectionRow, sqlite::SqliteStore,
+        Booking, Bookings, Carried, CaseFilter, CaseRow, Difference, DifferenceKind, MoneyKey, MoneyKind, NoticeKey,
+        NotificationRow, Reconciliation, ReconciliationState, RejectionRow, Run, Tally, sqlite::SqliteStore,
     },
 };
 
@@ -483,6 +485,109 @@ async fn refunds_without_a_number_have_a_case_each() {
     rig.run(DATE, lines(statement(), None)).await;
     assert_eq!(rig.cases().await.len(), 3);
     rig.sound().await;
+}
+
+/// The reconciliations of a store, watched at two places of a run.
+struct Watched {
+    inner: Arc<dyn Reconciliations>,
+    /// Whoever reads our record gets it only after a sign of life.
+    slow: bool,
+    /// The lease is taken away when it is looked up which differences stood.
+    robbed: bool,
+    alive: watch::Sender<Option<Timestamp>>,
+}
+
+impl Watched {
+    fn of(rig: &Rig) -> Self {
+        let inner = rig.store.reconciliations();
+        Self { inner, slow: false, robbed: false, alive: watch::Sender::new(None) }
+    }
+
+    async fn run(self, rig: &Rig, from: From) -> Option<Timestamp> {
+        let (runs, plan) = (Arc::new(self), plan(DATE));
+        let reconciler = Reconciler { runs: runs.clone(), ..rig.reconciler(None) };
+        let run = reconciler.begin(&plan.id).await.unwrap().unwrap();
+        let all = reconciler.carry_out(&plan, &run, from);
+        tokio::time::timeout(Duration::from_secs(20), all).await.expect("nothing was told while our record was read");
+        *runs.alive.borrow()
+    }
+}
+
+#[async_trait]
+impl Reconciliations for Watched {
+    async fn begin(&self, id: &ReconciliationId, now: Timestamp, lease: Duration) -> Result<Option<Run>, StoreError> {
+        self.inner.begin(id, now, lease).await
+    }
+    async fn tell(&self, run: &Run, tally: &Tally, detail: &str, until: Timestamp) -> Result<bool, StoreError> {
+        let ours = self.inner.tell(run, tally, detail, until).await?;
+        if detail == "reads our record" {
+            self.alive.send_replace(Some(until));
+        }
+        Ok(ours)
+    }
+    async fn write_differences(&self, run: &Run, differences: &[Difference]) -> Result<(), StoreError> {
+        self.inner.write_differences(run, differences).await
+    }
+    async fn found(&self, run: &Run, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError> {
+        self.inner.found(run, after, limit).await
+    }
+    async fn carry(&self, run: &Run, carried: &[Carried]) -> Result<(), StoreError> {
+        self.inner.carry(run, carried).await
+    }
+    async fn end(
+        &self,
+        run: &Run,
+        result: Result<(), &str>,
+        tally: &Tally,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.inner.end(run, result, tally, now).await
+    }
+    async fn get(&self, id: &ReconciliationId) -> Result<Option<Reconciliation>, StoreError> {
+        self.inner.get(id).await
+    }
+    async fn differences(&self, id: &ReconciliationId, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError> {
+        if self.robbed && after == 0 {
+            let later = clock::after(clock::now(), 2 * run::LEASE);
+            self.inner.begin(id, later, run::LEASE).await?.expect("the lease is over by then");
+        }
+        self.inner.differences(id, after, limit).await
+    }
+    async fn carried(&self, id: &ReconciliationId, after: i64, limit: u32) -> Result<Vec<Carried>, StoreError> {
+        self.inner.carried(id, after, limit).await
+    }
+    async fn bookings(&self, keys: &[MoneyKey]) -> Result<Vec<Booking>, StoreError> {
+        self.inner.bookings(keys).await
+    }
+    async fn booked_between(&self, of: &AccountName, from: Timestamp, to: Timestamp) -> Result<Bookings, StoreError> {
+        if self.slow {
+            self.alive.subscribe().wait_for(Option::is_some).await.unwrap();
+        }
+        self.inner.booked_between(of, from, to).await
+    }
+}
+
+#[tokio::test]
+async fn a_run_keeps_its_lease_while_our_record_is_read() {
+    let rig = rig().await;
+    rig.sell(&payment(1, NOON)).await;
+    let first_lease = clock::after(clock::now(), run::LEASE);
+    let kept = Watched { slow: true, ..Watched::of(&rig) }.run(&rig, lines(vec![payment(1, NOON)], None)).await;
+    assert!(kept.unwrap() > first_lease, "{kept:?} is no longer than {first_lease:?}");
+    let result = rig.store.reconciliations().get(&plan(DATE).id).await.unwrap().unwrap();
+    assert_eq!((result.state, result.tally.matched), (ReconciliationState::Done, 1));
+}
+
+#[tokio::test]
+async fn a_run_that_is_lost_settles_no_case() {
+    let rig = rig().await;
+    rig.sell(&payment(1, NOON)).await;
+    rig.sell(&payment(2, NOON)).await;
+    rig.run(DATE, lines(vec![payment(1, NOON)], None)).await;
+    assert_eq!(rig.open_cases().await, 1);
+    let both = || lines(vec![payment(1, NOON), payment(2, NOON)], None);
+    Watched { robbed: true, ..Watched::of(&rig) }.run(&rig, both()).await;
+    assert_eq!(rig.open_cases().await, 1, "whoever has the day now decides");
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ pub(super) fn order(order: &Order) -> v1::Order {
         paid_amount: Some(money(order.paid())),
         refunded_amount: Some(money(order.refunded())),
         payments: order.payments.iter().map(|p| payment(order, p)).collect(),
-        refunds: order.refunds.iter().map(refund).collect(),
+        refunds: order.refunds_apart().iter().map(refund).collect(),
         open_case_ids: order.open_cases.clone(),
         close_requested: matches!(order.ending, crate::order::Ending::Requested(_)),
         create_time: Some(time(order.created_at)),

@@ -172,8 +172,8 @@ impl Core {
         }
         let answer = desk.ask_payment(order, payment).await.map_err(error::not_taken_in)?;
         match answer.is_told() {
+            _ if matches!(answer.outcome, Outcome::NotSent | Outcome::NoSuchOperation) => Err(no_api(&answer)),
             true => Ok(()),
-            false if answer.outcome == Outcome::NotSent => Err(no_api(&answer)),
             false => Err(unknown(&payment.out_trade_no, &answer)),
         }
     }
@@ -236,7 +236,7 @@ fn not_payable(message: &str) -> Status {
     error::status(Code::FailedPrecondition, "ORDER_NOT_PAYABLE", message)
 }
 
-/// No edge has keys for the account.
+/// No edge has keys for the account, or the platform tells nothing of such a payment.
 fn no_api(answer: &Answer) -> Status {
     error::status(Code::FailedPrecondition, "NO_API", &answer.said())
 }

@@ -64,7 +64,7 @@ pub(crate) fn initiate(ask: &v1::InitiateRequest) -> Result<Initiate<'_>, NotSen
 pub(crate) fn query_payment(ask: &v1::QueryPaymentRequest) -> Result<PaymentRef<'_>, NotSent> {
     Ok(PaymentRef {
         out_trade_no: required("out_trade_no", &ask.out_trade_no)?,
-        started_at: instant("start_time", ask.start_time.as_ref())?,
+        started_at: ask.start_time.as_ref().map(|time| instant("start_time", Some(time))).transpose()?,
         reference: &ask.platform_reference,
         amount: money("amount", ask.amount.as_ref())?,
     })
@@ -75,7 +75,7 @@ pub(crate) fn query_payment(ask: &v1::QueryPaymentRequest) -> Result<PaymentRef<
 pub(crate) fn close_payment(ask: &v1::ClosePaymentRequest) -> Result<PaymentRef<'_>, NotSent> {
     Ok(PaymentRef {
         out_trade_no: required("out_trade_no", &ask.out_trade_no)?,
-        started_at: Instant::from_micros(0),
+        started_at: None,
         reference: &ask.platform_reference,
         amount: Money { minor: 0, currency: Currency::CNY },
     })

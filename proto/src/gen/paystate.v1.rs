@@ -113,7 +113,7 @@ pub struct Order {
     /// The attempts to pay it, oldest first.
     #[prost(message, repeated, tag = "7")]
     pub payments: ::prost::alloc::vec::Vec<Payment>,
-    /// The refunds, oldest first.
+    /// The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
     #[prost(message, repeated, tag = "8")]
     pub refunds: ::prost::alloc::vec::Vec<Refund>,
     /// Ids of the cases that are open on this order.
@@ -206,7 +206,8 @@ pub struct Refund {
     /// When that was reported.
     #[prost(message, optional, tag = "6")]
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// True when `amount` is all that was refunded on the transaction so far, as Alipay reports it.
+    /// True for what a platform's running total (Alipay's) says beyond the refunds that are known by themselves: money that
+    /// went back elsewhere, perhaps by several refunds.
     #[prost(bool, tag = "7")]
     pub cumulative: bool,
     /// When paystate was asked for it; absent when the platform reported it first.
@@ -4386,7 +4387,8 @@ pub struct QueryPaymentRequest {
     /// The attempt's number.
     #[prost(string, tag = "2")]
     pub out_trade_no: ::prost::alloc::string::String,
-    /// When the attempt was begun; UnionPay needs it.
+    /// When the attempt was begun at the platform; absent where the shop began it itself, for then nobody here knows. A
+    /// platform that names payments by it (UnionPay) answers NOT_SENT with code NO_SUCH_OPERATION without it.
     #[prost(message, optional, tag = "3")]
     pub start_time: ::core::option::Option<::prost_types::Timestamp>,
     /// As Initiate returned it.

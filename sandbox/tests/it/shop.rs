@@ -231,7 +231,7 @@ impl Attempt {
     pub(crate) fn payment(&self) -> PaymentRef<'_> {
         PaymentRef {
             out_trade_no: &self.number,
-            started_at: self.started_at,
+            started_at: Some(self.started_at),
             reference: &self.reference,
             amount: self.amount,
         }

@@ -60,6 +60,14 @@ fn essence(order: &Order) -> Essence {
     (order.state(), order.paid().minor(), order.refunded().minor(), cases, payments)
 }
 
+/// Whether the refunds that are shown of each transaction add up to what went back of it.
+fn adds_up(order: &Order) -> bool {
+    let shown = order.refunds_apart();
+    let settled = || shown.iter().filter(|r| r.status == RefundStatus::Succeeded);
+    let of = |t: &Transaction| settled().filter(|r| order.is_taken_from(r, t)).map(|r| r.amount.minor()).sum::<i64>();
+    order.transactions().all(|t| of(t) == order.refunds_reported_for(t))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -78,7 +86,9 @@ proptest! {
         ended in any::<bool>(),
     ) {
         let start = if ended { closed() } else { pending() };
-        prop_assert_eq!(essence(&see(start.clone(), &first)), essence(&see(start, &second)));
+        let [one, other] = [first, second].map(|news| see(start.clone(), &news));
+        prop_assert_eq!(essence(&one), essence(&other));
+        prop_assert!(adds_up(&one) && adds_up(&other), "{:?}", one.refunds_apart());
     }
 
     /// Whatever else is said, a fitting success makes an open order paid, and it is never lost on one that
@@ -149,6 +159,14 @@ proptest! {
         let [one, other] = [first, second].map(|news| asked.clone().seeing(&news).order);
         prop_assert_eq!(essence(&one), essence(&other));
         prop_assert_eq!(standing(&one), standing(&other));
+        prop_assert!(adds_up(&one), "{:?}", one.refunds_apart());
+        let shown = |order: &Order| {
+            let mut all: Vec<_> =
+                order.refunds_apart().iter().map(|r| (r.cumulative, r.refund_id.clone(), r.status, r.amount)).collect();
+            all.sort();
+            all
+        };
+        prop_assert_eq!(shown(&one), shown(&other));
     }
 
     /// However refunds are asked for and whatever the platform says between, a refund is only asked for while there

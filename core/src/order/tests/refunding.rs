@@ -206,6 +206,39 @@ fn money_is_never_guessed() {
     held.ask(&back_of("t1", "R1", 7)).unwrap();
 }
 
+/// Money came through another account than its payment was begun on: it can only go back the way it came.
+#[test]
+fn a_refund_is_asked_of_the_account_on_which_its_money_is() {
+    let mut scene = Scene::paid().seeing(&[paid("b", "p0", "t5", money(DUE, "CNY"))]);
+    let asked = scene.ask(&back_of("t5", "R1", 400)).unwrap();
+    assert_eq!(asked.tasks, [Followup::refund(&transaction("R1"), &account("b"), Due::Now)]);
+    let refund = scene.order.asked_back(&account("b"), &transaction("R1")).unwrap();
+    assert_eq!((refund.out_trade_no.clone(), refund.status), (Some(number("p0")), Pending));
+    let left_of = |scene: &Scene, id| {
+        scene.order.left_of(scene.order.transactions().find(|t| t.id == transaction(id)).unwrap()).minor()
+    };
+    assert_eq!((left_of(&scene, "t1"), left_of(&scene, "t5")), (DUE, 600));
+    let went = told(Some("R1"), None, Succeeded, 400);
+    let elsewhere = scene.clone().seeing(std::slice::from_ref(&went));
+    assert_eq!(
+        elsewhere.order.asked_back(&account("b"), &transaction("R1")).unwrap().status,
+        Pending,
+        "not its account"
+    );
+    let fact = match went.fact {
+        Fact::Refund(fact) => RefundFact { transaction_id: Some(transaction("t5")), ..fact },
+        Fact::Payment(_) => unreachable!("told makes refunds"),
+    };
+    let scene = scene.seeing(&[Observation { account: account("b"), fact: Fact::Refund(fact) }]);
+    let given_back: Vec<_> = scene.order.transactions().map(|t| scene.order.refunded_of(t).minor()).collect();
+    assert_eq!((given_back, scene.order.state()), (vec![0, 400], State::Paid));
+    // A ruling that gives it back asks the same account.
+    let mut scene = Scene::of(pending()).seeing(&[paid("b", "p0", "t5", money(DUE, "CNY"))]);
+    let ruled = scene.rule(CaseKind::AccountMismatch, Resolution::Refund).unwrap();
+    let refunds = ruled.tasks.iter().filter(|task| task.key.kind == TaskKind::Refund);
+    assert_eq!(refunds.map(|task| task.account.clone()).collect::<Vec<_>>(), [Some(account("b"))]);
+}
+
 #[test]
 fn refunds_of_an_order_are_bounded() {
     let mut scene = Scene::paid();

@@ -57,8 +57,63 @@ fn refunds_that_cannot_be_are_held_against_somebody() {
     assert_eq!((strange.state(), kinds(&strange)), (State::Paid, ["currency-mismatch".to_owned()].into()));
 }
 
+/// What is shown: number, amount, and whether it is what a running total says beyond the others.
+fn shown(order: &Order) -> Vec<(String, i64, bool)> {
+    let number = |r: &Refund| r.out_refund_no.as_ref().map(ToString::to_string).unwrap_or_default();
+    order.refunds_apart().iter().map(|r| (number(r), r.amount.minor(), r.cumulative)).collect()
+}
+
+fn refunds(all: &[(&str, i64, bool)]) -> Vec<(String, i64, bool)> {
+    all.iter().map(|(number, minor, beyond)| ((*number).to_owned(), *minor, *beyond)).collect()
+}
+
+#[test]
+fn a_running_total_is_shown_only_as_what_it_says_beyond_the_others() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 300)).unwrap();
+    scene = scene.seeing(&[told(Some("R1"), None, RefundStatus::Succeeded, 300)]);
+    for (news, expected) in [
+        (total(Some("R1"), 300), &[("R1", 300, false)][..]),
+        (total(Some("X"), 400), &[("R1", 300, false), ("X", 100, true)]),
+        // The last one to reach it was R1, told late: who gave the rest back is not known.
+        (total(Some("R1"), 450), &[("R1", 300, false), ("", 150, true)]),
+        (told(Some("X"), None, RefundStatus::Succeeded, 100), &[("R1", 300, false), ("", 50, true), ("X", 100, false)]),
+        (
+            told(Some("Y"), None, RefundStatus::Succeeded, 50),
+            &[("R1", 300, false), ("X", 100, false), ("Y", 50, false)],
+        ),
+        // More than the platform's total says: it is late.
+        (
+            told(Some("Z"), None, RefundStatus::Succeeded, 10),
+            &[("R1", 300, false), ("X", 100, false), ("Y", 50, false), ("Z", 10, false)],
+        ),
+    ] {
+        scene = scene.seeing(&[news]);
+        assert_eq!(shown(&scene.order), refunds(expected));
+    }
+}
+
+#[test]
+fn a_running_total_that_comes_before_its_payment_is_shown_once_too() {
+    let all = [total(Some("R1"), 300), told(Some("R1"), None, RefundStatus::Succeeded, 300)];
+    let early = see(pending(), &all);
+    assert_eq!(shown(&early), refunds(&[("R1", 300, false)]));
+    let paid = see(early, &[paid("a", "p0", "t1", money(DUE, "CNY"))]);
+    assert_eq!((shown(&paid), paid.refunded().minor()), (refunds(&[("R1", 300, false)]), 300));
+    // One that names less is another total of the same money.
+    let less = Observation {
+        fact: Fact::Refund(RefundFact { out_trade_no: None, ..fact_of(total(None, 400)) }),
+        ..all[0].clone()
+    };
+    assert_eq!(shown(&see(paid, &[less])), refunds(&[("R1", 300, false), ("", 100, true)]));
+}
+
 fn refund_fact() -> RefundFact {
-    match told(None, Some("r9"), RefundStatus::Succeeded, 5).fact {
+    fact_of(told(None, Some("r9"), RefundStatus::Succeeded, 5))
+}
+
+fn fact_of(news: Observation) -> RefundFact {
+    match news.fact {
         Fact::Refund(fact) => fact,
         Fact::Payment(_) => unreachable!("told makes refunds"),
     }

@@ -1,12 +1,13 @@
 //! Where people would be told: says no a few times, then listens.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{mpsc, watch},
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::rig::PATIENCE;
 
@@ -56,5 +57,45 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
         if n == 0 || length.is_some_and(|length: usize| body.len() >= length) {
             return Some(body.to_owned());
         }
+    }
+}
+
+/// Listens, and never answers.
+pub(crate) struct Silent {
+    pub(crate) url: String,
+    /// Who waits for an answer, and who has given up.
+    callers: Arc<watch::Sender<(u32, u32)>>,
+    _hangs_up: DropGuard,
+}
+
+impl Silent {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let (callers, hangs_up) = (Arc::new(watch::Sender::new((0, 0))), CancellationToken::new());
+        let (told, stop) = (callers.clone(), hangs_up.clone());
+        tokio::spawn(hangs_up.clone().run_until_cancelled_owned(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (told, stop) = (told.clone(), stop.clone());
+                told.send_modify(|(waiting, _)| *waiting += 1);
+                tokio::spawn(stop.run_until_cancelled_owned(async move {
+                    while stream.read(&mut [0; 4096]).await.is_ok_and(|n| n > 0) {}
+                    told.send_modify(|(waiting, gone)| (*waiting, *gone) = (*waiting - 1, *gone + 1));
+                }));
+            }
+        }));
+        Self { url, callers, _hangs_up: hangs_up.drop_guard() }
+    }
+
+    /// Until somebody waits for an answer.
+    pub(crate) async fn called(&self) {
+        let mut callers = self.callers.subscribe();
+        let called = callers.wait_for(|(waiting, _)| *waiting > 0);
+        tokio::time::timeout(PATIENCE, called).await.expect("nobody called").unwrap();
+    }
+
+    /// How many have given up.
+    pub(crate) fn gave_up(&self) -> u32 {
+        self.callers.borrow().1
     }
 }

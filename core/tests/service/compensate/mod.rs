@@ -12,7 +12,8 @@ use paystate_core::{
     order::{CaseKind, Resolution},
 };
 use paystate_proto::v1::{
-    self, OrderState, operations_service_client::OperationsServiceClient, order_service_client::OrderServiceClient,
+    self, OrderState, ingest_service_client::IngestServiceClient, operations_service_client::OperationsServiceClient,
+    order_service_client::OrderServiceClient,
 };
 use tonic::{Code, transport::Channel};
 use tonic_types::StatusExt as _;
@@ -46,17 +47,20 @@ on_both_databases!(
     a_payer_who_is_faster_than_the_closing_has_paid,
     a_refund_is_carried_out_once_whatever_is_lost,
     a_refused_refund_becomes_a_case_and_people_are_told,
+    a_silent_channel_takes_no_room_from_questions,
     the_budget_is_kept_and_a_backlog_comes_at_its_rate,
     an_outage_is_waited_out,
     two_cores_share_the_work,
     a_policy_gives_a_double_payment_back,
     a_person_asks_by_hand,
     an_edge_says_what_it_cannot_send,
+    what_a_platform_cannot_be_asked_about_is_never_taken_for_unpaid,
     a_refund_that_is_never_done_is_for_a_person,
     what_was_begun_when_nobody_could_ask_is_followed_later,
     what_was_begun_before_there_were_tasks_comes_to_its_end,
     a_repetition_says_the_same_or_is_refused,
     a_number_that_the_platform_does_not_take_leaves_nothing_behind,
+    what_went_back_adds_up_from_the_refunds,
 );
 
 fn reason(status: &tonic::Status) -> (Code, String) {
@@ -203,6 +207,26 @@ async fn a_refused_refund_becomes_a_case_and_people_are_told(mut shop: Shop) {
     shop.end().await;
 }
 
+async fn a_silent_channel_takes_no_room_from_questions(mut shop: Shop) {
+    let silent = channel::Silent::start().await;
+    let alerts = |n| Alerts { name: format!("c{n}").into(), url: silent.url.parse().unwrap(), format: Format::Generic };
+    shop.settings.channels = (0..4).map(alerts).collect();
+    shop.settings.in_flight = 1;
+    let core = shop.core().await;
+    begin(&core, "o1", "N1").await.unwrap();
+    again(&core, "o1", "N2").await.unwrap();
+    shop.platform.pay("N1");
+    shop.platform.pay("N2");
+    // Paid twice, which is a case.
+    silent.called().await;
+    begin(&core, "o2", "N3").await.unwrap();
+    shop.platform.pay("N3");
+    paid(&core, "o2").await;
+    assert_eq!(silent.gave_up(), 0, "the question waited for an alert");
+    drop(silent);
+    shop.end().await;
+}
+
 async fn the_budget_is_kept_and_a_backlog_comes_at_its_rate(mut shop: Shop) {
     const BURST: u32 = 5;
     const RATE: u32 = 40;
@@ -346,6 +370,40 @@ async fn an_edge_says_what_it_cannot_send(mut shop: Shop) {
     shop.end().await;
 }
 
+/// The shop began it itself, with a time that only the shop knows, and it is paid.
+async fn what_a_platform_cannot_be_asked_about_is_never_taken_for_unpaid(mut shop: Shop) {
+    let instant = Duration::from_millis(50);
+    shop.settings.payments = Schedule::new(instant, [instant, instant]);
+    shop.platform.with(|s| s.finds_by_time = true);
+    let core = shop.core().await;
+    begin(&core, "o1", "N1").await.unwrap();
+    shop.platform.pay("N1");
+    paid(&core, "o1").await;
+
+    let create = v1::CreateOrderRequest { order_id: "o2".into(), amount: money(), ..Default::default() };
+    let mut orders = OrderServiceClient::new(core.clone());
+    orders.create_order(create).await.unwrap();
+    let external = v1::StartPaymentRequest {
+        order_id: "o2".into(),
+        account: "shop".into(),
+        method: v1::PaymentMethod::External.into(),
+        out_trade_no: "N2".into(),
+        ..Default::default()
+    };
+    orders.start_payment(external).await.unwrap();
+    shop.platform.pay("N2");
+    assert!(close(&core, "o2").await.unwrap().close_requested);
+    until("the case", || async { !cases(&core).await.is_empty() }).await;
+    let case = cases(&core).await.remove(0);
+    assert_eq!((case.kind(), case.out_trade_no.as_str()), (v1::CaseKind::Stuck, "N2"));
+    assert!(case.evidence.starts_with("asked ") && case.evidence.contains("NO_SUCH_OPERATION"), "{case:?}");
+    assert!(is(&core, "o2", OrderState::Pending).await);
+    let request = v1::RecheckPaymentRequest { out_trade_no: "N2".into() };
+    let by_hand = OperationsServiceClient::new(core.clone()).recheck_payment(request).await.unwrap_err();
+    assert_eq!(reason(&by_hand), (Code::FailedPrecondition, "NO_API".into()), "{by_hand:?}");
+    shop.end().await;
+}
+
 async fn a_refund_that_is_never_done_is_for_a_person(mut shop: Shop) {
     let instant = Duration::from_millis(50);
     shop.settings.refunds = Schedule::new(instant, [instant, instant]);
@@ -452,5 +510,31 @@ async fn a_number_that_the_platform_does_not_take_leaves_nothing_behind(mut shop
     again(&core, "o1", "N1").await.unwrap();
     // What the caller begins itself, the platform has taken.
     sell(&core, "o2", "N-2", false).await;
+    shop.end().await;
+}
+
+/// Alipay tells of a refund in its answer, and of all that went back in its notices.
+async fn what_went_back_adds_up_from_the_refunds(mut shop: Shop) {
+    let core = shop.core().await;
+    begin(&core, "o1", "N1").await.unwrap();
+    shop.platform.pay("N1");
+    paid(&core, "o1").await;
+    refund(&core, "o1", "REFUND01", 500).await.unwrap();
+    let done = || async { refund_state(&core, "REFUND01").await == v1::RefundState::Succeeded };
+    until("the money", done).await;
+    // The second one was given back at the platform's console.
+    for (reached_by, total, refunds) in
+        [("REFUND01", 500, &[("REFUND01", 500)][..]), ("C1", 700, &[("REFUND01", 500), ("C1", 200)])]
+    {
+        let messages = vec![platform::running_total("N1", reached_by, total)];
+        let request = v1::RecordObservationsRequest { messages };
+        let told = IngestServiceClient::new(core.clone()).record_observations(request).await.unwrap().into_inner();
+        assert_eq!(told.results[0].outcome(), v1::RecordOutcome::Stored, "{told:?}");
+        let order = order(&core, "o1").await;
+        let shown: Vec<_> =
+            order.refunds.iter().map(|r| (r.out_refund_no.as_str(), r.amount.as_ref().unwrap().amount_minor)).collect();
+        assert_eq!(shown, refunds);
+        assert_eq!(shown.iter().map(|(_, minor)| minor).sum::<i64>(), order.refunded_amount.unwrap().amount_minor);
+    }
     shop.end().await;
 }

@@ -41,6 +41,8 @@ pub(crate) struct Attempt {
     pub(crate) paid: bool,
     pub(crate) closed: bool,
     pub(crate) begun: u32,
+    /// When, if it was begun by us.
+    begun_at: Option<prost_types::Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +54,8 @@ pub(crate) struct State {
     pub(crate) calls: Vec<(Instant, &'static str, String)>,
     /// What goes wrong with the next calls, by operation.
     pub(crate) faults: BTreeMap<&'static str, VecDeque<Fault>>,
+    /// It finds payments only by the time that they were begun with, as UnionPay does.
+    pub(crate) finds_by_time: bool,
     /// It answers nothing at all.
     pub(crate) down: bool,
     /// The payer pays this in the moment in which it is to be closed.
@@ -158,8 +162,13 @@ fn said(outcome: PlatformOutcome, code: &str) -> PlatformAnswer {
 }
 
 fn answered(account: &str, about: &str, fact: v1::observation::Fact) -> PlatformAnswer {
+    PlatformAnswer { message: Some(message(account, about, fact)), ..said(PlatformOutcome::Answered, "10000") }
+}
+
+/// Verified words of the platform.
+fn message(account: &str, about: &str, fact: v1::observation::Fact) -> v1::VerifiedMessage {
     let body = format!("{about} {fact:?}").into_bytes();
-    let message = v1::VerifiedMessage {
+    v1::VerifiedMessage {
         provider: "alipay".into(),
         account: account.into(),
         source: v1::ObservationSource::Query.into(),
@@ -170,8 +179,21 @@ fn answered(account: &str, about: &str, fact: v1::observation::Fact) -> Platform
         event_type: "query".into(),
         observations: vec![v1::Observation { fact: Some(fact) }],
         ..Default::default()
-    };
-    PlatformAnswer { message: Some(message), ..said(PlatformOutcome::Answered, "10000") }
+    }
+}
+
+/// A callback that says how much went back of a payment in all, as Alipay's do.
+pub(crate) fn running_total(payment: &str, reached_by: &str, minor: i64) -> v1::VerifiedMessage {
+    let fact = v1::observation::Fact::Refund(v1::RefundFact {
+        out_trade_no: payment.into(),
+        transaction_id: format!("T-{payment}"),
+        out_refund_no: reached_by.into(),
+        state: v1::RefundState::Succeeded.into(),
+        amount: Some(v1::Money { amount_minor: minor, currency: "CNY".into() }),
+        cumulative: true,
+        ..Default::default()
+    });
+    v1::VerifiedMessage { source: v1::ObservationSource::Callback.into(), ..message("shop", payment, fact) }
 }
 
 fn payment_fact(number: &str, attempt: &Attempt, amount: Option<v1::Money>) -> v1::observation::Fact {
@@ -194,7 +216,9 @@ impl ProviderGatewayService for Platform {
     async fn initiate(&self, r: Request<v1::InitiateRequest>) -> Result<Response<v1::InitiateResponse>, Status> {
         let r = r.into_inner();
         let answer = self.call("initiate", &r.out_trade_no, |s| {
-            s.attempts.entry(r.out_trade_no.clone()).or_default().begun += 1;
+            let attempt = s.attempts.entry(r.out_trade_no.clone()).or_default();
+            attempt.begun += 1;
+            attempt.begun_at = r.start_time;
             said(PlatformOutcome::Answered, "10000")
         });
         let answer = answer.await;
@@ -209,6 +233,10 @@ impl ProviderGatewayService for Platform {
     ) -> Result<Response<v1::QueryPaymentResponse>, Status> {
         let r = r.into_inner();
         let answer = self.call("query", &r.out_trade_no, |s| match s.attempts.get(&r.out_trade_no) {
+            Some(_) if s.finds_by_time && r.start_time.is_none() => said(PlatformOutcome::NotSent, "NO_SUCH_OPERATION"),
+            Some(attempt) if s.finds_by_time && r.start_time != attempt.begun_at => {
+                said(PlatformOutcome::NotFound, "TRADE_NOT_EXIST")
+            }
             None => said(PlatformOutcome::NotFound, "TRADE_NOT_EXIST"),
             Some(attempt) => {
                 answered(&r.account, &r.out_trade_no, payment_fact(&r.out_trade_no, attempt, r.amount.clone()))

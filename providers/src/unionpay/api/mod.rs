@@ -1,7 +1,7 @@
 //! Calls to UnionPay's gateway 5.1.0 for one merchant.
 //!
 //! Contract: a transaction is named by `orderId` and `txnTime` together, so both come from what is the same on every
-//! retry. Answers are verified as notices are, and must name the transaction that was asked about. There is no way to
+//! retry; a payment whose `txnTime` is not known cannot be asked about. Answers are verified as notices are, and must name the transaction that was asked about. There is no way to
 //! close a payment: it ends at `payTimeout`. Rules: open.unionpay.com acpAPIId 754 (pay), 755 (void), 756 (refund),
 //! 757 (query), 791 (files).
 
@@ -82,6 +82,10 @@ impl UnionPayApi {
     }
 }
 
+/// Of a payment that the shop began itself. By another time UnionPay would not find it, though it may be paid.
+const NO_TIME: &str = "UnionPay tells of a payment only by the txnTime that it was begun with, which the shop alone knows: \
+                       its callback, the console or the statement will say";
+
 fn addresses(environment: UnionPayEnvironment) -> (&'static str, &'static str) {
     match environment {
         UnionPayEnvironment::Production => ("https://gateway.95516.com", "https://filedownload.95516.com"),
@@ -107,7 +111,7 @@ impl PlatformApi for UnionPayApi {
     }
 
     fn query_payment(&self, ask: &PaymentRef<'_>, _at: Instant) -> Result<Request, Unable> {
-        self.question(ask.out_trade_no, "out_trade_no", ask.started_at)
+        self.question(ask.out_trade_no, "out_trade_no", ask.started_at.ok_or(Unable::NoSuchOperation(NO_TIME))?)
     }
 
     fn payment_answer(&self, ask: &PaymentRef<'_>, answer: &Response<'_>) -> Reply<Option<Notice>> {

@@ -35,7 +35,8 @@ impl UnionPayApi {
     pub(super) fn read_payment(&self, ask: &PaymentRef<'_>, answer: &Response<'_>) -> Result<Notice, Failure> {
         let verified = self.verified(answer)?;
         let form = verified.form();
-        let fate = found(form, ask.out_trade_no, ask.started_at, &["01"])?;
+        let started_at = ask.started_at.ok_or_else(|| Failure::for_another("txnTime"))?;
+        let fate = found(form, ask.out_trade_no, started_at, &["01"])?;
         let fact = match fate {
             Fate::Succeeded => notify::payment(form, fate)?,
             Fate::Unknown | Fate::Failed => unpaid(form, fate, ask)?,

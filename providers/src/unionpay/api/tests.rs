@@ -50,7 +50,12 @@ fn initiate() -> Initiate<'static> {
 }
 
 fn payment_ref() -> PaymentRef<'static> {
-    PaymentRef { out_trade_no: "ORDER1000", started_at: Instant::from_seconds(NOW), reference: "", amount: yuan(1230) }
+    PaymentRef {
+        out_trade_no: "ORDER1000",
+        started_at: Some(Instant::from_seconds(NOW)),
+        reference: "",
+        amount: yuan(1230),
+    }
 }
 
 fn refund() -> Refund<'static> {
@@ -192,6 +197,18 @@ fn a_question_names_number_and_time() {
     assert_eq!(fields, ["00", "000000", "ORDER1000", "20261122100000"]);
     let form = sent(&api().query_refund(&refund(), Instant::from_seconds(NOW)).expect("a request"));
     assert_eq!(["orderId", "txnTime"].map(|name| field(&form, name)), ["REFUND1000", "20261122110000"]);
+}
+
+/// With our time the gateway would say "not found" of a payment that it knows by the shop's, paid or not.
+#[test]
+fn a_payment_that_the_shop_began_itself_is_not_asked_about() {
+    let theirs = PaymentRef { started_at: None, ..payment_ref() };
+    let asked = api().query_payment(&theirs, Instant::from_seconds(NOW));
+    assert!(matches!(asked, Err(Unable::NoSuchOperation(why)) if why.contains("txnTime")), "{asked:?}");
+    for pairs in [paid(), with(&paid(), "respCode", Some("34"))] {
+        let told = answer_with(StatusCode::OK, &raw_answer(&pairs), |answer| api().payment_answer(&theirs, answer));
+        assert_eq!(code(told), ("unknown", "ANSWER_FOR_ANOTHER".into()));
+    }
 }
 
 /// The same answer as a notice and as an answer must become the same fact.

@@ -63,7 +63,7 @@ fn initiate(method: InitiateMethod) -> Initiate<'static> {
 
 const PAYMENT: PaymentRef<'static> = PaymentRef {
     out_trade_no: "ORDER-1",
-    started_at: NOW,
+    started_at: Some(NOW),
     reference: "",
     amount: Money { minor: 100, currency: Currency::CNY },
 };

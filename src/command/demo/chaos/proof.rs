@@ -145,7 +145,7 @@ fn untrue(seen: &Seen<'_>, story: &Story) -> Option<String> {
             return Some(format!("{} {number}: the platform has {there:?}, the order {here:?}", story.order_id));
         }
     }
-    let back = |refund: &&v1::Refund| refund.state() == RefundState::Succeeded && !refund.cumulative;
+    let back = |refund: &&v1::Refund| refund.state() == RefundState::Succeeded;
     let here: BTreeSet<_> = order.refunds.iter().filter(back).map(|r| r.out_refund_no.as_str()).collect();
     let numbers: Vec<_> = story.numbers();
     let of_story = |r: &&paystate_sandbox::Refund| numbers.contains(&(r.provider, r.out_trade_no.clone()));

@@ -265,7 +265,7 @@ class Order(_message.Message):
 
     @_builtins.property
     def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Refund]:
-        """The refunds, oldest first."""
+        """The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it."""
 
     @_builtins.property
     def open_case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -437,7 +437,9 @@ class Refund(_message.Message):
     state: Global___RefundState.ValueType
     """Where it stands."""
     cumulative: _builtins.bool
-    """True when `amount` is all that was refunded on the transaction so far, as Alipay reports it."""
+    """True for what a platform's running total (Alipay's) says beyond the refunds that are known by themselves: money that
+    went back elsewhere, perhaps by several refunds.
+    """
     reason: _builtins.str
     """Why, as it was asked for."""
     @_builtins.property

@@ -52,8 +52,10 @@ class OrderServiceStub:
     StartPayment: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.StartPaymentRequest, _order_service_pb2.StartPaymentResponse]
     """Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
     needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
-    repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
-    method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+    repeats the platform's call under the same number. Content is the account, the method, and those of payer_id, client_ip
+    and return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same,
+    or begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
+    method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN (by another payment, or other content) or REQUEST_ID_REUSED,
     FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
     PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
     followed; repeat the call to go on with it.
@@ -97,8 +99,10 @@ class OrderServiceAsyncStub(OrderServiceStub):
     StartPayment: _aio.UnaryUnaryMultiCallable[_order_service_pb2.StartPaymentRequest, _order_service_pb2.StartPaymentResponse]  # type: ignore[assignment]
     """Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
     needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
-    repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
-    method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+    repeats the platform's call under the same number. Content is the account, the method, and those of payer_id, client_ip
+    and return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same,
+    or begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
+    method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN (by another payment, or other content) or REQUEST_ID_REUSED,
     FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
     PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
     followed; repeat the call to go on with it.
@@ -175,8 +179,10 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_order_service_pb2.StartPaymentResponse, _abc.Awaitable[_order_service_pb2.StartPaymentResponse]]:
         """Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
         needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
-        repeats the platform's call under the same number. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number,
-        method, and what the method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN or REQUEST_ID_REUSED,
+        repeats the platform's call under the same number. Content is the account, the method, and those of payer_id, client_ip
+        and return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same,
+        or begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
+        method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN (by another payment, or other content) or REQUEST_ID_REUSED,
         FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
         PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
         followed; repeat the call to go on with it.

@@ -116,7 +116,7 @@ export interface Order {
     | undefined;
   /** The attempts to pay it, oldest first. */
   payments: Payment[];
-  /** The refunds, oldest first. */
+  /** The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it. */
   refunds: Refund[];
   /** Ids of the cases that are open on this order. */
   openCaseIds: string[];
@@ -200,7 +200,10 @@ export interface Refund {
   updateTime:
     | Date
     | undefined;
-  /** True when `amount` is all that was refunded on the transaction so far, as Alipay reports it. */
+  /**
+   * True for what a platform's running total (Alipay's) says beyond the refunds that are known by themselves: money that
+   * went back elsewhere, perhaps by several refunds.
+   */
   cumulative: boolean;
   /** When paystate was asked for it; absent when the platform reported it first. */
   requestTime:

@@ -328,7 +328,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<paystate.v1.Refund> refunds_;
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -339,7 +339,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -351,7 +351,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -362,7 +362,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -373,7 +373,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2425,7 +2425,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2439,7 +2439,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2453,7 +2453,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2467,7 +2467,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2486,7 +2486,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2504,7 +2504,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2522,7 +2522,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2541,7 +2541,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2559,7 +2559,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2577,7 +2577,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2596,7 +2596,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2613,7 +2613,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2630,7 +2630,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2641,7 +2641,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2655,7 +2655,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2670,7 +2670,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2681,7 +2681,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -2693,7 +2693,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The refunds, oldest first.
+     * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
      * </pre>
      *
      * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>

@@ -186,7 +186,7 @@ public interface OrderOrBuilder extends
 
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -195,7 +195,7 @@ public interface OrderOrBuilder extends
       getRefundsList();
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -203,7 +203,7 @@ public interface OrderOrBuilder extends
   paystate.v1.Refund getRefunds(int index);
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -211,7 +211,7 @@ public interface OrderOrBuilder extends
   int getRefundsCount();
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>
@@ -220,7 +220,7 @@ public interface OrderOrBuilder extends
       getRefundsOrBuilderList();
   /**
    * <pre>
-   * The refunds, oldest first.
+   * The refunds, oldest first. Those of one transaction that SUCCEEDED add up to what the platform says went back of it.
    * </pre>
    *
    * <code>repeated .paystate.v1.Refund refunds = 8 [json_name = "refunds"];</code>

@@ -305,7 +305,8 @@ private static final long serialVersionUID = 0L;
   private boolean cumulative_ = false;
   /**
    * <pre>
-   * True when `amount` is all that was refunded on the transaction so far, as Alipay reports it.
+   * True for what a platform's running total (Alipay's) says beyond the refunds that are known by themselves: money that
+   * went back elsewhere, perhaps by several refunds.
    * </pre>
    *
    * <code>bool cumulative = 7 [json_name = "cumulative"];</code>
@@ -1601,7 +1602,8 @@ private static final long serialVersionUID = 0L;
     private boolean cumulative_ ;
     /**
      * <pre>
-     * True when `amount` is all that was refunded on the transaction so far, as Alipay reports it.
+     * True for what a platform's running total (Alipay's) says beyond the refunds that are known by themselves: money that
+     * went back elsewhere, perhaps by several refunds.
      * </pre>
      *
      * <code>bool cumulative = 7 [json_name = "cumulative"];</code>
@@ -1613,7 +1615,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * True when `amount` is all that was refunded on the transaction so far, as Alipay reports it.
+     * True for what a platform's running total (Alipay's) says beyond the refunds that are known by themselves: money that
+     * went back elsewhere, perhaps by several refunds.
      * </pre>
      *
      * <code>bool cumulative = 7 [json_name = "cumulative"];</code>
@@ -1629,7 +1632,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * True when `amount` is all that was refunded on the transaction so far, as Alipay reports it.
+     * True for what a platform's running total (Alipay's) says beyond the refunds that are known by themselves: money that
+     * went back elsewhere, perhaps by several refunds.
      * </pre>
      *
      * <code>bool cumulative = 7 [json_name = "cumulative"];</code>

@@ -145,7 +145,8 @@ public interface RefundOrBuilder extends
 
   /**
    * <pre>
-   * True when `amount` is all that was refunded on the transaction so far, as Alipay reports it.
+   * True for what a platform's running total (Alipay's) says beyond the refunds that are known by themselves: money that
+   * went back elsewhere, perhaps by several refunds.
    * </pre>
    *
    * <code>bool cumulative = 7 [json_name = "cumulative"];</code>

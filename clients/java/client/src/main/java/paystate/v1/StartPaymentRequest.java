@@ -187,7 +187,9 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
    * for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-   * PaymentIntent); otherwise made when empty.
+   * PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+   * letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+   * quotes and backslashes.
    * </pre>
    *
    * <code>string out_trade_no = 4 [json_name = "outTradeNo"];</code>
@@ -210,7 +212,9 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
    * for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-   * PaymentIntent); otherwise made when empty.
+   * PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+   * letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+   * quotes and backslashes.
    * </pre>
    *
    * <code>string out_trade_no = 4 [json_name = "outTradeNo"];</code>
@@ -1146,7 +1150,9 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
      * for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-     * PaymentIntent); otherwise made when empty.
+     * PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+     * letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+     * quotes and backslashes.
      * </pre>
      *
      * <code>string out_trade_no = 4 [json_name = "outTradeNo"];</code>
@@ -1168,7 +1174,9 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
      * for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-     * PaymentIntent); otherwise made when empty.
+     * PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+     * letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+     * quotes and backslashes.
      * </pre>
      *
      * <code>string out_trade_no = 4 [json_name = "outTradeNo"];</code>
@@ -1191,7 +1199,9 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
      * for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-     * PaymentIntent); otherwise made when empty.
+     * PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+     * letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+     * quotes and backslashes.
      * </pre>
      *
      * <code>string out_trade_no = 4 [json_name = "outTradeNo"];</code>
@@ -1210,7 +1220,9 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
      * for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-     * PaymentIntent); otherwise made when empty.
+     * PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+     * letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+     * quotes and backslashes.
      * </pre>
      *
      * <code>string out_trade_no = 4 [json_name = "outTradeNo"];</code>
@@ -1226,7 +1238,9 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
      * for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-     * PaymentIntent); otherwise made when empty.
+     * PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+     * letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+     * quotes and backslashes.
      * </pre>
      *
      * <code>string out_trade_no = 4 [json_name = "outTradeNo"];</code>

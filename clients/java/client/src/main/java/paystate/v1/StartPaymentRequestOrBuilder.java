@@ -73,7 +73,9 @@ public interface StartPaymentRequestOrBuilder extends
    * <pre>
    * The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
    * for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-   * PaymentIntent); otherwise made when empty.
+   * PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+   * letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+   * quotes and backslashes.
    * </pre>
    *
    * <code>string out_trade_no = 4 [json_name = "outTradeNo"];</code>
@@ -84,7 +86,9 @@ public interface StartPaymentRequestOrBuilder extends
    * <pre>
    * The attempt's number at the platform: 1 to 64 visible ASCII characters, unique over all accounts. Required
    * for EXTERNAL, as the caller gave it to the platform (Stripe: metadata.out_trade_no of the
-   * PaymentIntent); otherwise made when empty.
+   * PaymentIntent); otherwise made when empty. What we begin needs a number that the platform takes: Alipay 1 to 64
+   * letters, digits and _; WeChat Pay 6 to 32 letters, digits and _-|*; UnionPay 8 to 32 letters and digits; Stripe no
+   * quotes and backslashes.
    * </pre>
    *
    * <code>string out_trade_no = 4 [json_name = "outTradeNo"];</code>

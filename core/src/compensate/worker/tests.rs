@@ -1,0 +1,144 @@
+//! What a round claims, on a real store.
+
+use paystate_rpc::Servers;
+use tonic::transport::Endpoint;
+
+use super::*;
+use crate::{
+    commit::{self, Limits, Message},
+    compensate::Platforms,
+    feed::Bell,
+    guard::LocalGuard,
+    intake::{Account, Accounts, Calls, Intake},
+    order::{Currency, Fact, Method, Money, Observation, PaymentFact, PaymentStatus, Source, TaskKey},
+    seal::{Sealed, Sealer},
+    sha256::Sha256,
+    store::{NoticeKey, NotificationRow, sqlite::SqliteStore},
+};
+
+/// A worker that nobody has started, and whose edge is not there.
+struct Rig {
+    worker: Arc<Worker>,
+    _dir: tempfile::TempDir,
+}
+
+fn account() -> AccountName {
+    AccountName::parse("shop").unwrap()
+}
+
+fn money() -> Money {
+    Money::new(500, Currency::parse("CNY").unwrap()).unwrap()
+}
+
+fn task(number: &str) -> TaskKey {
+    TaskKey { kind: TaskKind::Payment, subject: number.into() }
+}
+
+impl Rig {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("t.db")).await.unwrap());
+        let nowhere = Endpoint::from_static("http://127.0.0.1:9");
+        let platforms = Platforms::new(Servers::new([("nobody".to_owned(), paystate_rpc::channel(nowhere, None))]));
+        let calls =
+            Calls { pay_timeout: Duration::from_secs(1800), rate_per_second: 100, burst: 100, fee_basis_points: None };
+        let accounts = Accounts::from([(account(), Account { provider: "alipay".into(), calls: Some(calls) })]);
+        let settings = Settings { platforms: Some(platforms.clone()), ..Settings::default() };
+        let tracker = TaskTracker::new();
+        let guard = Arc::new(LocalGuard::default());
+        let policy = commit::Policy { first_question: Duration::ZERO, ..settings.policy(&accounts) };
+        let door = Door::open(store.clone(), guard, Bell::default(), Limits::default(), Arc::new(policy), &tracker);
+        let sealer = Sealer::new("k", &BTreeMap::from([("k".to_owned(), (0..32).collect::<Vec<u8>>())])).unwrap();
+        let desk = Desk { platforms, store: store.clone(), door: door.clone(), intake: Intake::new(sealer, accounts) };
+        let worker = Worker {
+            store,
+            door,
+            desk: Some(desk),
+            slots: Arc::new(Semaphore::new(settings.in_flight)),
+            alert_slots: Arc::new(Semaphore::new(ALERTS)),
+            settings,
+            teller: Teller::new(),
+            bell: Arc::default(),
+            lanes: Mutex::default(),
+            tracker,
+        };
+        Self { worker: Arc::new(worker), _dir: dir }
+    }
+
+    /// An order of which a payment was begun.
+    async fn begin(&self, number: &str) {
+        let order_id = OrderId::parse(format!("o-{number}")).unwrap();
+        let (amount, out_trade_no) = (money(), OutTradeNo::parse(number).unwrap());
+        let create =
+            Command::Create { order_id: order_id.clone(), amount, description: String::new(), expires_at: None };
+        self.worker.command(create).await.unwrap();
+        let start = Command::StartPayment {
+            order_id,
+            out_trade_no,
+            account: account(),
+            provider: "alipay".into(),
+            method: Method::AlipayPage,
+            expires_at: Some(after(now(), Duration::from_secs(1800))),
+            inputs: None,
+        };
+        self.worker.command(start).await.unwrap();
+    }
+
+    /// A callback says that it is paid.
+    async fn pay(&self, number: &str) {
+        let fact = PaymentFact {
+            out_trade_no: OutTradeNo::parse(number).ok(),
+            transaction_id: TransactionId::parse(format!("T-{number}")).ok(),
+            status: PaymentStatus::Succeeded,
+            amount: money(),
+            occurred_at: None,
+        };
+        let observation = Observation { account: account(), fact: Fact::Payment(fact) };
+        let content_sha256 = Sha256::of(number.as_bytes());
+        let message = Message {
+            row: NotificationRow {
+                id: uuid::Uuid::now_v7().to_string(),
+                key: NoticeKey { provider: "alipay".into(), account: account(), content_sha256 },
+                source: Source::Callback,
+                event_type: "x".into(),
+                platform_notice_id: String::new(),
+                key_id: "k".into(),
+                received_at: now(),
+                body_size: 1,
+                body_sha256: "b".into(),
+                sealed: Sealed { key_id: "k".into(), bytes: vec![0] },
+            },
+            facts: vec![commit::Fact::new("alipay", observation, None, None)],
+            at: now(),
+        };
+        self.worker.door.observe(message).await.unwrap();
+    }
+
+    async fn due(&self, number: &str) -> Option<Timestamp> {
+        self.worker.store.tasks().due(&task(number)).await.unwrap()
+    }
+}
+
+/// A platform that is left alone is not asked; what callbacks have settled meanwhile need not wait for it.
+#[tokio::test]
+async fn what_is_settled_is_dropped_while_the_platform_is_left_alone() {
+    let rig = Rig::start().await;
+    for number in ["N1", "N2", "N3"] {
+        rig.begin(number).await;
+    }
+    rig.pay("N1").await;
+    rig.pay("N3").await;
+    let an_hour = Duration::from_secs(3600);
+    let opens_at = rig.worker.lane(&account(), |lane| {
+        while !lane.breaker.is_open() {
+            lane.breaker.failed();
+        }
+        lane.breaker.probed(now(), an_hour);
+        lane.breaker.opens_at().unwrap()
+    });
+    let desk = rig.worker.desk.as_ref().unwrap();
+    assert!(!rig.worker.questions(desk, &account()).await.unwrap(), "that was all");
+    assert_eq!((rig.due("N1").await, rig.due("N3").await), (None, None), "they need no question");
+    assert!(rig.due("N2").await.is_some_and(|due| due >= opens_at), "nobody is asked before");
+    assert_eq!(rig.worker.slots.available_permits(), rig.worker.settings.in_flight, "nobody was asked");
+}
