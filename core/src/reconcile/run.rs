@@ -24,6 +24,8 @@ use crate::{
 pub(super) const LEASE: Duration = Duration::from_secs(60);
 /// How often a run gives one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// How long its end is tried to be written: until the lease may be over, or whoever stops the core has waited enough.
+const END_PATIENCE: Duration = Duration::from_secs(15);
 /// Rows are written, and read, so many at a time.
 pub(super) const PAGE: u32 = 500;
 /// Nothing that a run waits for takes longer; a platform that packs a large day does most.
@@ -67,12 +69,25 @@ impl Reconciler {
             () = self.closing.cancelled() => Err(Failed::Because("the core that ran it stopped; run it again".into())),
         };
         let why = result.as_ref().err().map(ToString::to_string);
-        let ended = self.runs.end(run, why.as_deref().map_or(Ok(()), Err), &working.tally, now()).await;
+        let ended = self.end(run, why.as_deref().map_or(Ok(()), Err), &working.tally).await;
         match (&result, ended) {
             (Ok(()), Ok(true)) => tracing::info!(reconciliation = %plan.id, tally = ?working.tally, "reconciled"),
             (Err(why), Ok(true)) => tracing::warn!(reconciliation = %plan.id, %why, "not reconciled"),
             (Ok(()) | Err(_), Ok(false)) => tracing::warn!(reconciliation = %plan.id, "the run was lost"),
             (Ok(()) | Err(_), Err(error)) => tracing::error!(reconciliation = %plan.id, %error, "the run did not end"),
+        }
+    }
+
+    /// What took an hour is not lost because the store is busy for a moment.
+    async fn end(&self, run: &Run, result: Result<(), &str>, tally: &Tally) -> Result<bool, StoreError> {
+        let patience = Instant::now() + END_PATIENCE;
+        loop {
+            match self.runs.end(run, result, tally, now()).await {
+                Err(StoreError::Busy(_) | StoreError::Unavailable(_)) if Instant::now() < patience => {
+                    sleep(SIGN_OF_LIFE).await;
+                }
+                ended => return ended,
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use futures_util::{StreamExt as _, stream};
 use paystate_proto::v1;
+use tokio::task::JoinHandle;
 use tonic::{Code, Status, Streaming};
 
 use super::{
@@ -28,11 +29,14 @@ impl Core {
         &self,
         request: &v1::RunReconciliationRequest,
     ) -> Result<v1::RunReconciliationResponse, Status> {
-        let (plan, run) = self.begin(&request.account, &request.date, false).await?;
-        let reconciliation_id = plan.id.to_string();
-        let reconciler = self.reconciler.clone();
-        self.tasks.spawn(async move { reconciler.carry_out(&plan, &run, reconcile::From::Platform).await });
-        Ok(v1::RunReconciliationResponse { reconciliation_id })
+        let (account, date, core) = (request.account.clone(), request.date.clone(), self.clone());
+        let begun = self.tasks.spawn(async move {
+            let (plan, run) = core.begin(&account, &date, false).await?;
+            let (reconciliation_id, reconciler) = (plan.id.to_string(), core.reconciler);
+            core.tasks.spawn(async move { reconciler.carry_out(&plan, &run, reconcile::From::Platform).await });
+            Ok(v1::RunReconciliationResponse { reconciliation_id })
+        });
+        outcome(begun).await
     }
 
     /// The run is carried out whether or not its caller waits; if he goes away before the last line, it has failed.
@@ -43,19 +47,21 @@ impl Core {
         let Some(first) = messages.message().await? else {
             return Err(Status::invalid_argument("no message came; the first one names account and date"));
         };
-        let (plan, run) = self.begin(&first.account, &first.date, true).await?;
-        let reconciliation_id = plan.id.to_string();
-        let rest =
-            messages.map(|message| message.map_err(|status| format!("it was not sent whole: {}", status.message())));
-        let lines: Lines = Box::pin(stream::once(async { Ok(first) }).chain(rest).map(|message| read_lines(message?)));
-        let reconciler = self.reconciler.clone();
+        let core = self.clone();
         let run = self.tasks.spawn(async move {
-            reconciler.carry_out(&plan, &run, reconcile::From::Import(lines)).await;
+            let (plan, run) = core.begin(&first.account, &first.date, true).await?;
+            let rest = messages
+                .map(|message| message.map_err(|status| format!("it was not sent whole: {}", status.message())));
+            let lines: Lines =
+                Box::pin(stream::once(async { Ok(first) }).chain(rest).map(|message| read_lines(message?)));
+            core.reconciler.carry_out(&plan, &run, reconcile::From::Import(lines)).await;
+            Ok(v1::ImportStatementResponse { reconciliation_id: plan.id.to_string() })
         });
-        run.await.map_err(|_| Status::internal("the run ended without a result; the log has the details"))?;
-        Ok(v1::ImportStatementResponse { reconciliation_id })
+        outcome(run).await
     }
 
+    /// To be called in a task of its own: a run that has begun, and whose caller hung up before anybody carried it out, would
+    /// stand in the way of the next one.
     async fn begin(&self, account: &str, date: &str, over: bool) -> Result<(Plan, Run), Status> {
         let mut v = Violations::default();
         let plan = self.plan(&mut v, account, date, over);
@@ -138,6 +144,11 @@ impl Core {
             format!("movements near midnight are left to {date}, which was reconciled before; run {date} again")
         }))
     }
+}
+
+/// What came of a task.
+async fn outcome<T>(task: JoinHandle<Result<T, Status>>) -> Result<T, Status> {
+    task.await.map_err(|_| Status::internal("the run ended without a result; the log has the details"))?
 }
 
 fn read_lines(message: v1::ImportStatementRequest) -> Result<Vec<Movement>, String> {
