@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     gate::{Gate, lock_names, notice_key},
-    memory::Memory,
+    memory::{Epoch, Memory},
     policy::Policy,
     watched,
     work::{Done, DoorError, MessageOutcome, Reply, Work},
@@ -66,6 +66,7 @@ impl Committer {
     /// Carries out a batch and answers every caller. Inputs whose order is busy wait aside and are answered
     /// later; the others do not wait for them.
     pub(super) async fn commit(self: &Arc<Self>, works: Vec<Work>) {
+        let epoch = self.memory.epoch(self.store.outages());
         let (repeated, works): (Vec<_>, Vec<_>) =
             works.into_iter().partition(|work| notice_key(work).is_some_and(|key| self.memory.knows(key)));
         repeated.into_iter().for_each(answer_duplicate);
@@ -83,7 +84,7 @@ impl Committer {
                 Err(_) => batch.free.append(&mut batch.busy),
             }
         }
-        self.carry_out(&token, batch.known, batch.free).await;
+        self.carry_out(&token, epoch, batch.known, batch.free).await;
     }
 
     /// Tries busy locks again and again for a bounded time, and carries each input out as soon as nobody else
@@ -93,23 +94,25 @@ impl Committer {
         count_waits("begun", works.len());
         while !works.is_empty() && Instant::now() < end {
             sleep(pause()).await;
+            let epoch = self.memory.epoch(self.store.outages());
             let batch = self.gate.admit(&token, works).await;
             works = batch.busy;
-            self.carry_out(&token, batch.known, batch.free).await;
+            self.carry_out(&token, epoch, batch.known, batch.free).await;
         }
         count_waits("given_up", works.len());
-        self.carry_out(&token, Vec::new(), works).await;
+        let epoch = self.memory.epoch(self.store.outages());
+        self.carry_out(&token, epoch, Vec::new(), works).await;
     }
 
     /// Answers what is known, carries out the rest, and leaves the guard.
-    async fn carry_out(&self, token: &Token, known: Vec<Work>, works: Vec<Work>) {
+    async fn carry_out(&self, token: &Token, epoch: Epoch, known: Vec<Work>, works: Vec<Work>) {
         // A lock that a busy input names too is taken again when that is tried again.
         let locks = lock_names(known.iter().chain(&works));
-        self.memory.learn(known.iter().filter_map(notice_key));
+        self.memory.learn(epoch, known.iter().filter_map(notice_key));
         known.into_iter().for_each(answer_duplicate);
         let keys: Vec<NoticeKey> = works.iter().filter_map(notice_key).cloned().collect();
         let stored = if works.is_empty() { BTreeSet::new() } else { self.commit_new(works).await };
-        self.memory.learn(&stored);
+        self.memory.learn(epoch, &stored);
         // Callers have been answered: the guard may be slow, and what is committed is true without it.
         let (done, released): (Vec<_>, Vec<_>) = keys.iter().partition(|key| stored.contains(key));
         self.gate.leave(token, &done, &released, &locks.iter().collect::<Vec<_>>()).await;

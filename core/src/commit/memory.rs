@@ -3,8 +3,9 @@
 //!
 //! Contract: this is knowledge and no hint, so a duplicate is answered by it without a question to anybody. It is learned
 //! after COMMIT or from the store's answer alone, never from a guard. It is at most [`KEPT`] old, and all of it is
-//! forgotten when the store was away: a standby that takes over may lack the last commits, and a platform's repetition
-//! is then what brings them back. Bounded: two generations of [`GENERATION`] keys.
+//! forgotten when a connection to the store broke ([`crate::store::Store::outages`]): a standby that takes over may lack
+//! the last commits, and a platform's repetition is then what brings them back. Bounded: two generations of
+//! [`GENERATION`] keys.
 
 use std::{
     collections::HashSet,
@@ -20,7 +21,7 @@ use crate::store::NoticeKey;
 /// Keys in each of the two generations; about 150 bytes each.
 const GENERATION: usize = 50_000;
 
-/// How old knowledge may be before the store is asked again.
+/// How old knowledge may be before the store is asked again: a third as young, and up to two thirds as old.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// Remembers notifications that are stored.
@@ -33,11 +34,30 @@ struct Generations {
     old: HashSet<NoticeKey>,
     /// When `young` was empty.
     begun: Instant,
+    epoch: Epoch,
+}
+
+/// How often the store was away, by its own count and by ours. What was learned under another one is worth nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Epoch {
+    outages: u64,
+    failures: u64,
 }
 
 impl Memory {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Generations { young: HashSet::new(), old: HashSet::new(), begun: Instant::now() }))
+        let (young, old) = (HashSet::new(), HashSet::new());
+        Self(Mutex::new(Generations { young, old, begun: Instant::now(), epoch: Epoch::default() }))
+    }
+
+    /// The epoch under which is learned what the store says from now on. `outages` is the store's count.
+    pub(super) fn epoch(&self, outages: u64) -> Epoch {
+        let mut generations = self.current();
+        if generations.epoch.outages != outages {
+            generations.epoch.outages = outages;
+            generations.clear();
+        }
+        generations.epoch
     }
 
     /// Whether the store has it, as far as this core knows.
@@ -46,9 +66,12 @@ impl Memory {
         generations.young.contains(key) || generations.old.contains(key)
     }
 
-    /// The store has these.
-    pub(super) fn learn<'a>(&self, keys: impl IntoIterator<Item = &'a NoticeKey>) {
+    /// The store had these in that epoch.
+    pub(super) fn learn<'a>(&self, epoch: Epoch, keys: impl IntoIterator<Item = &'a NoticeKey>) {
         let mut generations = self.current();
+        if generations.epoch != epoch {
+            return;
+        }
         for key in keys {
             if generations.young.len() >= GENERATION {
                 generations.turn();
@@ -57,11 +80,11 @@ impl Memory {
         }
     }
 
-    /// The store was away.
+    /// The store did not answer.
     pub(super) fn forget(&self) {
         let mut generations = self.current();
-        generations.turn();
-        generations.turn();
+        generations.epoch.failures += 1;
+        generations.clear();
     }
 
     /// Without what is too old.
@@ -69,10 +92,9 @@ impl Memory {
         // A panic while holding the lock leaves the sets whole: every change is one insert or a swap.
         let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let age = generations.begun.elapsed();
-        if age >= KEPT / 2 {
-            generations.turn();
-        }
-        if age >= KEPT {
+        if age >= KEPT * 2 / 3 {
+            generations.clear();
+        } else if age >= KEPT / 3 {
             generations.turn();
         }
         generations
@@ -84,6 +106,11 @@ impl Generations {
         self.old = mem::take(&mut self.young);
         self.begun = Instant::now();
     }
+
+    fn clear(&mut self) {
+        self.turn();
+        self.old.clear();
+    }
 }
 
 #[cfg(test)]
@@ -93,24 +120,43 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn knowledge_is_never_older_than_it_may_be() {
+        // However the looks fall: an age is a sum of steps, and one of them was a look.
+        for steps in [[1, 59], [39, 21], [20, 40], [59, 1], [30, 30], [19, 41]] {
+            let memory = Memory::new();
+            memory.learn(Epoch::default(), [&notice(1)]);
+            assert!(memory.knows(&notice(1)));
+            for seconds in steps {
+                memory.knows(&notice(2));
+                tokio::time::advance(Duration::from_secs(seconds)).await;
+            }
+            assert!(!memory.knows(&notice(1)), "{steps:?}");
+        }
         let memory = Memory::new();
-        let (first, second) = (notice(1), notice(2));
-        tokio::time::advance(KEPT / 4).await;
-        memory.learn([&first]);
-        tokio::time::advance(KEPT / 4).await;
-        memory.learn([&second]);
-        assert!(memory.knows(&first) && memory.knows(&second));
-        tokio::time::advance(KEPT / 2).await;
-        assert!(!memory.knows(&first) && memory.knows(&second));
-        tokio::time::advance(KEPT).await;
-        assert!(!memory.knows(&second));
+        memory.learn(Epoch::default(), [&notice(1)]);
+        tokio::time::advance(KEPT / 3).await;
+        assert!(memory.knows(&notice(1)));
+    }
+
+    #[tokio::test]
+    async fn what_was_said_before_an_outage_is_not_learned_after_it() {
+        let memory = Memory::new();
+        let before = memory.epoch(0);
+        memory.learn(before, [&notice(1)]);
+        let after = memory.epoch(1);
+        memory.learn(before, [&notice(2)]);
+        assert!(!memory.knows(&notice(1)) && !memory.knows(&notice(2)));
+        memory.learn(after, [&notice(3)]);
+        assert!(memory.knows(&notice(3)));
+        memory.forget();
+        memory.learn(after, [&notice(4)]);
+        assert!(!memory.knows(&notice(3)) && !memory.knows(&notice(4)));
     }
 
     #[tokio::test]
     async fn it_is_bounded() {
         let memory = Memory::new();
         for n in 0..3 * GENERATION {
-            memory.learn([&notice(n)]);
+            memory.learn(Epoch::default(), [&notice(n)]);
         }
         let generations = memory.current();
         assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);

@@ -5,8 +5,8 @@
 //!   is open and has none; a task that is there is left as it is, so two cores may adopt at once.
 //! - The database keeps which accounts are adopted, so a start costs one question. An account that cannot be called any
 //!   more is forgotten: what is begun meanwhile has no task either.
-//! - While cores are restarted one by one, one that still has the configuration of before may begin what nobody follows. So
-//!   an account is adopted once more at each start within a day of the first time.
+//! - While cores are replaced one by one, one that still has the configuration of before may begin what nobody follows. So
+//!   an account is adopted once more every hour, and at each start, within a day of the first time.
 //! - Orders are looked at newest first and [`MATTERS`] back. Older ones are left to people.
 //! - Refunds need no adoption: none is asked for where nobody follows it, and tasks outlive the configuration.
 
@@ -32,13 +32,15 @@ const SETTLING: Duration = Duration::from_secs(24 * 3600);
 const PLACE: Duration = Duration::from_millis(50);
 /// Orders that are looked at in one statement.
 const PAGE: u32 = 2_000;
+/// Until what others may have begun meanwhile is looked for.
+const AGAIN: Duration = Duration::from_secs(3600);
 /// After a fault of the database.
 const FAULT_PAUSE: Duration = Duration::from_secs(10);
 
 /// Stands for the ends of orders among the accounts; no account has this name.
 const ENDS: &str = "";
 
-/// Adopts, once.
+/// Adopts, until everything is settled.
 pub(super) struct Adoption {
     pub(super) store: Arc<dyn Store>,
     /// As decisions use it.
@@ -49,21 +51,29 @@ pub(super) struct Adoption {
 impl Adoption {
     pub(super) async fn run(self) {
         while !self.closing.is_cancelled() {
-            match self.adopt(now()).await {
-                Ok(0) => return,
-                Ok(tasks) => return tracing::info!(tasks, "what nobody had followed is followed from now on"),
-                Err(error) => tracing::warn!(%error, "what nobody follows yet has to wait"),
-            }
+            let pause = match self.adopt(now()).await {
+                Ok(None) => return,
+                Ok(Some(tasks)) => {
+                    if tasks > 0 {
+                        tracing::info!(tasks, "what nobody had followed is followed from now on");
+                    }
+                    AGAIN
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what nobody follows yet has to wait");
+                    FAULT_PAUSE
+                }
+            };
             tokio::select! {
-                () = sleep(FAULT_PAUSE) => {}
+                () = sleep(pause) => {}
                 () = self.closing.cancelled() => {}
             }
         }
     }
 
-    /// Adopts what is not adopted; answers how many tasks it wrote. What the core's end breaks off, the next start begins
-    /// anew.
-    async fn adopt(&self, at: Timestamp) -> Result<u64, StoreError> {
+    /// Adopts what is not settled; answers how many tasks it wrote, and nothing if everything is. What the core's end breaks
+    /// off, the next start begins anew.
+    async fn adopt(&self, at: Timestamp) -> Result<Option<u64>, StoreError> {
         let tasks = self.store.tasks();
         let ends = self.policy.expiry.then_some(ENDS);
         let names: Vec<&str> = ends.into_iter().chain(self.policy.callable.iter().map(AccountName::as_str)).collect();
@@ -71,7 +81,7 @@ impl Adoption {
         let is_settled = |name: &&&str| adopted.get(**name).is_some_and(|since| after(*since, SETTLING) <= at);
         let new: BTreeSet<&str> = names.iter().filter(|name| !is_settled(name)).copied().collect();
         if new.is_empty() {
-            return Ok(0);
+            return Ok(None);
         }
         let since = Timestamp(at.0.saturating_sub(i64::try_from(MATTERS.as_micros()).unwrap_or(i64::MAX)));
         let (mut written, mut due, mut place): (_, _, Option<Cursor>) = (0, at, None);
@@ -88,7 +98,7 @@ impl Adoption {
                 break;
             }
         }
-        Ok(written)
+        Ok(Some(written))
     }
 
     /// The tasks that an order should have, as far as they are adopted now, each a place later in line.
@@ -162,7 +172,7 @@ mod tests {
                 Policy { callable: callable.into_iter().collect(), expiry: true, ..Policy::default() };
         }
 
-        async fn adopt(&self, at: i64) -> u64 {
+        async fn adopt(&self, at: i64) -> Option<u64> {
             self.adoption.adopt(Timestamp(at)).await.unwrap()
         }
 
@@ -178,7 +188,7 @@ mod tests {
         begun(&*rig.adoption.store, "p1", TODAY - 2 * DAY).await;
         begun(&*rig.adoption.store, "p2", TODAY - DAY).await;
         begun(&*rig.adoption.store, "ancient", TODAY - 31 * DAY).await;
-        assert_eq!(rig.adopt(TODAY).await, 4);
+        assert_eq!(rig.adopt(TODAY).await, Some(4));
         let place = i64::try_from(PLACE.as_micros()).unwrap();
         assert_eq!(rig.due(TaskKind::Payment, "p2").await, Some(TODAY));
         assert_eq!(rig.due(TaskKind::Expiry, "p2").await, Some(TODAY + place));
@@ -190,18 +200,18 @@ mod tests {
     async fn an_account_is_adopted_for_a_day_and_anew_when_it_could_not_be_called_meanwhile() {
         let mut rig = Rig::new([]).await;
         begun(&*rig.adoption.store, "p1", TODAY).await;
-        assert_eq!(rig.adopt(TODAY).await, 1, "its end needs no platform");
+        assert_eq!(rig.adopt(TODAY).await, Some(1), "its end needs no platform");
         rig.can_call([shop()]);
-        assert_eq!(rig.adopt(TODAY).await, 1);
+        assert_eq!(rig.adopt(TODAY).await, Some(1));
         // A core that is restarted later began this.
         begun(&*rig.adoption.store, "p2", TODAY).await;
-        assert_eq!(rig.adopt(TODAY + DAY - 1).await, 2);
+        assert_eq!(rig.adopt(TODAY + DAY - 1).await, Some(2));
         begun(&*rig.adoption.store, "p3", TODAY).await;
-        assert_eq!(rig.adopt(TODAY + DAY).await, 0, "its decisions write its tasks by now");
+        assert_eq!(rig.adopt(TODAY + DAY).await, None, "its decisions write its tasks by now");
         rig.can_call([]);
-        assert_eq!(rig.adopt(TODAY + DAY).await, 0);
+        assert_eq!(rig.adopt(TODAY + DAY).await, None);
         rig.can_call([shop()]);
-        assert_eq!(rig.adopt(TODAY + DAY).await, 1);
+        assert_eq!(rig.adopt(TODAY + DAY).await, Some(1));
         assert!(rig.due(TaskKind::Payment, "p3").await.is_some());
     }
 
@@ -210,12 +220,12 @@ mod tests {
         let rig = Rig::new([shop()]).await;
         begun(&*rig.adoption.store, "p1", TODAY).await;
         rig.adoption.closing.cancel();
-        assert_eq!(rig.adopt(TODAY).await, 0);
+        assert_eq!(rig.adopt(TODAY).await, Some(0));
         let next = Adoption {
             store: rig.adoption.store.clone(),
             policy: rig.adoption.policy.clone(),
             closing: CancellationToken::new(),
         };
-        assert_eq!(next.adopt(Timestamp(TODAY)).await.unwrap(), 2);
+        assert_eq!(next.adopt(Timestamp(TODAY)).await.unwrap(), Some(2));
     }
 }

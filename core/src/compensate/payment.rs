@@ -40,6 +40,8 @@ pub(super) struct Known {
     pub(super) unpaid_since: Option<Timestamp>,
     /// An answer before is one out of turn; `None` when the first is still to come.
     pub(super) turn: Option<Timestamp>,
+    /// Since when no question was answered; `None` if the last one was.
+    pub(super) silent_since: Option<Timestamp>,
 }
 
 /// What this run has heard so far.
@@ -93,19 +95,22 @@ pub(super) fn step(
     match last.outcome {
         Outcome::Answered | Outcome::Refused => {}
         Outcome::NotFound if is_over(payment, now) => return unpaid(known, schedule, now),
-        // What the platform cannot be asked about with what we know, a callback may still tell.
-        Outcome::NotFound | Outcome::NotTakenIn | Outcome::NoSuchOperation => {
+        // What the platform cannot be asked about with what we know, a callback may still tell; and an edge of another
+        // version may want other words, until it is replaced.
+        Outcome::NotFound | Outcome::NotTakenIn | Outcome::NoSuchOperation | Outcome::BadInput => {
             return again((order, payment), known, last, schedule, now);
         }
-        Outcome::Unknown | Outcome::RateLimited(_) | Outcome::NotSent if now > lost(payment, schedule) => {
-            return Step::GiveUp(format!("the platform has not answered for a day; its last words: {}", last.said()));
-        }
-        Outcome::Unknown | Outcome::NotSent => return Step::Later(Later { wait: patience, known: known.clone() }),
-        Outcome::RateLimited(wait) => {
-            return Step::Later(Later { wait: wait.unwrap_or(patience).max(patience), known: known.clone() });
-        }
-        Outcome::BadInput => {
-            return Step::GiveUp(format!("the platform cannot be asked: {}", last.said()));
+        Outcome::Unknown | Outcome::RateLimited(_) | Outcome::NotSent => {
+            let since = known.silent_since.unwrap_or(now);
+            // Who was begun long ago may be asked for the first time now.
+            if now > lost(payment, schedule).max(after(since, OUTAGE)) {
+                return Step::GiveUp(format!(
+                    "the platform has not answered for a day; its last words: {}",
+                    last.said()
+                ));
+            }
+            let wait = if let Outcome::RateLimited(Some(wait)) = last.outcome { wait.max(patience) } else { patience };
+            return Step::Later(Later { wait, known: Known { silent_since: Some(since), ..known.clone() } });
         }
     }
     match &heard.closed {
@@ -154,7 +159,7 @@ fn unpaid(known: &Known, schedule: &Schedule, now: Timestamp) -> Step {
         Some(_) | None => {
             let unpaid_since = known.unpaid_since.or(Some(now));
             let wait = APART.min(schedule.last()) + Duration::from_secs(1);
-            Step::Later(Later { wait, known: Known { unpaid_since, ..known.clone() } })
+            Step::Later(Later { wait, known: Known { unpaid_since, silent_since: None, ..known.clone() } })
         }
     }
 }
@@ -169,7 +174,7 @@ fn again(
 ) -> Step {
     if let Some(turn) = known.turn.filter(|turn| now < *turn) {
         let wait = until_turn(turn, now);
-        return Step::Later(Later { wait, known: Known { unpaid_since: None, ..known.clone() } });
+        return Step::Later(Later { wait, known: Known { unpaid_since: None, silent_since: None, ..known.clone() } });
     }
     let answered = known.answered.saturating_add(1);
     let until_over =
@@ -191,7 +196,8 @@ fn again(
     let over = payment.expires_at.filter(|_| !is_over(payment, now)).map_or(wait, until_over);
     let wait = wait.min(over);
     // What was heard before is no second time of anything: something else was said since.
-    let known = Known { answered, unpaid_since: None, turn: Some(after(now, jittered(wait, 0))) };
+    let turn = Some(after(now, jittered(wait, 0)));
+    let known = Known { answered, unpaid_since: None, turn, silent_since: None };
     Step::Later(Later { wait, known })
 }
 
@@ -205,12 +211,12 @@ impl Known {
     /// As the task keeps it.
     pub(super) fn read(attempt: u32, note: &str) -> Self {
         let at = |name: &str| note.split("; ").find_map(|part| part.strip_prefix(name)?.parse().ok()).map(Timestamp);
-        Self { answered: attempt, unpaid_since: at(UNPAID), turn: at(TURN) }
+        Self { answered: attempt, unpaid_since: at(UNPAID), turn: at(TURN), silent_since: at(SILENT) }
     }
 
     /// What the task keeps beside the count.
     pub(super) fn note(&self) -> String {
-        let parts = [(UNPAID, self.unpaid_since), (TURN, self.turn)];
+        let parts = [(UNPAID, self.unpaid_since), (TURN, self.turn), (SILENT, self.silent_since)];
         let parts = parts.into_iter().filter_map(|(name, at)| at.map(|at| format!("{name}{}", at.0)));
         parts.collect::<Vec<_>>().join("; ")
     }
@@ -220,3 +226,5 @@ impl Known {
 const UNPAID: &str = "unpaid since ";
 /// Begins the note of when it is a payment's turn by the schedule, likewise.
 const TURN: &str = "turn at ";
+/// Begins the note of since when no question was answered, likewise.
+const SILENT: &str = "silent since ";

@@ -18,6 +18,7 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(45);
 const MINUTE: i64 = 60;
+const DAY: i64 = 24 * 3600;
 
 fn at(second: i64) -> Timestamp {
     Timestamp(second * 1_000_000)
@@ -77,7 +78,11 @@ fn answer(outcome: Outcome) -> Answer {
 }
 
 fn known(answered: u32) -> Known {
-    Known { answered, unpaid_since: None, turn: None }
+    Known { answered, unpaid_since: None, turn: None, silent_since: None }
+}
+
+fn silent(answered: u32, since: i64) -> Known {
+    Known { silent_since: Some(at(since)), ..known(answered) }
 }
 
 fn asked(outcome: Outcome) -> payment::Heard {
@@ -146,11 +151,16 @@ fn what_our_door_does_not_take_counts_like_an_answer() {
 fn an_edge_without_keys_is_like_no_answer_and_what_can_never_be_asked_is_for_a_person() {
     let order = order(Some(30 * MINUTE));
     let mut sent = refund::Heard { asked: Some(answer(Outcome::NotSent)), ..Default::default() };
-    assert_eq!(later(step(&order, &known(2), &asked(Outcome::NotSent), 10)), Later { wait: PATIENCE, known: known(2) });
+    assert_eq!(
+        later(step(&order, &known(2), &asked(Outcome::NotSent), 10)),
+        Later { wait: PATIENCE, known: silent(2, 10) }
+    );
     assert_eq!(refund_step(RefundStatus::Pending, 2, &sent), refund::Step::Later(PATIENCE, 2));
     sent = refund::Heard { asked: Some(answer(Outcome::NotFound)), sent: Some(answer(Outcome::NotSent)), ..sent };
     assert_eq!(refund_step(RefundStatus::Pending, 2, &sent), refund::Step::Later(PATIENCE, 2), "nor is it refused");
-    assert!(matches!(step(&order, &known(2), &asked(Outcome::BadInput), 10), payment::Step::GiveUp(_)));
+    let misunderstood = later(step(&order, &known(2), &asked(Outcome::BadInput), 10));
+    assert_eq!(misunderstood.known.answered, 3, "the next edge may be of our version");
+    assert!(matches!(step(&order, &known(7), &asked(Outcome::BadInput), 40 * MINUTE), payment::Step::GiveUp(_)));
     for outcome in [Outcome::BadInput, Outcome::NoSuchOperation] {
         sent.sent = Some(answer(outcome));
         assert!(matches!(refund_step(RefundStatus::Pending, 2, &sent), refund::Step::Refused(..)));
@@ -162,12 +172,19 @@ fn no_answer_costs_no_place_in_the_schedule() {
     let order = order(Some(30 * MINUTE));
     for outcome in [Outcome::Unknown, Outcome::RateLimited(None)] {
         let later = later(step(&order, &known(2), &asked(outcome), 10));
-        assert_eq!(later, Later { wait: PATIENCE, known: known(2) });
+        assert_eq!(later, Later { wait: PATIENCE, known: silent(2, 10) });
+        assert_eq!(Known::read(2, &later.known.note()), later.known, "the task remembers it");
     }
     let patient = asked(Outcome::RateLimited(Some(Duration::from_secs(90))));
     assert_eq!(later(step(&order, &known(0), &patient, 10)).wait, Duration::from_secs(90));
-    let lost = step(&order, &known(0), &asked(Outcome::Unknown), 3 * 24 * 3600);
-    assert!(matches!(lost, payment::Step::GiveUp(_)), "an outage is waited out for a day and a schedule");
+    let lost = |since| step(&order, &silent(0, since), &asked(Outcome::Unknown), 3 * DAY);
+    assert!(matches!(lost(10), payment::Step::GiveUp(_)), "an outage is waited out for a day and a schedule");
+    later(lost(2 * DAY + 1));
+    // It was begun long ago, and is asked about for the first time.
+    let first = later(step(&order, &known(0), &asked(Outcome::NotSent), 20 * DAY));
+    assert_eq!(first.known, silent(0, 20 * DAY));
+    let answered = later(step(&order, &silent(0, 10), &asked(Outcome::Answered), 20));
+    assert_eq!(answered.known.silent_since, None);
 }
 
 #[test]

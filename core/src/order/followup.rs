@@ -1,6 +1,8 @@
 //! What must be done about an order later: the door writes it down in the same transaction, a worker does it.
 
-use super::{AccountName, Ending, Order, OrderId, OutTradeNo, State, TaskKey, TaskKind, Timestamp, TransactionId};
+use super::{
+    AccountName, Case, CaseKind, Ending, Order, OrderId, OutTradeNo, State, TaskKey, TaskKind, Timestamp, TransactionId,
+};
 
 /// When a task is due, as far as the domain knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +48,16 @@ impl Followup {
 
 impl Order {
     /// What must be done about an order that nobody has followed: that of the decisions which led to it, as far as it may
-    /// still be paid. Refunds are not among it: none is asked for where nobody follows it, and one that was handed to a person
+    /// still be paid and no person was told of it. Refunds are not among it: none is asked for where nobody follows it, and one that was handed to a person
     /// must not be sent again.
     #[must_use]
     pub fn followups(&self) -> Vec<Followup> {
         if !matches!(self.state(), State::Created | State::Pending) {
             return Vec::new();
         }
+        let told = |cause: &str| self.open_cases.iter().chain(&self.ruled_cases).any(|id| Case::cause(id) == cause);
         let payments = self.payments.iter().filter(|p| !p.is_ended());
+        let payments = payments.filter(|p| !told(&Case::id_for(CaseKind::Stuck, &p.account, p.out_trade_no.as_str())));
         let payments = payments.map(|p| Followup::payment(&p.out_trade_no, &p.account, Due::Now));
         let expires = self.expires_at.filter(|_| self.ending == Ending::Open);
         payments.chain(expires.map(|at| Followup::expiry(&self.id, at))).collect()

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::OutTradeNo;
 use crate::sha256::Sha256;
 
 /// How a payment is begun: by the caller itself, or by us in one of a platform's ways.
@@ -42,11 +43,13 @@ impl Method {
         *self == Self::External
     }
 
-    /// The hash of what the method takes from the caller beside account and number, so that a repetition with other content is
+    /// The hash of what the method takes from the caller for payment `out_trade_no`, so that a repetition with other content is
     /// recognised: a platform that knows the number refuses it, or worse, does not. What the method has no use for may
-    /// differ. `None` where the caller begins it. Stored, so it does not change.
+    /// differ; so may the payer's address, which changes on the way from one network to another. The number is part of
+    /// it, so that nobody can tell from two payments that they have one payer. `None` where the caller begins it. Stored,
+    /// so it does not change.
     #[must_use]
-    pub fn inputs(self, payer_id: &str, client_ip: &str, return_url: &str) -> Option<Sha256> {
+    pub fn inputs(self, out_trade_no: &OutTradeNo, payer_id: &str, return_url: &str) -> Option<Sha256> {
         let taken: &[&str] = match self {
             Self::External => return None,
             Self::AlipayApp
@@ -54,11 +57,12 @@ impl Method {
             | Self::WechatpayNative
             | Self::WechatpayApp
             | Self::StripePaymentIntent => &[],
-            Self::AlipayPage | Self::AlipayWap | Self::UnionpayGateway | Self::StripeCheckout => &[return_url],
+            Self::AlipayPage | Self::AlipayWap | Self::WechatpayH5 | Self::UnionpayGateway | Self::StripeCheckout => {
+                &[return_url]
+            }
             Self::WechatpayJsapi => &[payer_id],
-            Self::WechatpayH5 => &[client_ip, return_url],
         };
-        Some(Sha256::of(serde_json::json!(taken).to_string().as_bytes()))
+        Some(Sha256::of(serde_json::json!([out_trade_no, taken]).to_string().as_bytes()))
     }
 }
 
@@ -68,14 +72,14 @@ mod tests {
 
     #[test]
     fn what_a_method_takes_is_compared_and_nothing_else() {
-        let [page, jsapi, h5] = [Method::AlipayPage, Method::WechatpayJsapi, Method::WechatpayH5];
-        assert_eq!(page.inputs("p", "1.1.1.1", "u"), page.inputs("q", "2.2.2.2", "u"));
-        assert_ne!(page.inputs("", "", "u"), page.inputs("", "", "v"));
-        assert_ne!(jsapi.inputs("p", "", ""), jsapi.inputs("q", "", ""));
-        assert_ne!(h5.inputs("", "1.1.1.1", "u"), h5.inputs("", "2.2.2.2", "u"));
-        assert_ne!(h5.inputs("", "a", "b"), h5.inputs("", "ab", ""), "where one ends counts");
-        assert_eq!(Method::External.inputs("p", "", ""), None);
+        let [one, two] = ["N1", "N2"].map(|number| OutTradeNo::parse(number).unwrap());
+        let [page, jsapi] = [Method::AlipayPage, Method::WechatpayJsapi];
+        assert_eq!(page.inputs(&one, "p", "u"), page.inputs(&one, "q", "u"));
+        assert_ne!(page.inputs(&one, "", "u"), page.inputs(&one, "", "v"));
+        assert_ne!(jsapi.inputs(&one, "p", ""), jsapi.inputs(&one, "q", ""));
+        assert_ne!(jsapi.inputs(&one, "p", ""), jsapi.inputs(&two, "p", ""), "who pays twice is not known by it");
+        assert_eq!(Method::External.inputs(&one, "p", ""), None);
         // Stored hashes are compared by every later version.
-        assert_eq!(page.inputs("", "", "https://shop/"), Some(Sha256::of(br#"["https://shop/"]"#)));
+        assert_eq!(page.inputs(&one, "", "https://shop/"), Some(Sha256::of(br#"["N1",["https://shop/"]]"#)));
     }
 }

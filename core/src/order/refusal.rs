@@ -28,7 +28,7 @@ pub enum Refusal {
     NumberTaken(OutTradeNo),
     /// The payment was begun with other inputs.
     #[error(
-        "out_trade_no {0} was begun with another payer_id, client_ip or return_url; repeat it with the same ones, or begin \
+        "out_trade_no {0} was begun with another payer_id or return_url; repeat it with the same ones, or begin \
          another payment with a new out_trade_no"
     )]
     InputsDiffer(OutTradeNo),

@@ -108,7 +108,7 @@ impl Core {
             account: wanted.account.clone(),
             provider: wanted.provider.clone().into(),
             method: wanted.method,
-            inputs: wanted.method.inputs(&request.payer_id, &request.client_ip, &request.return_url),
+            inputs: wanted.method.inputs(&wanted.out_trade_no, &request.payer_id, &request.return_url),
             expires_at,
         };
         let done = self.door.command(CommandRequest { command, request_id: wanted.key.clone(), at }).await;

@@ -159,6 +159,9 @@ pub trait Store: Send + Sync + 'static {
     fn exchanges(&self) -> Arc<dyn Exchanges>;
     /// Statements against our record.
     fn reconciliations(&self) -> Arc<dyn Reconciliations>;
+    /// How often a connection to the database was found broken. While it stays the same, what was read or committed on it
+    /// since is there.
+    fn outages(&self) -> u64;
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
     /// Lets go of the database, after what is under way has ended.

@@ -114,6 +114,9 @@ impl Store for Faulty {
     fn log(&self) -> Arc<dyn EventLog> {
         self.inner.log()
     }
+    fn outages(&self) -> u64 {
+        self.inner.outages()
+    }
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await
     }

@@ -29,7 +29,10 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     str::FromStr as _,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -117,6 +120,7 @@ pub struct PostgresStore {
     subscribers: PgPool,
     workers: PgPool,
     streams: PgPool,
+    outages: Arc<AtomicU64>,
 }
 
 impl PostgresStore {
@@ -154,6 +158,7 @@ impl PostgresStore {
         let slow = options.clone().options(by_key).options([("statement_timeout", "0")]);
         let streams = pool(STREAMS).acquire_timeout(STREAM_PATIENCE).connect_lazy_with(slow);
         let store = Self {
+            outages: Arc::default(),
             workers: workers.await.map_err(failed)?,
             streams,
             writers: writers.await.map_err(failed)?,
@@ -165,6 +170,16 @@ impl PostgresStore {
         log::settle(&store.readers).await?;
         retention::prepare(&store.readers).await?;
         Ok(store)
+    }
+
+    /// The error of a connection that is of no use any more.
+    fn broken(&self, error: sqlx::Error) -> StoreError {
+        self.count_outage();
+        failed(error)
+    }
+
+    fn count_outage(&self) {
+        self.outages.fetch_add(1, Ordering::AcqRel);
     }
 
     async fn check_schema(&self) -> Result<(), StoreError> {
@@ -250,18 +265,21 @@ impl Store for PostgresStore {
                 Err(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
                     return Err(StoreError::Unavailable("no connection to the database is free".into()));
                 }
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(self.broken(error)),
             };
             match unit::PostgresUnit::begin(connection).await {
                 Ok(unit) => return Ok(Box::new(unit)),
-                Err(error) if tries >= BEGIN_TRIES => return Err(failed(error)),
-                Err(error) => tracing::debug!(%error, tries, "cannot begin, trying another connection"),
+                Err(error) if tries >= BEGIN_TRIES => return Err(self.broken(error)),
+                Err(error) => {
+                    tracing::debug!(error = %self.broken(error), tries, "cannot begin, trying another connection")
+                }
             }
         }
     }
 
     async fn stored(&self, keys: &[NoticeKey]) -> Result<BTreeSet<NoticeKey>, StoreError> {
-        read::stored(&self.writers, keys).await
+        let stored = read::stored(&self.writers, keys).await;
+        stored.inspect_err(|_| self.count_outage())
     }
 
     async fn orders(&self, ids: &[OrderId]) -> Result<BTreeMap<OrderId, Order>, StoreError> {
@@ -351,7 +369,11 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
+        sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(|error| self.broken(error))
+    }
+
+    fn outages(&self) -> u64 {
+        self.outages.load(Ordering::Acquire)
     }
 
     async fn close(&self) {

@@ -259,6 +259,11 @@ impl Store for SqliteStore {
         Arc::new(reconciliations::SqliteReconciliations { writer, readers, streams })
     }
 
+    /// A file does not go away and come back as another.
+    fn outages(&self) -> u64 {
+        0
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await.map(drop).map_err(failed)
     }

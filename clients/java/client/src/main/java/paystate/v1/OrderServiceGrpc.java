@@ -418,9 +418,9 @@ public final class OrderServiceGrpc {
      * <pre>
      * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
      * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
-     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id, client_ip
-     * and return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same,
-     * or begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
+     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id and
+     * return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same, or
+     * begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
      * method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN (by another payment, or other content) or REQUEST_ID_REUSED,
      * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
      * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
@@ -565,9 +565,9 @@ public final class OrderServiceGrpc {
      * <pre>
      * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
      * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
-     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id, client_ip
-     * and return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same,
-     * or begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
+     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id and
+     * return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same, or
+     * begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
      * method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN (by another payment, or other content) or REQUEST_ID_REUSED,
      * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
      * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
@@ -698,9 +698,9 @@ public final class OrderServiceGrpc {
      * <pre>
      * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
      * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
-     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id, client_ip
-     * and return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same,
-     * or begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
+     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id and
+     * return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same, or
+     * begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
      * method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN (by another payment, or other content) or REQUEST_ID_REUSED,
      * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
      * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
@@ -826,9 +826,9 @@ public final class OrderServiceGrpc {
      * <pre>
      * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
      * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
-     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id, client_ip
-     * and return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same,
-     * or begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
+     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id and
+     * return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same, or
+     * begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
      * method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN (by another payment, or other content) or REQUEST_ID_REUSED,
      * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
      * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
@@ -946,9 +946,9 @@ public final class OrderServiceGrpc {
      * <pre>
      * Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
      * needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
-     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id, client_ip
-     * and return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same,
-     * or begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
+     * repeats the platform's call under the same number. Content is the account, the method, and those of payer_id and
+     * return_url that the method uses: a repetition with others changes nothing and calls nobody; repeat it with the same, or
+     * begin another out_trade_no. Errors: NOT_FOUND (order), INVALID_ARGUMENT (account, number, method, and what the
      * method needs), ALREADY_EXISTS with reason OUT_TRADE_NO_TAKEN (by another payment, or other content) or REQUEST_ID_REUSED,
      * FAILED_PRECONDITION with reason ORDER_NOT_PAYABLE, TOO_MANY_PAYMENTS (32), NO_API (the account cannot be called) or
      * PLATFORM_REFUSED (metadata: code); UNAVAILABLE with reason PLATFORM_OUTCOME_UNKNOWN: the attempt is stored and
