@@ -75,6 +75,7 @@ struct Mind {
     lie: Lie,
     done: &'static str,
     truth: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+    asked: AtomicUsize,
     lies: AtomicUsize,
 }
 
@@ -83,7 +84,13 @@ impl Liar {
     pub(crate) async fn start(lie: Lie, done: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("redis://{}", listener.local_addr().unwrap());
-        let mind = Arc::new(Mind { lie, done, truth: Mutex::default(), lies: AtomicUsize::new(0) });
+        let mind = Arc::new(Mind {
+            lie,
+            done,
+            truth: Mutex::default(),
+            asked: AtomicUsize::new(0),
+            lies: AtomicUsize::new(0),
+        });
         let serving = mind.clone();
         let listening = tokio::spawn(async move {
             let mut clients = tokio::task::JoinSet::new();
@@ -92,6 +99,11 @@ impl Liar {
             }
         });
         Self { url, mind, listening: listening.abort_handle() }
+    }
+
+    /// Commands about which it may lie.
+    pub(crate) fn asked(&self) -> usize {
+        self.mind.asked.load(Ordering::SeqCst)
     }
 
     /// Replies that an honest server would not have given.
@@ -145,6 +157,7 @@ impl Mind {
     fn replies(&self, commands: &[Command], before: &mut Vec<u8>, dice: &mut u64) -> Vec<Option<Vec<u8>>> {
         let honest: Vec<_> = commands.iter().map(|command| self.honest(command)).collect();
         let lied_about: Vec<_> = (0..commands.len()).filter(|n| is_lied_about(&commands[*n])).collect();
+        self.asked.fetch_add(lied_about.len(), Ordering::SeqCst);
         let mut said: Vec<_> = honest.iter().cloned().map(Some).collect();
         for (n, at) in lied_about.iter().enumerate() {
             let asks = commands[*at].iter().any(|word| word == b"NX");
