@@ -45,8 +45,12 @@ impl<'a> Seen<'a> {
         })
     }
 
-    /// Whether nothing is on its way any more.
+    /// Whether nothing is on its way any more. A refund that was decided and not sent yet is: before it, both sides agree.
     pub(super) fn all_ended(&self) -> bool {
+        let mut refunds = self.orders.values().flat_map(|order| &order.refunds);
+        if refunds.any(|refund| refund.state() == RefundState::Pending) {
+            return false;
+        }
         self.stories.iter().all(|s| off_story(self, s).is_none() && untrue(self, s).is_none())
     }
 
