@@ -105,9 +105,19 @@ impl Inventory {
         self.command(&format!("--core http://{core}")).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
 
-    /// Waits for the next write, which SQLite appends to the write-ahead log.
-    fn next_write(&self) {
+    /// Waits for the next write, which SQLite appends to the write-ahead log, and up to [`WRITE_US`] more. On a thread of its
+    /// own: in the task of the sellers they would stop selling, and there might be nothing to write.
+    async fn next_write(&self) {
         let log = self.database.with_extension("db-wal");
+        tokio::task::spawn_blocking(move || {
+            Self::wait_for_write(&log);
+            std::thread::sleep(Duration::from_micros(rand::random_range(0..WRITE_US)));
+        })
+        .await
+        .unwrap();
+    }
+
+    fn wait_for_write(log: &Path) {
         let written = || log.metadata().map(|file| (file.len(), file.modified().unwrap())).ok();
         let (before, begin) = (written(), Instant::now());
         while written() == before {
@@ -175,10 +185,7 @@ async fn kill(inventory: &Inventory, core: std::net::SocketAddr) {
         let mut child = inventory.follow(core);
         until("progress of the example", async || inventory.report().await.revision > before).await;
         tokio::time::sleep(Duration::from_millis(rand::random_range(0..LIFE_MS))).await;
-        tokio::task::block_in_place(|| {
-            inventory.next_write();
-            std::thread::sleep(Duration::from_micros(rand::random_range(0..WRITE_US)));
-        });
+        inventory.next_write().await;
         child.start_kill().unwrap();
         assert_eq!(child.wait().await.unwrap().signal(), Some(9), "it must not end by itself");
     }
