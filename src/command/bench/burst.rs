@@ -7,10 +7,12 @@
 use serde::Serialize;
 
 use super::{
+    super::say,
     generator::Sample,
     load::{Bench, Job, Measured, Run, Sold},
     options::Options,
     plan::{Arrival, What},
+    report,
     schedule::{Stretch, micros},
     search::{LATEST_MS, Peak},
     stack::Stack,
@@ -40,7 +42,6 @@ pub(super) struct Burst {
     pub(super) nothing_left: u64,
     /// Goodput in it over the peak.
     pub(super) share_of_peak: f64,
-    pub(super) unavailable_p99_ms: Option<f64>,
     /// Seconds after its end until every callback was acknowledged in time again, for three seconds in a row;
     /// absent if never.
     pub(super) normal_after_seconds: Option<u32>,
@@ -83,6 +84,9 @@ pub(super) async fn run(
     let Measured { mut run, judged, mut sold, nothing_left } = bench.measure(stack, &job).await?;
     let (begin, end) = (micros(BEFORE), micros(BEFORE + seconds));
     let during = Summary::of(&judged, begin, end);
+    let share_of_peak = during.goodput_per_second / peak.rate;
+    // The retries take a while; who does not wait for them has seen this.
+    say(&report::table::during(&during, share_of_peak));
     let ladder = ladder(bench, stack, &mut sold, &judged, options.time_compression).await?;
     let paid = sold.shop.paid(&sold.names, sold.blanks.len()).await?;
     let unpaid = sold.blanks.iter().zip(paid).filter(|(blank, paid)| blank.genuine && !paid).count();
@@ -91,8 +95,7 @@ pub(super) async fn run(
     }
     let burst = Burst {
         nothing_left,
-        share_of_peak: during.goodput_per_second / peak.rate,
-        unavailable_p99_ms: during.latency.unavailable.as_ref().map(|l| l.p99_ms),
+        share_of_peak,
         normal_after_seconds: normal_after(&judged, end, micros(BEFORE + seconds + AFTER)),
         during,
         ladder,
@@ -133,7 +136,9 @@ async fn ladder(
         bench.sign_again(sold, &arrivals).await?;
         let (samples, _) = bench.send(stack, sold, arrivals, Vec::new(), &[]).await?;
         open = remaining(open, &samples, sold);
-        steps.push(Step { sends, acknowledged: sends.saturating_sub(count_of(open.len())) });
+        let acknowledged = sends.saturating_sub(count_of(open.len()));
+        say(&format!("retries, round {}: {acknowledged} of {sends} acknowledged", round + 1));
+        steps.push(Step { sends, acknowledged });
     }
     Ok(steps)
 }

@@ -55,6 +55,18 @@ pub(in crate::command::bench) fn tried(tried: &Try, summary: &Summary) -> String
     )
 }
 
+/// A burst, its retries aside.
+pub(in crate::command::bench) fn during(during: &Summary, share_of_peak: f64) -> String {
+    format!(
+        "burst: {}/s offered, {}/s new: {:.0} % of the peak; unavailable {} with p99 {} ms",
+        whole(during.offered_per_second),
+        whole(during.goodput_per_second),
+        share_of_peak * 100.0,
+        count(during.unavailable),
+        during.latency.unavailable.as_ref().map_or("-".to_owned(), |l| millis(l.p99_ms))
+    )
+}
+
 /// All of it.
 pub(in crate::command::bench) fn render(report: &Report) -> String {
     let m = &report.machine;
@@ -193,16 +205,7 @@ fn database(out: &mut String, work: &Work) {
 }
 
 fn burst(out: &mut String, burst: &Burst) {
-    let d = &burst.during;
-    let _ = writeln!(
-        out,
-        "\nburst: {}/s offered, {}/s new: {:.0} % of the peak; unavailable {} with p99 {} ms",
-        whole(d.offered_per_second),
-        whole(d.goodput_per_second),
-        burst.share_of_peak * 100.0,
-        count(d.unavailable),
-        burst.unavailable_p99_ms.map_or("-".to_owned(), millis)
-    );
+    let _ = writeln!(out, "\n{}", during(&burst.during, burst.share_of_peak));
     if burst.nothing_left > 0 {
         let _ = writeln!(out, "{} sends found nothing left to send: less was offered", count(burst.nothing_left));
     }
