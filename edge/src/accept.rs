@@ -9,15 +9,15 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{Limits, connection::Connections};
+use crate::connection::Connections;
 
 /// After an error that will not go away at once, such as a full table of files.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until `draining`, and then what is already in the kernel's backlog, which closing the listener would
-/// cut. Runs each connection in a task of `tasks`.
-pub(crate) async fn run(listener: TcpListener, limits: &Limits, connections: Connections, tasks: &TaskTracker) {
-    let slots = Arc::new(Semaphore::new(limits.max_connections));
+/// cut. Runs each connection in a task of `tasks`, at most `slots` at a time.
+pub(crate) async fn run(listener: TcpListener, slots: usize, connections: Connections, tasks: &TaskTracker) {
+    let slots = Arc::new(Semaphore::new(slots));
     let entrance = Entrance { slots, connections, tasks };
     loop {
         let accepted = tokio::select! {

@@ -36,6 +36,7 @@ mod server;
 mod shed;
 mod site;
 mod sources;
+mod threads;
 mod tls;
 mod turned_away;
 mod verdict;

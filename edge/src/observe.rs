@@ -1,9 +1,17 @@
 //! One log event and one set of measurements for each callback.
 //!
 //! Contract: label values come from configuration and enums, never from input. No body, header, key or payer
-//! id is logged; what may quote input is bounded and escaped.
+//! id is logged; what may quote input is bounded and escaped. Whoever floods the edge does not flood its log: lines of
+//! callbacks that were not accepted are bounded, and those that were left out are counted.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 use metrics::{SharedString, counter, gauge, histogram};
 use paystate_providers::Outcome;
@@ -31,7 +39,8 @@ pub(crate) fn describe() {
 
 /// One callback, from its head to its end, whatever that end is: it reports when it is dropped, and without
 /// a verdict the platform has hung up.
-pub(crate) struct Watched {
+pub(crate) struct Watched<'a> {
+    lines: &'a Lines,
     door: Arc<Door>,
     started: Instant,
     bytes: u64,
@@ -44,10 +53,10 @@ struct End {
     detail: String,
 }
 
-impl Watched {
-    pub(crate) fn new(door: Arc<Door>) -> Self {
+impl<'a> Watched<'a> {
+    pub(crate) fn new(door: Arc<Door>, lines: &'a Lines) -> Self {
         gauge!(IN_FLIGHT).increment(1);
-        Self { door, started: Instant::now(), bytes: 0, end: None }
+        Self { lines, door, started: Instant::now(), bytes: 0, end: None }
     }
 
     /// The size of the body, once it is known.
@@ -62,16 +71,18 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for Watched<'_> {
     fn drop(&mut self) {
         let hung_up = || End { outcome: "hung_up", reason: "HUNG_UP", detail: String::new() };
         let End { outcome, reason, detail } = self.end.take().unwrap_or_else(hung_up);
         let (provider, account, took) = (self.door.provider.as_str(), &self.door.name, self.started.elapsed());
         let (duration_us, bytes) = (took.as_micros(), self.bytes);
-        if outcome == "accepted" {
-            tracing::debug!(provider, %account, outcome, reason, duration_us, bytes, "callback");
-        } else {
-            tracing::info!(provider, %account, outcome, reason, duration_us, bytes, ?detail, "callback");
+        let line = if outcome == "accepted" { None } else { self.lines.take() };
+        match line {
+            Some(left_out) => {
+                tracing::info!(provider, %account, outcome, reason, duration_us, bytes, ?detail, left_out, "callback");
+            }
+            None => tracing::debug!(provider, %account, outcome, reason, duration_us, bytes, ?detail, "callback"),
         }
         let name = SharedString::from_shared(account.clone());
         counter!(CALLBACKS, "provider" => provider, "account" => name, "outcome" => outcome, "reason" => reason)
@@ -86,6 +97,30 @@ fn name(outcome: Outcome) -> &'static str {
         Outcome::Accepted => "accepted",
         Outcome::Refused => "refused",
         Outcome::Unavailable => "unavailable",
+    }
+}
+
+/// The lines that may be written.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    bucket: Bucket,
+    left_out: AtomicU64,
+}
+
+impl Lines {
+    pub(crate) fn new() -> Self {
+        const PER_SECOND: u32 = 50;
+        const BURST: u32 = 200;
+        Self { bucket: Bucket::new(PER_SECOND, BURST, tokio::time::Instant::now()), left_out: AtomicU64::new(0) }
+    }
+
+    /// Takes a line if there is one, and says how many were left out since the last one.
+    fn take(&self) -> Option<u64> {
+        if self.bucket.take(tokio::time::Instant::now()) {
+            return Some(self.left_out.swap(0, Ordering::Relaxed));
+        }
+        self.left_out.fetch_add(1, Ordering::Relaxed);
+        None
     }
 }
 
@@ -131,5 +166,18 @@ impl Connected {
 impl Drop for Connected {
     fn drop(&mut self) {
         gauge!(CONNECTIONS).decrement(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_writes_few_lines_and_says_how_many_are_missing() {
+        let lines = Lines::new();
+        assert_eq!((0..1000).filter_map(|_| lines.take()).collect::<Vec<_>>(), [0; 200]);
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        assert_eq!((0..1000).filter_map(|_| lines.take()).collect::<Vec<_>>()[..2], [800, 0]);
     }
 }

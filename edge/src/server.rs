@@ -12,7 +12,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Accounts, Cores, Limits, Sources, accept, connection::Connections, core_health::CoreHealth, door::Doors,
-    forwarder::Forwarder, ip_cap::IpCap, observe, rejections::Rejections, shed::Shed, site::Site, verify::Verify,
+    forwarder::Forwarder, ip_cap::IpCap, observe, rejections::Rejections, shed::Shed, site::Site, threads::Threads,
+    verify::Verify,
 };
 
 /// What an edge is made of.
@@ -35,7 +36,7 @@ pub struct Edge {
 /// `core_timeout` to leave.
 ///
 /// # Errors
-/// If `listener` is not a working socket. Nothing that happens later is an error.
+/// If `listener` is not a working socket, or threads cannot be started. Nothing that happens later is an error.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
@@ -65,7 +66,15 @@ pub async fn serve(
         sleep(limits.unready_grace).await;
         draining.cancel();
     };
-    tokio::join!(accept::run(listener, &limits, connections, &tasks), stop);
+    let threads = Threads::start()?;
+    let (listener, slots, spawner) = (listener.into_std()?, limits.max_connections, tasks.clone());
+    let accepting = threads.spawn(async move {
+        let listener = TcpListener::from_std(listener)?;
+        accept::run(listener, slots, connections, &spawner).await;
+        io::Result::Ok(())
+    });
+    let (accepted, ()) = tokio::join!(accepting, stop);
+    accepted.map_err(io::Error::other)??;
 
     tasks.close();
     if timeout(limits.drain, tasks.wait()).await.is_err() {
@@ -85,6 +94,7 @@ fn open(edge: Edge, limits: &Arc<Limits>, shutdown: CancellationToken, workers: 
     Arc::new(Site {
         doors: Doors::new(edge.accounts),
         sources: edge.sources,
+        lines: observe::Lines::new(),
         unlisted_lines: observe::unlisted_lines(),
         limits: limits.clone(),
         shed: Shed::new(limits, Verify { forwarder, rejections: rejections.clone() }),

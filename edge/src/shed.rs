@@ -1,14 +1,13 @@
-//! Bounds the callbacks in flight, and turns every way in which ours can fail into a [`Fault`].
+//! Bounds the callbacks in flight, and lets those that are let in be carried out apart from the crowd at the door.
 //!
 //! Contract: over the bound a callback is answered at once, nothing queues here. The work runs in a task of
-//! its own, so that a platform that hangs up does not cancel it and a panic ends with an answer, not with
+//! its own on the threads that speak with the core, not on those that serve connections: what was let in does not wait behind
+//! what is being turned away, a platform that hangs up does not cancel it, and a panic ends with an answer, not with
 //! the connection. Bodies are read before, outside this bound: slow senders must not use it up.
 
-use tower::{
-    ServiceBuilder, ServiceExt,
-    limit::ConcurrencyLimit,
-    load_shed::{LoadShed, error::Overloaded},
-};
+use std::sync::Arc;
+
+use tokio::{runtime::Handle, sync::Semaphore};
 
 use crate::{
     Limits,
@@ -16,22 +15,31 @@ use crate::{
     verify::{Received, Verify},
 };
 
-/// The bounded service. Clones share the bound.
-#[derive(Debug, Clone)]
-pub(crate) struct Shed(LoadShed<ConcurrencyLimit<Verify>>);
+/// The bounded work.
+#[derive(Debug)]
+pub(crate) struct Shed {
+    places: Arc<Semaphore>,
+    verify: Verify,
+    threads: Handle,
+}
 
 impl Shed {
+    /// Work runs on the threads of the caller's runtime.
     pub(crate) fn new(limits: &Limits, verify: Verify) -> Self {
-        Self(ServiceBuilder::new().load_shed().concurrency_limit(limits.max_in_flight).service(verify))
+        Self { places: Arc::new(Semaphore::new(limits.max_in_flight)), verify, threads: Handle::current() }
     }
 
     /// Verifies and forwards, or says why not.
     pub(crate) async fn judge(&self, received: Received) -> Verdict {
-        match tokio::spawn(self.0.clone().oneshot(received)).await {
-            Ok(Ok(verdict)) => verdict,
-            Ok(Err(error)) if error.is::<Overloaded>() => Verdict::Fault(Fault::Overloaded),
-            // The innermost service has no error of its own; a layer's failure is a defect of ours like a panic.
-            Ok(Err(_)) | Err(_) => Verdict::Fault(Fault::Panicked),
-        }
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return Verdict::Fault(Fault::Overloaded);
+        };
+        let verify = self.verify.clone();
+        let work = async move {
+            let verdict = verify.judge(received).await;
+            drop(place);
+            verdict
+        };
+        self.threads.spawn(work).await.unwrap_or(Verdict::Fault(Fault::Panicked))
     }
 }

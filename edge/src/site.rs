@@ -14,7 +14,7 @@ use crate::{
     bucket::Bucket,
     core_health::CoreHealth,
     door::{Door, Doors},
-    observe::{self, Watched},
+    observe::{self, Lines, Watched},
     rejections::{Refused, Rejections},
     reply::{self, Reply},
     route::{Route, route},
@@ -29,6 +29,7 @@ use crate::{
 pub(crate) struct Site {
     pub(crate) doors: Doors,
     pub(crate) sources: Sources,
+    pub(crate) lines: Lines,
     pub(crate) unlisted_lines: Bucket,
     pub(crate) limits: Arc<Limits>,
     pub(crate) shed: Shed,
@@ -66,7 +67,7 @@ impl Site {
     }
 
     async fn callback(&self, door: Arc<Door>, peer: IpAddr, request: Request<Incoming>) -> Reply {
-        let mut watched = Watched::new(door.clone());
+        let mut watched = Watched::new(door.clone(), &self.lines);
         let sender = self.sources.front.sender(peer, request.headers());
         let standing = self.sources.standing(door.provider, sender);
         let verdict = match standing {
@@ -92,7 +93,7 @@ impl Site {
         door: &Arc<Door>,
         sender: Option<IpAddr>,
         request: Request<Incoming>,
-        watched: &mut Watched,
+        watched: &mut Watched<'_>,
     ) -> Verdict {
         let (parts, body) = request.into_parts();
         match body::read(&parts.headers, body, &self.limits).await {
@@ -117,7 +118,7 @@ impl Site {
         door: &Door,
         sender: Option<IpAddr>,
         request: &Request<Incoming>,
-        watched: &mut Watched,
+        watched: &mut Watched<'_>,
     ) -> Verdict {
         let size = request.body().size_hint().lower();
         watched.size(size);

@@ -4,12 +4,8 @@
 //! forwarded too. Verification runs right here: an RSA verify takes about 20 us, less than a hand-over.
 
 use std::{
-    convert::Infallible,
-    future::Future,
     net::IpAddr,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -17,7 +13,6 @@ use bytes::Bytes;
 use http::HeaderMap;
 use paystate_proto::v1::ObservationSource;
 use paystate_providers::{Callback, Instant};
-use tower::Service;
 
 use crate::{
     convert::{self, Genuine},
@@ -51,30 +46,16 @@ impl Received {
     }
 }
 
-/// The innermost service.
+/// Where verified messages and refusals go.
 #[derive(Debug, Clone)]
 pub(crate) struct Verify {
     pub(crate) forwarder: Forwarder,
     pub(crate) rejections: Rejections,
 }
 
-impl Service<Received> for Verify {
-    type Response = Verdict;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Verdict, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, received: Received) -> Self::Future {
-        let this = self.clone();
-        Box::pin(async move { Ok(this.judge(received).await) })
-    }
-}
-
 impl Verify {
-    async fn judge(&self, received: Received) -> Verdict {
+    /// Verifies, and forwards what is genuine.
+    pub(crate) async fn judge(&self, received: Received) -> Verdict {
         let Received { door, headers, body, received_at, .. } = &received;
         let callback = Callback { headers, body, received_at: *received_at };
         match door.platform.notify(&callback) {

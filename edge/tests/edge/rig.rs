@@ -16,6 +16,8 @@ use crate::{
 };
 
 pub(crate) const PATH: &str = "/callback/alipay/shop";
+/// Another account of every rig, which only the test of the log uses.
+pub(crate) const LOGGED: &str = "/callback/alipay/logged";
 
 pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
@@ -58,7 +60,7 @@ impl Rig {
         let asked = watch::Sender::new(0);
         let account =
             Account { provider: Provider::Alipay, platform: Arc::new(Fake { asked: asked.clone() }), api: None };
-        let accounts = Accounts::from([("shop".to_owned(), account)]);
+        let accounts = Accounts::from(["shop", "logged"].map(|name| (name.to_owned(), account.clone())));
         let edge = Edge { accounts, sources, limits, cores };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
