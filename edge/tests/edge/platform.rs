@@ -16,6 +16,8 @@ pub(crate) struct Fake {
 impl Platform for Fake {
     fn notify(&self, callback: &Callback<'_>) -> Result<Notice, Rejection> {
         self.asked.send_modify(|n| *n += 1);
+        // There it would wait behind the crowd, and the crowd behind it.
+        assert_ne!(std::thread::current().name(), Some("connections"), "verified on a connection's thread");
         let text = String::from_utf8_lossy(callback.body);
         let facts = match text.split(' ').next().unwrap_or_default() {
             "paid" => vec![paid(&text)],
