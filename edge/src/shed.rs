@@ -1,9 +1,9 @@
-//! Bounds the callbacks in flight, and lets those that are let in be carried out apart from the crowd at the door.
+//! Bounds the callbacks in flight, and has those that were let in carried out apart from the crowd at the door.
 //!
-//! Contract: over the bound a callback is answered at once, nothing queues here. The work runs in a task of
-//! its own on the threads that speak with the core, not on those that serve connections: what was let in does not wait behind
-//! what is being turned away, a platform that hangs up does not cancel it, and a panic ends with an answer, not with
-//! the connection. Bodies are read before, outside this bound: slow senders must not use it up.
+//! Contract: over the bound a callback is answered at once, nothing queues here. The work runs in a task of its
+//! own, on the threads that speak with the core and not on those of connections (see `threads`). So a platform
+//! that hangs up does not cancel it, and a panic ends with an answer, not with the connection. Bodies are read
+//! before, outside this bound: slow senders must not use it up.
 
 use std::sync::Arc;
 

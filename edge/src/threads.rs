@@ -1,7 +1,7 @@
 //! Threads for connections, apart from those that speak with the core.
 //!
-//! In a flood connections keep their threads busy with turning callers away. Calls to the core that took their turn on the
-//! same threads would come late, and goodput would fall just when it is needed most.
+//! In a flood connections keep their threads busy with turning callers away. Calls to the core that took their
+//! turn on the same threads would come late, and goodput would fall just when it is needed most.
 
 use std::io;
 
@@ -10,7 +10,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// As many threads as the caller's runtime has. They end when this is dropped, and cut what runs on them.
+/// One thread for each core of the machine, as the caller's runtime has. They end when this is dropped, and cut
+/// what runs on them.
 #[derive(Debug)]
 pub(crate) struct Threads {
     handle: Handle,
