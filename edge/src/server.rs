@@ -65,6 +65,7 @@ pub async fn serve(
         tracing::info!("not ready any more");
         sleep(limits.unready_grace).await;
         draining.cancel();
+        Ok(())
     };
     let threads = Threads::start()?;
     let (listener, slots, spawner) = (listener.into_std()?, limits.max_connections, tasks.clone());
@@ -73,8 +74,9 @@ pub async fn serve(
         accept::run(listener, slots, connections, &spawner).await;
         io::Result::Ok(())
     });
-    let (accepted, ()) = tokio::join!(accepting, stop);
-    accepted.map_err(io::Error::other)??;
+    // An edge that does not accept any more must not look like one that does.
+    let accepting = async { accepting.await.map_err(io::Error::other)? };
+    tokio::try_join!(accepting, stop)?;
 
     tasks.close();
     if timeout(limits.drain, tasks.wait()).await.is_err() {

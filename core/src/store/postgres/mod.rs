@@ -368,17 +368,16 @@ impl Store for PostgresStore {
         Arc::new(reconciliations::PostgresReconciliations { pool, streams })
     }
 
-    /// Over connections that nobody holds for long: whoever reads everything must not make a core look dead.
+    /// Over connections that nobody holds for long: whoever reads everything must not make a core look dead. A server
+    /// that cannot be reached shows as a pool that has no connection in time, so that counts as an outage too.
     async fn ping(&self) -> Result<(), StoreError> {
-        let mut one = match lease::Lease::from(&self.log_readers).await {
-            Ok(one) => one,
-            // Nothing broke.
-            Err(error @ sqlx::Error::PoolTimedOut) => return Err(failed(error)),
-            Err(error) => return Err(self.broken(error)),
+        let look = async {
+            let mut one = lease::Lease::from(&self.log_readers).await?;
+            sqlx::query("SELECT head FROM log").fetch_one(&mut *one).await?;
+            one.end();
+            Ok(())
         };
-        sqlx::query("SELECT head FROM log").fetch_one(&mut *one).await.map_err(|error| self.broken(error))?;
-        one.end();
-        Ok(())
+        look.await.map_err(|error| self.broken(error))
     }
 
     fn outages(&self) -> u64 {
