@@ -1790,7 +1790,10 @@ type ImportStatementRequest struct {
 	// Which day, "YYYY-MM-DD" in the platform's time zone; in the first message.
 	Date string `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
 	// The next lines, in file order; at most 1000.
-	Lines         []*StatementLine `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`
+	Lines []*StatementLine `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`
+	// How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+	// whatever its end looks like, and its run fails.
+	LineCount     *int64 `protobuf:"varint,4,opt,name=line_count,json=lineCount,proto3,oneof" json:"line_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1844,6 +1847,13 @@ func (x *ImportStatementRequest) GetLines() []*StatementLine {
 		return x.Lines
 	}
 	return nil
+}
+
+func (x *ImportStatementRequest) GetLineCount() int64 {
+	if x != nil && x.LineCount != nil {
+		return *x.LineCount
+	}
+	return 0
 }
 
 // Response of ImportStatement.
@@ -2525,11 +2535,14 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04date\x18\x02 \x01(\tR\x04date\"H\n" +
 	"\x19RunReconciliationResponse\x12+\n" +
-	"\x11reconciliation_id\x18\x01 \x01(\tR\x10reconciliationId\"x\n" +
+	"\x11reconciliation_id\x18\x01 \x01(\tR\x10reconciliationId\"\xab\x01\n" +
 	"\x16ImportStatementRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04date\x18\x02 \x01(\tR\x04date\x120\n" +
-	"\x05lines\x18\x03 \x03(\v2\x1a.paystate.v1.StatementLineR\x05lines\"F\n" +
+	"\x05lines\x18\x03 \x03(\v2\x1a.paystate.v1.StatementLineR\x05lines\x12\"\n" +
+	"\n" +
+	"line_count\x18\x04 \x01(\x03H\x00R\tlineCount\x88\x01\x01B\r\n" +
+	"\v_line_count\"F\n" +
 	"\x17ImportStatementResponse\x12+\n" +
 	"\x11reconciliation_id\x18\x01 \x01(\tR\x10reconciliationId\"\x83\x01\n" +
 	"\x18GetReconciliationRequest\x12+\n" +
@@ -2783,6 +2796,7 @@ func file_paystate_v1_operations_service_proto_init() {
 		(*ExplainEntry_Case)(nil),
 		(*ExplainEntry_Exchange)(nil),
 	}
+	file_paystate_v1_operations_service_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -58,8 +58,8 @@ type OperationsServiceClient interface {
 	// runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
 	// with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
 	RunReconciliation(ctx context.Context, in *RunReconciliationRequest, opts ...grpc.CallOption) (*RunReconciliationResponse, error)
-	// Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-	// all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+	// Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+	// last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
 	ImportStatement(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportStatementRequest, ImportStatementResponse], error)
 	// Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
 	GetReconciliation(ctx context.Context, in *GetReconciliationRequest, opts ...grpc.CallOption) (*GetReconciliationResponse, error)
@@ -205,8 +205,8 @@ type OperationsServiceServer interface {
 	// runs again and adds nothing twice. Errors: INVALID_ARGUMENT (account, date, a day that has not begun), ABORTED
 	// with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
 	RunReconciliation(context.Context, *RunReconciliationRequest) (*RunReconciliationResponse, error)
-	// Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-	// all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+	// Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+	// last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
 	ImportStatement(grpc.ClientStreamingServer[ImportStatementRequest, ImportStatementResponse]) error
 	// Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND.
 	GetReconciliation(context.Context, *GetReconciliationRequest) (*GetReconciliationResponse, error)

@@ -4,7 +4,7 @@ use std::{collections::HashMap, future::Future, pin::pin, time::Duration};
 
 use futures_util::StreamExt as _;
 use smol_str::SmolStr;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     Failed, From, Lines, Plan, Reconciler,
@@ -53,17 +53,7 @@ impl Reconciler {
 
     /// Carries a run out to its end, and says what came of it in the store.
     pub(crate) async fn carry_out(&self, plan: &Plan, run: &Run, from: From) {
-        let mut working = Working {
-            reconciler: self,
-            plan,
-            run,
-            tally: Tally::default(),
-            differences: Vec::new(),
-            carried: Vec::new(),
-            carried_so_far: 0,
-            timed: (0, 0),
-            told: Instant::now(),
-        };
+        let mut working = Working::new(self, plan, run);
         let result = tokio::select! {
             result = working.carry_out(from) => result,
             () = self.closing.cancelled() => Err(Failed::Because("the core that ran it stopped; run it again".into())),
@@ -92,7 +82,21 @@ impl Reconciler {
     }
 }
 
-impl Working<'_> {
+impl<'a> Working<'a> {
+    pub(super) fn new(reconciler: &'a Reconciler, plan: &'a Plan, run: &'a Run) -> Self {
+        Self {
+            reconciler,
+            plan,
+            run,
+            tally: Tally::default(),
+            differences: Vec::new(),
+            carried: Vec::new(),
+            carried_so_far: 0,
+            timed: (0, 0),
+            told: Instant::now(),
+        }
+    }
+
     async fn carry_out(&mut self, from: From) -> Result<(), Failed> {
         let fetched = matches!(from, From::Platform);
         let mut ledger = self.our_record().await?;
@@ -288,9 +292,11 @@ impl Working<'_> {
         let mut what = pin!(what);
         let patience = Instant::now() + PATIENCE;
         while Instant::now() < patience {
+            // Also before a short wait: many of them are a long one.
+            self.sign_of_life(doing).await?;
             tokio::select! {
                 done = &mut what => return Ok(done),
-                () = sleep(SIGN_OF_LIFE) => self.sign_of_life(doing).await?,
+                () = sleep_until(self.told + SIGN_OF_LIFE) => {}
             }
         }
         Err(Failed::Because(format!("nothing happened for {} s while it {doing}; run it again", PATIENCE.as_secs())))

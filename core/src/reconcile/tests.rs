@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     ledger::{Fate, Found, Ledger},
+    run::Working,
     *,
 };
 use crate::{
@@ -520,9 +521,7 @@ impl Reconciliations for Watched {
     }
     async fn tell(&self, run: &Run, tally: &Tally, detail: &str, until: Timestamp) -> Result<bool, StoreError> {
         let ours = self.inner.tell(run, tally, detail, until).await?;
-        if detail == "reads our record" {
-            self.alive.send_replace(Some(until));
-        }
+        self.alive.send_replace(Some(until));
         Ok(ours)
     }
     async fn write_differences(&self, run: &Run, differences: &[Difference]) -> Result<(), StoreError> {
@@ -576,6 +575,19 @@ async fn a_run_keeps_its_lease_while_our_record_is_read() {
     assert!(kept.unwrap() > first_lease, "{kept:?} is no longer than {first_lease:?}");
     let result = rig.store.reconciliations().get(&plan(DATE).id).await.unwrap().unwrap();
     assert_eq!((result.state, result.tally.matched), (ReconciliationState::Done, 1));
+}
+
+#[tokio::test]
+async fn a_run_keeps_its_lease_through_many_short_waits() {
+    let rig = rig().await;
+    let (watched, plan) = (Arc::new(Watched::of(&rig)), plan(DATE));
+    let reconciler = Reconciler { runs: watched.clone(), ..rig.reconciler(None) };
+    let run = reconciler.begin(&plan.id).await.unwrap().unwrap();
+    let mut working = Working::new(&reconciler, &plan, &run);
+    for _ in 0..8 {
+        working.waiting("settles differences", tokio::time::sleep(Duration::from_millis(400))).await.unwrap();
+    }
+    assert!(watched.alive.borrow().is_some(), "none of the waits was long, all together were");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Reconciliations over gRPC: begins them, takes statements from files, and shows what came of them.
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
 use paystate_proto::v1;
 use tokio::task::JoinHandle;
 use tonic::{Code, Status, Streaming};
@@ -13,7 +16,7 @@ use super::{
 use crate::{
     clock::now,
     order::AccountName,
-    reconcile::{self, Day, Lines, Plan},
+    reconcile::{self, Day, Plan},
     store::{
         Cursor, Difference, DifferenceKind, MoneyKind, Movement, Reconciliation, ReconciliationId, ReconciliationState,
         Run, StoreError,
@@ -50,11 +53,9 @@ impl Core {
         let core = self.clone();
         let run = self.tasks.spawn(async move {
             let (plan, run) = core.begin(&first.account, &first.date, true).await?;
-            let rest = messages
-                .map(|message| message.map_err(|status| format!("it was not sent whole: {}", status.message())));
-            let lines: Lines =
-                Box::pin(stream::once(async { Ok(first) }).chain(rest).map(|message| read_lines(message?)));
-            core.reconciler.carry_out(&plan, &run, reconcile::From::Import(lines)).await;
+            let messages = stream::once(async { Ok(first) }).chain(messages).boxed();
+            let lines = stream::unfold(Import { messages, lines: 0, is_whole: false }, Import::next);
+            core.reconciler.carry_out(&plan, &run, reconcile::From::Import(Box::pin(lines))).await;
             Ok(v1::ImportStatementResponse { reconciliation_id: plan.id.to_string() })
         });
         outcome(run).await
@@ -151,11 +152,42 @@ async fn outcome<T>(task: JoinHandle<Result<T, Status>>) -> Result<T, Status> {
     task.await.map_err(|_| Status::internal("the run ended without a result; the log has the details"))?
 }
 
-fn read_lines(message: v1::ImportStatementRequest) -> Result<Vec<Movement>, String> {
-    if message.lines.len() > MAX_LINES {
-        return Err(format!("a message has {} lines, more than {MAX_LINES}", message.lines.len()));
+/// A statement that is being sent. A call that was broken off may look like one that has ended (HTTP/2 has a code for both, and
+/// the server is not told which): whole it is when as many lines came as the last message says.
+struct Import {
+    messages: BoxStream<'static, Result<v1::ImportStatementRequest, Status>>,
+    lines: i64,
+    is_whole: bool,
+}
+
+impl Import {
+    async fn next(mut self) -> Option<(Result<Vec<Movement>, String>, Self)> {
+        let lines = match self.messages.next().await {
+            None if self.is_whole => return None,
+            None => Err("it was not sent whole: the call ended before its last message".to_owned()),
+            Some(Err(status)) => Err(format!("it was not sent whole: {}", status.message())),
+            Some(Ok(message)) => self.read(message),
+        };
+        Some((lines, self))
     }
-    message.lines.into_iter().map(reconcile::read_line).collect()
+
+    fn read(&mut self, message: v1::ImportStatementRequest) -> Result<Vec<Movement>, String> {
+        let v1::ImportStatementRequest { lines, line_count, .. } = message;
+        if self.is_whole {
+            return Err("a message came after the one with the line_count".to_owned());
+        }
+        if lines.len() > MAX_LINES {
+            return Err(format!("a message has {} lines, more than {MAX_LINES}", lines.len()));
+        }
+        self.lines += i64::try_from(lines.len()).unwrap_or(i64::MAX);
+        if let Some(count) = line_count {
+            if count != self.lines {
+                return Err(format!("it was not sent whole: {} lines came, its line_count is {count}", self.lines));
+            }
+            self.is_whole = true;
+        }
+        lines.into_iter().map(reconcile::read_line).collect()
+    }
 }
 
 fn response(found: Reconciliation, differences: Vec<Difference>, token: String) -> v1::GetReconciliationResponse {

@@ -11,6 +11,8 @@ mod pki;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod subscriptions;
 #[cfg(test)]
 mod time;

@@ -1541,6 +1541,10 @@ pub struct ImportStatementRequest {
     /// The next lines, in file order; at most 1000.
     #[prost(message, repeated, tag = "3")]
     pub lines: ::prost::alloc::vec::Vec<StatementLine>,
+    /// How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+    /// whatever its end looks like, and its run fails.
+    #[prost(int64, optional, tag = "4")]
+    pub line_count: ::core::option::Option<i64>,
 }
 /// Response of ImportStatement.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2235,8 +2239,8 @@ pub mod operations_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-        /// all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+        /// Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+        /// last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
         pub async fn import_statement(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
@@ -2395,8 +2399,8 @@ pub mod operations_service_server {
             tonic::Response<super::RunReconciliationResponse>,
             tonic::Status,
         >;
-        /// Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-        /// all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+        /// Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+        /// last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
         async fn import_statement(
             &self,
             request: tonic::Request<tonic::Streaming<super::ImportStatementRequest>>,

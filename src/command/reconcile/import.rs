@@ -1,7 +1,7 @@
 //! Reads a statement's file and sends its lines.
 //!
-//! Contract: the core never takes part of a file for the whole. Checks stand at the end of a file, so the call is broken off, not
-//! ended, when one fails; the core hears that, and its run fails too.
+//! Contract: the core never takes part of a file for the whole. Checks stand at the end of a file; only when they hold is the last
+//! message sent, which says how many lines there were. Without it the core's run fails, too.
 
 use std::{fs::File, io::BufReader, path::Path};
 
@@ -26,11 +26,11 @@ pub(super) async fn send(mut client: Client, day: Day, file: &Path) -> Result<St
     let mut input = File::open(file).map(BufReader::new).map_err(|e| named(&e))?;
     let format = FileFormat::guess(&mut input).map_err(|e| named(&e))?;
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let first = v1::ImportStatementRequest { account: day.account.clone(), date: day.date.clone(), lines: Vec::new() };
+    let (account, date) = (day.account.clone(), day.date.clone());
+    let first = v1::ImportStatementRequest { account, date, ..Default::default() };
     // There is room: nothing was sent before.
     sender.send(first).await.map_err(|e| named(&e))?;
-    // The sender comes back: as long as it lives, the stream has not ended.
-    let mut reading = spawn_blocking(move || (read(&format, input, &sender), sender));
+    let mut reading = spawn_blocking(move || read(&format, input, &sender));
     let messages = stream::unfold(receiver, async |mut queue| queue.recv().await.map(|message| (message, queue)));
     let mut watcher = client.clone();
     let mut call = Box::pin(client.import_statement(messages));
@@ -39,8 +39,8 @@ pub(super) async fn send(mut client: Client, day: Day, file: &Path) -> Result<St
         // It says no before the last line.
         answer = &mut call => return answered(answer),
         read = &mut reading => match read {
-            Ok((Ok(()), sender)) => drop(sender),
-            Ok((Err(error), _)) => return Err(named(&error)),
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(named(&error)),
             Err(_) => return Err(named(&"reading it ended in a panic")),
         },
         never = watch(&mut watcher, &id) => never,
@@ -68,11 +68,15 @@ async fn watch(client: &mut Client, id: &str) {
 
 fn read(format: &FileFormat, input: BufReader<File>, sender: &Sender) -> Result<(), StatementError> {
     let mut lines = statement::read(format, input)?;
+    let mut count = 0;
     loop {
         let chunk: Vec<_> = lines.by_ref().take(LINES).map(|line| line.map(message)).collect::<Result<_, _>>()?;
-        let message = v1::ImportStatementRequest { lines: chunk, ..Default::default() };
+        let is_last = chunk.is_empty();
+        count += i64::try_from(chunk.len()).unwrap_or(i64::MAX);
+        let line_count = is_last.then_some(count);
+        let message = v1::ImportStatementRequest { lines: chunk, line_count, ..Default::default() };
         // Who does not take it has said no; the caller hears it.
-        if message.lines.is_empty() || sender.blocking_send(message).is_err() {
+        if sender.blocking_send(message).is_err() || is_last {
             return Ok(());
         }
     }

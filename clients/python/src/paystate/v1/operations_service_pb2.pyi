@@ -912,10 +912,15 @@ class ImportStatementRequest(_message.Message):
     ACCOUNT_FIELD_NUMBER: _builtins.int
     DATE_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    LINE_COUNT_FIELD_NUMBER: _builtins.int
     account: _builtins.str
     """Which account; in the first message."""
     date: _builtins.str
     """Which day, "YYYY-MM-DD" in the platform's time zone; in the first message."""
+    line_count: _builtins.int
+    """How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+    whatever its end looks like, and its run fails.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_statement_pb2.StatementLine]:
         """The next lines, in file order; at most 1000."""
@@ -926,12 +931,15 @@ class ImportStatementRequest(_message.Message):
         account: _builtins.str = ...,
         date: _builtins.str = ...,
         lines: _abc.Iterable[_statement_pb2.StatementLine] | None = ...,
+        line_count: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_line_count", b"_line_count", "line_count", b"line_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "date", b"date", "lines", b"lines"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_line_count", b"_line_count", "account", b"account", "date", b"date", "line_count", b"line_count", "lines", b"lines"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__line_count: _TypeAlias = _typing.Literal["line_count"]  # noqa: Y015
+    _WhichOneofArgType__line_count: _TypeAlias = _typing.Literal["_line_count", b"_line_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__line_count) -> _WhichOneofReturnType__line_count | None: ...
 
 Global___ImportStatementRequest: _TypeAlias = ImportStatementRequest  # noqa: Y015
 

@@ -148,8 +148,8 @@ class OperationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ImportStatement(self, request_iterator, context):
-        """Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-        all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+        """Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+        last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

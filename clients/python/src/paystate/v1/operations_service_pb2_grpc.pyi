@@ -58,8 +58,8 @@ class OperationsServiceStub:
     with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
     """
     ImportStatement: _grpc.StreamUnaryMultiCallable[_operations_service_pb2.ImportStatementRequest, _operations_service_pb2.ImportStatementResponse]
-    """Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-    all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+    """Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+    last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
     """
     GetReconciliation: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetReconciliationRequest, _operations_service_pb2.GetReconciliationResponse]
     """Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND."""
@@ -96,8 +96,8 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     with reason RECONCILIATION_RUNNING. Whether a day's statement is whole, its platform knows: it makes none before.
     """
     ImportStatement: _aio.StreamUnaryMultiCallable[_operations_service_pb2.ImportStatementRequest, _operations_service_pb2.ImportStatementResponse]  # type: ignore[assignment]
-    """Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-    all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+    """Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+    last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
     """
     GetReconciliation: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetReconciliationRequest, _operations_service_pb2.GetReconciliationResponse]  # type: ignore[assignment]
     """Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND."""
@@ -179,8 +179,8 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_operations_service_pb2.ImportStatementRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ImportStatementResponse, _abc.Awaitable[_operations_service_pb2.ImportStatementResponse]]:
-        """Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-        all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+        """Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+        last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
         """
 
     @_abc_1.abstractmethod

@@ -367,6 +367,11 @@ export interface ImportStatementRequest {
   date: string;
   /** The next lines, in file order; at most 1000. */
   lines: StatementLine[];
+  /**
+   * How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+   * whatever its end looks like, and its run fails.
+   */
+  lineCount?: bigint | undefined;
 }
 
 /** Response of ImportStatement. */
@@ -2206,7 +2211,7 @@ export const RunReconciliationResponse: MessageFns<RunReconciliationResponse> = 
 };
 
 function createBaseImportStatementRequest(): ImportStatementRequest {
-  return { account: "", date: "", lines: [] };
+  return { account: "", date: "", lines: [], lineCount: undefined };
 }
 
 export const ImportStatementRequest: MessageFns<ImportStatementRequest> = {
@@ -2219,6 +2224,12 @@ export const ImportStatementRequest: MessageFns<ImportStatementRequest> = {
     }
     for (const v of message.lines) {
       StatementLine.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.lineCount !== undefined) {
+      if (BigInt.asIntN(64, message.lineCount) !== message.lineCount) {
+        throw new globalThis.Error("value provided for field message.lineCount of type int64 too large");
+      }
+      writer.uint32(32).int64(message.lineCount);
     }
     return writer;
   },
@@ -2260,6 +2271,14 @@ export const ImportStatementRequest: MessageFns<ImportStatementRequest> = {
             message.lines.push(StatementLine.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lineCount = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2280,6 +2299,9 @@ export const ImportStatementRequest: MessageFns<ImportStatementRequest> = {
     message.account = object.account ?? "";
     message.date = object.date ?? "";
     message.lines = object.lines?.map((e) => StatementLine.fromPartial(e)) || [];
+    message.lineCount = (object.lineCount !== undefined && object.lineCount !== null)
+      ? BigInt(object.lineCount)
+      : undefined;
     return message;
   },
 };
@@ -3222,8 +3244,8 @@ export const OperationsServiceService = {
     responseDeserialize: (value: Buffer): RunReconciliationResponse => RunReconciliationResponse.decode(value),
   },
   /**
-   * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-   * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+   * Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+   * last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
    */
   importStatement: {
     path: "/paystate.v1.OperationsService/ImportStatement" as const,
@@ -3289,8 +3311,8 @@ export interface OperationsServiceServer extends UntypedServiceImplementation {
    */
   runReconciliation: handleUnaryCall<RunReconciliationRequest, RunReconciliationResponse>;
   /**
-   * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-   * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+   * Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+   * last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
    */
   importStatement: handleClientStreamingCall<ImportStatementRequest, ImportStatementResponse>;
   /** Reads a reconciliation: its progress, then its result. Errors: NOT_FOUND with reason RECONCILIATION_NOT_FOUND. */

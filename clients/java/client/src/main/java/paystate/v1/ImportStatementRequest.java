@@ -55,6 +55,7 @@ private static final long serialVersionUID = 0L;
             paystate.v1.ImportStatementRequest.class, paystate.v1.ImportStatementRequest.Builder.class);
   }
 
+  private int bitField0_;
   public static final int ACCOUNT_FIELD_NUMBER = 1;
   @SuppressWarnings("serial")
   private volatile java.lang.Object account_ = "";
@@ -210,6 +211,35 @@ private static final long serialVersionUID = 0L;
     return lines_.get(index);
   }
 
+  public static final int LINE_COUNT_FIELD_NUMBER = 4;
+  private long lineCount_ = 0L;
+  /**
+   * <pre>
+   * How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+   * whatever its end looks like, and its run fails.
+   * </pre>
+   *
+   * <code>optional int64 line_count = 4 [json_name = "lineCount"];</code>
+   * @return Whether the lineCount field is set.
+   */
+  @java.lang.Override
+  public boolean hasLineCount() {
+    return ((bitField0_ & 0x00000001) != 0);
+  }
+  /**
+   * <pre>
+   * How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+   * whatever its end looks like, and its run fails.
+   * </pre>
+   *
+   * <code>optional int64 line_count = 4 [json_name = "lineCount"];</code>
+   * @return The lineCount.
+   */
+  @java.lang.Override
+  public long getLineCount() {
+    return lineCount_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -233,6 +263,9 @@ private static final long serialVersionUID = 0L;
     for (int i = 0; i < lines_.size(); i++) {
       output.writeMessage(3, lines_.get(i));
     }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      output.writeInt64(4, lineCount_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -252,6 +285,10 @@ private static final long serialVersionUID = 0L;
           }
           size += 1 * count;
         }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt64Size(4, lineCount_);
+    }
     return size;
   }
   @java.lang.Override
@@ -282,6 +319,11 @@ private static final long serialVersionUID = 0L;
         .equals(other.getDate())) return false;
     if (!getLinesList()
         .equals(other.getLinesList())) return false;
+    if (hasLineCount() != other.hasLineCount()) return false;
+    if (hasLineCount()) {
+      if (getLineCount()
+          != other.getLineCount()) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -300,6 +342,11 @@ private static final long serialVersionUID = 0L;
     if (getLinesCount() > 0) {
       hash = (37 * hash) + LINES_FIELD_NUMBER;
       hash = (53 * hash) + getLinesList().hashCode();
+    }
+    if (hasLineCount()) {
+      hash = (37 * hash) + LINE_COUNT_FIELD_NUMBER;
+      hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
+          getLineCount());
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -445,6 +492,7 @@ private static final long serialVersionUID = 0L;
         linesBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x00000004);
+      lineCount_ = 0L;
       return this;
     }
 
@@ -497,6 +545,12 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000002) != 0)) {
         result.date_ = date_;
       }
+      int to_bitField0_ = 0;
+      if (((from_bitField0_ & 0x00000008) != 0)) {
+        result.lineCount_ = lineCount_;
+        to_bitField0_ |= 0x00000001;
+      }
+      result.bitField0_ |= to_bitField0_;
     }
 
     @java.lang.Override
@@ -547,6 +601,9 @@ private static final long serialVersionUID = 0L;
           }
         }
       }
+      if (other.hasLineCount()) {
+        setLineCount(other.getLineCount());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -594,6 +651,11 @@ private static final long serialVersionUID = 0L;
               }
               break;
             } // case 26
+            case 32: {
+              lineCount_ = input.readInt64();
+              bitField0_ |= 0x00000008;
+              break;
+            } // case 32
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1099,6 +1161,66 @@ private static final long serialVersionUID = 0L;
         lines_ = null;
       }
       return linesBuilder_;
+    }
+
+    private long lineCount_ ;
+    /**
+     * <pre>
+     * How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+     * whatever its end looks like, and its run fails.
+     * </pre>
+     *
+     * <code>optional int64 line_count = 4 [json_name = "lineCount"];</code>
+     * @return Whether the lineCount field is set.
+     */
+    @java.lang.Override
+    public boolean hasLineCount() {
+      return ((bitField0_ & 0x00000008) != 0);
+    }
+    /**
+     * <pre>
+     * How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+     * whatever its end looks like, and its run fails.
+     * </pre>
+     *
+     * <code>optional int64 line_count = 4 [json_name = "lineCount"];</code>
+     * @return The lineCount.
+     */
+    @java.lang.Override
+    public long getLineCount() {
+      return lineCount_;
+    }
+    /**
+     * <pre>
+     * How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+     * whatever its end looks like, and its run fails.
+     * </pre>
+     *
+     * <code>optional int64 line_count = 4 [json_name = "lineCount"];</code>
+     * @param value The lineCount to set.
+     * @return This builder for chaining.
+     */
+    public Builder setLineCount(long value) {
+
+      lineCount_ = value;
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+     * whatever its end looks like, and its run fails.
+     * </pre>
+     *
+     * <code>optional int64 line_count = 4 [json_name = "lineCount"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearLineCount() {
+      bitField0_ = (bitField0_ & ~0x00000008);
+      lineCount_ = 0L;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:paystate.v1.ImportStatementRequest)

@@ -93,4 +93,25 @@ public interface ImportStatementRequestOrBuilder extends
    */
   paystate.v1.StatementLineOrBuilder getLinesOrBuilder(
       int index);
+
+  /**
+   * <pre>
+   * How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+   * whatever its end looks like, and its run fails.
+   * </pre>
+   *
+   * <code>optional int64 line_count = 4 [json_name = "lineCount"];</code>
+   * @return Whether the lineCount field is set.
+   */
+  boolean hasLineCount();
+  /**
+   * <pre>
+   * How many lines the statement has; in the last message, and only there. A call that ends without it was broken off,
+   * whatever its end looks like, and its run fails.
+   * </pre>
+   *
+   * <code>optional int64 line_count = 4 [json_name = "lineCount"];</code>
+   * @return The lineCount.
+   */
+  long getLineCount();
 }

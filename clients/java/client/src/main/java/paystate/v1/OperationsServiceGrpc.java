@@ -470,8 +470,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-     * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+     * Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+     * last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
      * </pre>
      */
     default io.grpc.stub.StreamObserver<paystate.v1.ImportStatementRequest> importStatement(
@@ -619,8 +619,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-     * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+     * Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+     * last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
      * </pre>
      */
     public io.grpc.stub.StreamObserver<paystate.v1.ImportStatementRequest> importStatement(
@@ -750,8 +750,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Reconciles a day with a statement that the caller read from a file. The first message names account and date,
-     * all carry lines. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
+     * Reconciles a day with a statement that the caller read from a file. The first message names account and date, the
+     * last one says how many lines there were. Errors: as RunReconciliation; INVALID_ARGUMENT for a day that is not over.
      * </pre>
      */
     @io.grpc.ExperimentalApi("https://github.com/grpc/grpc-java/issues/10918")

@@ -253,106 +253,108 @@ public final class OperationsServiceProto extends com.google.protobuf.GeneratedF
       "est\022\030\n\007account\030\001 \001(\tR\007account\022\022\n\004date\030\002 " +
       "\001(\tR\004date\"H\n\031RunReconciliationResponse\022+" +
       "\n\021reconciliation_id\030\001 \001(\tR\020reconciliatio" +
-      "nId\"x\n\026ImportStatementRequest\022\030\n\007account" +
-      "\030\001 \001(\tR\007account\022\022\n\004date\030\002 \001(\tR\004date\0220\n\005l" +
-      "ines\030\003 \003(\0132\032.paystate.v1.StatementLineR\005" +
-      "lines\"F\n\027ImportStatementResponse\022+\n\021reco" +
-      "nciliation_id\030\001 \001(\tR\020reconciliationId\"\203\001" +
-      "\n\030GetReconciliationRequest\022+\n\021reconcilia" +
-      "tion_id\030\001 \001(\tR\020reconciliationId\022\033\n\tpage_" +
-      "size\030\002 \001(\005R\010pageSize\022\035\n\npage_token\030\003 \001(\t" +
-      "R\tpageToken\"\251\003\n\nDifference\022/\n\004kind\030\001 \001(\016" +
-      "2\033.paystate.v1.DifferenceKindR\004kind\022.\n\004l" +
-      "ine\030\002 \001(\0132\032.paystate.v1.StatementLineR\004l" +
-      "ine\022;\n\tline_kind\030\003 \001(\0162\036.paystate.v1.Sta" +
-      "tementLineKindR\010lineKind\022 \n\014out_trade_no" +
-      "\030\004 \001(\tR\noutTradeNo\022%\n\016transaction_id\030\005 \001" +
-      "(\tR\rtransactionId\022\"\n\rout_refund_no\030\006 \001(\t" +
-      "R\013outRefundNo\022.\n\010recorded\030\007 \001(\0132\022.paysta" +
-      "te.v1.MoneyR\010recorded\022\024\n\005cause\030\010 \001(\tR\005ca" +
-      "use\022\026\n\006healed\030\t \001(\010R\006healed\022\027\n\007case_id\030\n" +
-      " \001(\tR\006caseId\022\031\n\010order_id\030\013 \001(\tR\007orderId\"" +
-      "\305\005\n\031GetReconciliationResponse\022\030\n\007account" +
-      "\030\001 \001(\tR\007account\022\022\n\004date\030\002 \001(\tR\004date\022\022\n\004d" +
-      "one\030\003 \001(\010R\004done\022\035\n\nline_count\030\004 \001(\003R\tlin" +
-      "eCount\022#\n\rmatched_count\030\005 \001(\003R\014matchedCo" +
-      "unt\022\031\n\010case_ids\030\006 \003(\tR\007caseIds\0226\n\005state\030" +
-      "\007 \001(\0162 .paystate.v1.ReconciliationStateR" +
-      "\005state\022\026\n\006detail\030\010 \001(\tR\006detail\0229\n\013differ" +
-      "ences\030\t \003(\0132\027.paystate.v1.DifferenceR\013di" +
-      "fferences\022&\n\017next_page_token\030\n \001(\tR\rnext" +
-      "PageToken\022)\n\020difference_count\030\013 \001(\003R\017dif" +
-      "ferenceCount\022#\n\rcarried_count\030\014 \001(\003R\014car" +
-      "riedCount\0229\n\nstart_time\030\r \001(\0132\032.google.p" +
-      "rotobuf.TimestampR\tstartTime\0225\n\010end_time" +
-      "\030\016 \001(\0132\032.google.protobuf.TimestampR\007endT" +
-      "ime\022T\n\nfees_minor\030\017 \003(\01325.paystate.v1.Ge" +
-      "tReconciliationResponse.FeesMinorEntryR\t" +
-      "feesMinor\032<\n\016FeesMinorEntry\022\020\n\003key\030\001 \001(\t" +
-      "R\003key\022\024\n\005value\030\002 \001(\003R\005value:\0028\001\"\024\n\022Verif" +
-      "yAuditRequest\"c\n\017InvariantResult\022\022\n\004name" +
-      "\030\001 \001(\tR\004name\022\034\n\tstatement\030\002 \001(\tR\tstateme" +
-      "nt\022\036\n\nviolations\030\003 \003(\tR\nviolations\"M\n\023Ve" +
-      "rifyAuditResponse\0226\n\007results\030\001 \003(\0132\034.pay" +
-      "state.v1.InvariantResultR\007results*\320\003\n\010Ca" +
-      "seKind\022\031\n\025CASE_KIND_UNSPECIFIED\020\000\022\035\n\031CAS" +
-      "E_KIND_AMOUNT_MISMATCH\020\001\022\037\n\033CASE_KIND_CU" +
-      "RRENCY_MISMATCH\020\002\022\036\n\032CASE_KIND_ACCOUNT_M" +
-      "ISMATCH\020\003\022\032\n\026CASE_KIND_LATE_PAYMENT\020\004\022\034\n" +
-      "\030CASE_KIND_DOUBLE_PAYMENT\020\005\022\033\n\027CASE_KIND" +
-      "_UNKNOWN_ORDER\020\006\022\023\n\017CASE_KIND_STUCK\020\007\022\032\n" +
-      "\026CASE_KIND_REFUND_STUCK\020\010\022)\n%CASE_KIND_R" +
-      "ECONCILIATION_MISSING_HERE\020\t\022*\n&CASE_KIN" +
-      "D_RECONCILIATION_MISSING_THERE\020\n\022#\n\037CASE" +
-      "_KIND_RECONCILIATION_AMOUNT\020\013\022#\n\037CASE_KI" +
-      "ND_RECONCILIATION_STATUS\020\014\022 \n\034CASE_KIND_" +
-      "RECONCILIATION_FEE\020\r*U\n\tCaseState\022\032\n\026CAS" +
-      "E_STATE_UNSPECIFIED\020\000\022\023\n\017CASE_STATE_OPEN" +
-      "\020\001\022\027\n\023CASE_STATE_RESOLVED\020\002*\332\001\n\016CaseReso" +
-      "lution\022\037\n\033CASE_RESOLUTION_UNSPECIFIED\020\000\022" +
-      "\032\n\026CASE_RESOLUTION_ACCEPT\020\001\022\032\n\026CASE_RESO" +
-      "LUTION_REFUND\020\002\022\031\n\025CASE_RESOLUTION_CLOSE" +
-      "\020\003\022\032\n\026CASE_RESOLUTION_IGNORE\020\004\022\031\n\025CASE_R" +
-      "ESOLUTION_BOUND\020\005\022\035\n\031CASE_RESOLUTION_OVE" +
-      "RTAKEN\020\006*N\n\007Verdict\022\027\n\023VERDICT_UNSPECIFI" +
-      "ED\020\000\022\024\n\020VERDICT_ACCEPTED\020\001\022\024\n\020VERDICT_RE" +
-      "JECTED\020\002*\345\001\n\016DifferenceKind\022\037\n\033DIFFERENC" +
-      "E_KIND_UNSPECIFIED\020\000\022 \n\034DIFFERENCE_KIND_" +
-      "MISSING_HERE\020\001\022!\n\035DIFFERENCE_KIND_MISSIN" +
-      "G_THERE\020\002\022\032\n\026DIFFERENCE_KIND_AMOUNT\020\003\022\032\n" +
-      "\026DIFFERENCE_KIND_STATUS\020\004\022\027\n\023DIFFERENCE_" +
-      "KIND_FEE\020\005\022\034\n\030DIFFERENCE_KIND_REPEATED\020\006" +
-      "*\235\001\n\023ReconciliationState\022$\n RECONCILIATI" +
-      "ON_STATE_UNSPECIFIED\020\000\022 \n\034RECONCILIATION" +
-      "_STATE_RUNNING\020\001\022\035\n\031RECONCILIATION_STATE" +
-      "_DONE\020\002\022\037\n\033RECONCILIATION_STATE_FAILED\020\003" +
-      "2\216\007\n\021OperationsService\022S\n\014ExplainOrder\022 " +
-      ".paystate.v1.ExplainOrderRequest\032!.payst" +
-      "ate.v1.ExplainOrderResponse\022b\n\021ListNotif" +
-      "ications\022%.paystate.v1.ListNotifications" +
-      "Request\032&.paystate.v1.ListNotificationsR" +
-      "esponse\022J\n\tListCases\022\035.paystate.v1.ListC" +
-      "asesRequest\032\036.paystate.v1.ListCasesRespo" +
-      "nse\022P\n\013ResolveCase\022\037.paystate.v1.Resolve" +
-      "CaseRequest\032 .paystate.v1.ResolveCaseRes" +
-      "ponse\022M\n\nAssignCase\022\036.paystate.v1.Assign" +
-      "CaseRequest\032\037.paystate.v1.AssignCaseResp" +
-      "onse\022Y\n\016RecheckPayment\022\".paystate.v1.Rec" +
-      "heckPaymentRequest\032#.paystate.v1.Recheck" +
-      "PaymentResponse\022b\n\021RunReconciliation\022%.p" +
-      "aystate.v1.RunReconciliationRequest\032&.pa" +
-      "ystate.v1.RunReconciliationResponse\022^\n\017I" +
-      "mportStatement\022#.paystate.v1.ImportState" +
-      "mentRequest\032$.paystate.v1.ImportStatemen" +
-      "tResponse(\001\022b\n\021GetReconciliation\022%.payst" +
-      "ate.v1.GetReconciliationRequest\032&.paysta" +
-      "te.v1.GetReconciliationResponse\022P\n\013Verif" +
-      "yAudit\022\037.paystate.v1.VerifyAuditRequest\032" +
-      " .paystate.v1.VerifyAuditResponseB\231\001\n\013pa" +
-      "ystate.v1B\026OperationsServiceProtoP\001Z%pay" +
-      "state.internal/paystate/paystatev1\242\002\003PXX" +
-      "\252\002\013Paystate.V1\312\002\013Paystate\\V1\342\002\027Paystate\\" +
-      "V1\\GPBMetadata\352\002\014Paystate::V1b\006proto3"
+      "nId\"\253\001\n\026ImportStatementRequest\022\030\n\007accoun" +
+      "t\030\001 \001(\tR\007account\022\022\n\004date\030\002 \001(\tR\004date\0220\n\005" +
+      "lines\030\003 \003(\0132\032.paystate.v1.StatementLineR" +
+      "\005lines\022\"\n\nline_count\030\004 \001(\003H\000R\tlineCount\210" +
+      "\001\001B\r\n\013_line_count\"F\n\027ImportStatementResp" +
+      "onse\022+\n\021reconciliation_id\030\001 \001(\tR\020reconci" +
+      "liationId\"\203\001\n\030GetReconciliationRequest\022+" +
+      "\n\021reconciliation_id\030\001 \001(\tR\020reconciliatio" +
+      "nId\022\033\n\tpage_size\030\002 \001(\005R\010pageSize\022\035\n\npage" +
+      "_token\030\003 \001(\tR\tpageToken\"\251\003\n\nDifference\022/" +
+      "\n\004kind\030\001 \001(\0162\033.paystate.v1.DifferenceKin" +
+      "dR\004kind\022.\n\004line\030\002 \001(\0132\032.paystate.v1.Stat" +
+      "ementLineR\004line\022;\n\tline_kind\030\003 \001(\0162\036.pay" +
+      "state.v1.StatementLineKindR\010lineKind\022 \n\014" +
+      "out_trade_no\030\004 \001(\tR\noutTradeNo\022%\n\016transa" +
+      "ction_id\030\005 \001(\tR\rtransactionId\022\"\n\rout_ref" +
+      "und_no\030\006 \001(\tR\013outRefundNo\022.\n\010recorded\030\007 " +
+      "\001(\0132\022.paystate.v1.MoneyR\010recorded\022\024\n\005cau" +
+      "se\030\010 \001(\tR\005cause\022\026\n\006healed\030\t \001(\010R\006healed\022" +
+      "\027\n\007case_id\030\n \001(\tR\006caseId\022\031\n\010order_id\030\013 \001" +
+      "(\tR\007orderId\"\305\005\n\031GetReconciliationRespons" +
+      "e\022\030\n\007account\030\001 \001(\tR\007account\022\022\n\004date\030\002 \001(" +
+      "\tR\004date\022\022\n\004done\030\003 \001(\010R\004done\022\035\n\nline_coun" +
+      "t\030\004 \001(\003R\tlineCount\022#\n\rmatched_count\030\005 \001(" +
+      "\003R\014matchedCount\022\031\n\010case_ids\030\006 \003(\tR\007caseI" +
+      "ds\0226\n\005state\030\007 \001(\0162 .paystate.v1.Reconcil" +
+      "iationStateR\005state\022\026\n\006detail\030\010 \001(\tR\006deta" +
+      "il\0229\n\013differences\030\t \003(\0132\027.paystate.v1.Di" +
+      "fferenceR\013differences\022&\n\017next_page_token" +
+      "\030\n \001(\tR\rnextPageToken\022)\n\020difference_coun" +
+      "t\030\013 \001(\003R\017differenceCount\022#\n\rcarried_coun" +
+      "t\030\014 \001(\003R\014carriedCount\0229\n\nstart_time\030\r \001(" +
+      "\0132\032.google.protobuf.TimestampR\tstartTime" +
+      "\0225\n\010end_time\030\016 \001(\0132\032.google.protobuf.Tim" +
+      "estampR\007endTime\022T\n\nfees_minor\030\017 \003(\01325.pa" +
+      "ystate.v1.GetReconciliationResponse.Fees" +
+      "MinorEntryR\tfeesMinor\032<\n\016FeesMinorEntry\022" +
+      "\020\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\003R\005value:" +
+      "\0028\001\"\024\n\022VerifyAuditRequest\"c\n\017InvariantRe" +
+      "sult\022\022\n\004name\030\001 \001(\tR\004name\022\034\n\tstatement\030\002 " +
+      "\001(\tR\tstatement\022\036\n\nviolations\030\003 \003(\tR\nviol" +
+      "ations\"M\n\023VerifyAuditResponse\0226\n\007results" +
+      "\030\001 \003(\0132\034.paystate.v1.InvariantResultR\007re" +
+      "sults*\320\003\n\010CaseKind\022\031\n\025CASE_KIND_UNSPECIF" +
+      "IED\020\000\022\035\n\031CASE_KIND_AMOUNT_MISMATCH\020\001\022\037\n\033" +
+      "CASE_KIND_CURRENCY_MISMATCH\020\002\022\036\n\032CASE_KI" +
+      "ND_ACCOUNT_MISMATCH\020\003\022\032\n\026CASE_KIND_LATE_" +
+      "PAYMENT\020\004\022\034\n\030CASE_KIND_DOUBLE_PAYMENT\020\005\022" +
+      "\033\n\027CASE_KIND_UNKNOWN_ORDER\020\006\022\023\n\017CASE_KIN" +
+      "D_STUCK\020\007\022\032\n\026CASE_KIND_REFUND_STUCK\020\010\022)\n" +
+      "%CASE_KIND_RECONCILIATION_MISSING_HERE\020\t" +
+      "\022*\n&CASE_KIND_RECONCILIATION_MISSING_THE" +
+      "RE\020\n\022#\n\037CASE_KIND_RECONCILIATION_AMOUNT\020" +
+      "\013\022#\n\037CASE_KIND_RECONCILIATION_STATUS\020\014\022 " +
+      "\n\034CASE_KIND_RECONCILIATION_FEE\020\r*U\n\tCase" +
+      "State\022\032\n\026CASE_STATE_UNSPECIFIED\020\000\022\023\n\017CAS" +
+      "E_STATE_OPEN\020\001\022\027\n\023CASE_STATE_RESOLVED\020\002*" +
+      "\332\001\n\016CaseResolution\022\037\n\033CASE_RESOLUTION_UN" +
+      "SPECIFIED\020\000\022\032\n\026CASE_RESOLUTION_ACCEPT\020\001\022" +
+      "\032\n\026CASE_RESOLUTION_REFUND\020\002\022\031\n\025CASE_RESO" +
+      "LUTION_CLOSE\020\003\022\032\n\026CASE_RESOLUTION_IGNORE" +
+      "\020\004\022\031\n\025CASE_RESOLUTION_BOUND\020\005\022\035\n\031CASE_RE" +
+      "SOLUTION_OVERTAKEN\020\006*N\n\007Verdict\022\027\n\023VERDI" +
+      "CT_UNSPECIFIED\020\000\022\024\n\020VERDICT_ACCEPTED\020\001\022\024" +
+      "\n\020VERDICT_REJECTED\020\002*\345\001\n\016DifferenceKind\022" +
+      "\037\n\033DIFFERENCE_KIND_UNSPECIFIED\020\000\022 \n\034DIFF" +
+      "ERENCE_KIND_MISSING_HERE\020\001\022!\n\035DIFFERENCE" +
+      "_KIND_MISSING_THERE\020\002\022\032\n\026DIFFERENCE_KIND" +
+      "_AMOUNT\020\003\022\032\n\026DIFFERENCE_KIND_STATUS\020\004\022\027\n" +
+      "\023DIFFERENCE_KIND_FEE\020\005\022\034\n\030DIFFERENCE_KIN" +
+      "D_REPEATED\020\006*\235\001\n\023ReconciliationState\022$\n " +
+      "RECONCILIATION_STATE_UNSPECIFIED\020\000\022 \n\034RE" +
+      "CONCILIATION_STATE_RUNNING\020\001\022\035\n\031RECONCIL" +
+      "IATION_STATE_DONE\020\002\022\037\n\033RECONCILIATION_ST" +
+      "ATE_FAILED\020\0032\216\007\n\021OperationsService\022S\n\014Ex" +
+      "plainOrder\022 .paystate.v1.ExplainOrderReq" +
+      "uest\032!.paystate.v1.ExplainOrderResponse\022" +
+      "b\n\021ListNotifications\022%.paystate.v1.ListN" +
+      "otificationsRequest\032&.paystate.v1.ListNo" +
+      "tificationsResponse\022J\n\tListCases\022\035.payst" +
+      "ate.v1.ListCasesRequest\032\036.paystate.v1.Li" +
+      "stCasesResponse\022P\n\013ResolveCase\022\037.paystat" +
+      "e.v1.ResolveCaseRequest\032 .paystate.v1.Re" +
+      "solveCaseResponse\022M\n\nAssignCase\022\036.paysta" +
+      "te.v1.AssignCaseRequest\032\037.paystate.v1.As" +
+      "signCaseResponse\022Y\n\016RecheckPayment\022\".pay" +
+      "state.v1.RecheckPaymentRequest\032#.paystat" +
+      "e.v1.RecheckPaymentResponse\022b\n\021RunReconc" +
+      "iliation\022%.paystate.v1.RunReconciliation" +
+      "Request\032&.paystate.v1.RunReconciliationR" +
+      "esponse\022^\n\017ImportStatement\022#.paystate.v1" +
+      ".ImportStatementRequest\032$.paystate.v1.Im" +
+      "portStatementResponse(\001\022b\n\021GetReconcilia" +
+      "tion\022%.paystate.v1.GetReconciliationRequ" +
+      "est\032&.paystate.v1.GetReconciliationRespo" +
+      "nse\022P\n\013VerifyAudit\022\037.paystate.v1.VerifyA" +
+      "uditRequest\032 .paystate.v1.VerifyAuditRes" +
+      "ponseB\231\001\n\013paystate.v1B\026OperationsService" +
+      "ProtoP\001Z%paystate.internal/paystate/pays" +
+      "tatev1\242\002\003PXX\252\002\013Paystate.V1\312\002\013Paystate\\V1" +
+      "\342\002\027Paystate\\V1\\GPBMetadata\352\002\014Paystate::V" +
+      "1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -471,7 +473,7 @@ public final class OperationsServiceProto extends com.google.protobuf.GeneratedF
     internal_static_paystate_v1_ImportStatementRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_ImportStatementRequest_descriptor,
-        new java.lang.String[] { "Account", "Date", "Lines", });
+        new java.lang.String[] { "Account", "Date", "Lines", "LineCount", });
     internal_static_paystate_v1_ImportStatementResponse_descriptor =
       getDescriptor().getMessageType(18);
     internal_static_paystate_v1_ImportStatementResponse_fieldAccessorTable = new
