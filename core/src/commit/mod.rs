@@ -34,8 +34,8 @@ pub struct Limits {
     pub queue: usize,
     /// Inputs in one transaction at most.
     pub batch_max: usize,
-    /// Transactions under way at once, not counting inputs that waited for a busy order. More than one pays
-    /// only where the store has more than one writer.
+    /// Transactions under way at once, not counting inputs that waited for a busy order. More than one costs CPU, and
+    /// pays only where the store has more than one writer and a commit takes long.
     pub in_flight: usize,
 }
 
@@ -74,13 +74,13 @@ impl Door {
         Self { queue: sender }
     }
 
-    /// Takes in a verified message.
+    /// Takes in a verified message. It has queued when this returns; what is returned waits for its end.
     ///
     /// # Errors
     /// [`DoorError`]; nothing was stored, or it is unknown whether it was, and the platform must try again.
-    pub async fn observe(&self, message: Message) -> Result<MessageOutcome, DoorError> {
+    pub fn observe(&self, message: Message) -> impl Future<Output = Result<MessageOutcome, DoorError>> + use<> {
         let (reply, answer) = oneshot::channel();
-        self.admit(Work::Message(Box::new(message), reply), answer).await
+        self.admit(Work::Message(Box::new(message), reply), answer)
     }
 
     /// Carries out a command; answers with the order and the case that it was about, as they are after it.
@@ -92,12 +92,15 @@ impl Door {
         self.admit(Work::Command(request, reply), answer).await
     }
 
-    async fn admit<T>(&self, work: Work, answer: oneshot::Receiver<Reply<T>>) -> Reply<T> {
-        self.queue.try_send(work).map_err(|e| match e {
+    fn admit<T>(&self, work: Work, answer: oneshot::Receiver<Reply<T>>) -> impl Future<Output = Reply<T>> + use<T> {
+        let queued = self.queue.try_send(work).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => DoorError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => DoorError::Unavailable("the core is stopping".into()),
-        })?;
-        answer.await.unwrap_or_else(|_| Err(DoorError::Unavailable("the committer ended".into())))
+        });
+        async move {
+            queued?;
+            answer.await.unwrap_or_else(|_| Err(DoorError::Unavailable("the committer ended".into())))
+        }
     }
 }
 

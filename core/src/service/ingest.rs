@@ -1,6 +1,5 @@
 //! IngestService: what the edge hands over.
 
-use futures_util::future::join_all;
 use paystate_proto::v1::{self, ingest_service_server::IngestService};
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
@@ -30,29 +29,16 @@ fn check_count(count: usize) -> Result<(), Status> {
 }
 
 impl Core {
-    async fn record(&self, message: v1::VerifiedMessage) -> v1::RecordResult {
-        let outcome = match self.intake.message(Source::Callback, message) {
-            Ok(message) => self.door.observe(message).await.map_err(|e| e.to_string()),
-            Err(why) => Err(why),
-        };
-        let (label, result) = match outcome {
-            Ok(MessageOutcome::Stored(notification_id)) => (
-                "stored",
-                v1::RecordResult { outcome: v1::RecordOutcome::Stored.into(), notification_id, detail: String::new() },
-            ),
-            Ok(MessageOutcome::Duplicate) => {
-                ("duplicate", v1::RecordResult { outcome: v1::RecordOutcome::Duplicate.into(), ..Default::default() })
-            }
-            Err(detail) => {
-                tracing::warn!(detail, "message not stored; the platform will send it again");
-                (
-                    "unavailable",
-                    v1::RecordResult { outcome: v1::RecordOutcome::Unavailable.into(), detail, ..Default::default() },
-                )
-            }
-        };
-        metrics::counter!("paystate_messages_total", "outcome" => label).increment(1);
-        result
+    /// Has a message queued when it returns; what is returned waits for its end.
+    fn record(&self, message: v1::VerifiedMessage) -> impl Future<Output = v1::RecordResult> + use<> {
+        let queued = self.intake.message(Source::Callback, message).map(|message| self.door.observe(message));
+        async move {
+            let outcome = match queued {
+                Ok(waiting) => waiting.await.map_err(|e| e.to_string()),
+                Err(why) => Err(why),
+            };
+            recorded(outcome)
+        }
     }
 
     /// What was refused or turned away may have been about real money: that is asked about sooner. Only a hint, so a
@@ -89,6 +75,19 @@ impl Core {
     }
 }
 
+fn recorded(outcome: Result<MessageOutcome, String>) -> v1::RecordResult {
+    let (label, outcome, notification_id, detail) = match outcome {
+        Ok(MessageOutcome::Stored(id)) => ("stored", v1::RecordOutcome::Stored, id, String::new()),
+        Ok(MessageOutcome::Duplicate) => ("duplicate", v1::RecordOutcome::Duplicate, String::new(), String::new()),
+        Err(detail) => {
+            tracing::warn!(detail, "message not stored; the platform will send it again");
+            ("unavailable", v1::RecordOutcome::Unavailable, String::new(), detail)
+        }
+    };
+    metrics::counter!("paystate_messages_total", "outcome" => label).increment(1);
+    v1::RecordResult { outcome: outcome.into(), notification_id, detail }
+}
+
 #[tonic::async_trait]
 impl IngestService for Core {
     async fn record_observations(
@@ -97,7 +96,12 @@ impl IngestService for Core {
     ) -> Result<Response<v1::RecordObservationsResponse>, Status> {
         let messages = request.into_inner().messages;
         check_count(messages.len())?;
-        let results = join_all(messages.into_iter().map(|m| self.record(m))).await;
+        // All of them have queued before the first is waited for: they share a transaction.
+        let queued: Vec<_> = messages.into_iter().map(|m| self.record(m)).collect();
+        let mut results = Vec::with_capacity(queued.len());
+        for message in queued {
+            results.push(message.await);
+        }
         Ok(Response::new(v1::RecordObservationsResponse { results }))
     }
 
