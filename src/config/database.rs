@@ -74,4 +74,12 @@ impl Database {
             Self::Postgres(address) => postgres::migrate(address, new_log).await,
         }
     }
+
+    /// Transactions under way at once that pay: SQLite has one writer.
+    pub(super) fn writers(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => 2,
+        }
+    }
 }

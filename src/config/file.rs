@@ -206,7 +206,7 @@ impl RawCore {
         let commit = commit::Limits {
             queue: self.commit.queue.unwrap_or(defaults.queue),
             batch_max: self.commit.batch_max.unwrap_or(defaults.batch_max),
-            in_flight: self.commit.in_flight.unwrap_or(defaults.in_flight),
+            in_flight: self.commit.in_flight.unwrap_or_else(|| database.as_ref().map_or(1, Database::writers)),
         };
         if !(1..=1_000_000).contains(&commit.queue) {
             problems.add("core.commit.queue", "must be 1 to 1000000");

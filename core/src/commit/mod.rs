@@ -1,7 +1,7 @@
 //! The one door. Every observation and every command passes here, and nothing else changes an order.
 //!
-//! Group commit: callers queue; a committer takes what has queued while the last commit ran (no timer: a
-//! lone caller leaves at once), decides all of it in memory on the loaded orders, and writes it in one
+//! Group commit: callers queue; a committer takes what has queued while the last commit ran (nothing waits for a batch to
+//! fill: a lone caller leaves at once), decides all of it in memory on the loaded orders, and writes it in one
 //! transaction. A caller is answered after COMMIT has returned. A caller that hangs up changes nothing:
 //! what was admitted is carried out.
 //!
@@ -13,10 +13,13 @@ mod memory;
 mod policy;
 mod work;
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
+use std::{future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{Mutex, Semaphore, mpsc, oneshot},
+    time::timeout,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{feed::Bell, guard::Guard, store::Store};
@@ -34,8 +37,8 @@ pub struct Limits {
     pub queue: usize,
     /// Inputs in one transaction at most.
     pub batch_max: usize,
-    /// Transactions under way at once, not counting inputs that waited for a busy order. More than one costs CPU, and
-    /// pays only where the store has more than one writer and a commit takes long.
+    /// Transactions under way at once, not counting inputs that waited for a busy order. The next one begins when the one
+    /// before has ended, or takes long. More than one pays only where the store has more than one writer.
     pub in_flight: usize,
 }
 
@@ -104,14 +107,22 @@ impl Door {
     }
 }
 
+/// How long a commit keeps the next one from beginning. Two that are quick cost more than one after the other, because
+/// they meet at the head of the log; one that takes long, or waits for what somebody holds, must not hold up the rest.
+const TURN: Duration = Duration::from_millis(30);
+
 async fn run(queue: Arc<Mutex<mpsc::Receiver<Work>>>, committer: Arc<Committer>, batch_max: usize) {
     let mut works = Vec::with_capacity(batch_max);
     loop {
-        let taken = queue.lock().await.recv_many(&mut works, batch_max).await;
-        if taken == 0 {
+        let mut turn = queue.lock().await;
+        if turn.recv_many(&mut works, batch_max).await == 0 {
             return;
         }
-        watched(committer.commit(std::mem::take(&mut works))).await;
+        let mut commit = pin!(watched(committer.commit(std::mem::take(&mut works))));
+        if timeout(TURN, commit.as_mut()).await.is_err() {
+            drop(turn);
+            commit.await;
+        }
     }
 }
 

@@ -85,7 +85,7 @@ async fn a_ruling_that_crosses_with_news_is_decided_after_or_before_it_and_never
         rig.sell("o1", "p1").await;
         rig.door.observe(message(1, vec![paid(Some("p1"), "t1", 900)])).await.unwrap();
         let id = only(rig.cases().await).id;
-        let news = rig.door.observe(message(2, vec![paid(Some("p1"), "t2", DUE)]));
+        let news = async { rig.door.observe(message(2, vec![paid(Some("p1"), "t2", DUE)])).await };
         let ruled = rig.door.command(request(ruling(&id, Resolution::Accept), None));
         let (news, ruled) = if news_first {
             tokio::join!(news, ruled)
