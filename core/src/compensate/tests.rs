@@ -317,6 +317,7 @@ fn a_refund(status: RefundStatus) -> Refund {
         updated_at: at(0),
         requested: Some(Requested { at: at(0), amount: money(), reason: String::new() }),
         given_up: None,
+        elsewhere: None,
     }
 }
 

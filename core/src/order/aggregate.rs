@@ -155,6 +155,9 @@ pub struct Refund {
     /// When a ruling gave it up, as long as that matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_up: Option<GivenUp>,
+    /// Of a running total: what of it went back by refunds that were not asked for here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Money>,
 }
 
 /// The moment at which a ruling gave a refund up.

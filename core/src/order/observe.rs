@@ -114,6 +114,7 @@ impl Journal {
         let before = self.order.refunds.clone();
         self.order.merge_refund(Refund::reported(account, fact, self.at));
         self.order.confirm_refund(account, fact, self.at);
+        self.order.note_elsewhere(account, fact, self.at);
         if self.order.refunds == before {
             return Ok(());
         }

@@ -36,6 +36,7 @@ fn strengthen(known: &mut Refund, new: &Refund) {
     known.amount = known.amount.max(new.amount);
     known.requested = known.requested.take().or_else(|| new.requested.clone());
     known.given_up = known.given_up.take().or(new.given_up);
+    known.elsewhere = known.elsewhere.max(new.elsewhere);
     known.out_refund_no = known.out_refund_no.take().or_else(|| new.out_refund_no.clone());
     known.refund_id = known.refund_id.take().or_else(|| new.refund_id.clone());
     known.out_trade_no = known.out_trade_no.take().or_else(|| new.out_trade_no.clone());
@@ -57,6 +58,7 @@ impl Refund {
             updated_at: at,
             requested: None,
             given_up: None,
+            elsewhere: None,
         }
     }
 
@@ -105,6 +107,32 @@ impl Order {
         }
     }
 
+    /// Notes what a running total says beyond the refunds of the same money that were asked for here. Those are told
+    /// under their own numbers, some perhaps later than a total that already holds them: only one that failed cannot
+    /// be in it. What went back elsewhere while one of ours is open may so be noted late, and is never noted twice.
+    pub(super) fn note_elsewhere(&mut self, account: &AccountName, fact: &RefundFact, at: Timestamp) {
+        if !fact.cumulative || fact.status != RefundStatus::Succeeded {
+            return;
+        }
+        let asked = self.asked_of_same_money(account, fact);
+        let report = Refund::reported(account, fact, at);
+        for total in self.refunds.iter_mut().filter(|r| same(r, &report)) {
+            let beyond = total.amount.at_most(total.amount.minor().saturating_sub(asked));
+            total.elsewhere = total.elsewhere.max(Some(beyond).filter(|beyond| !beyond.is_zero()));
+        }
+    }
+
+    /// What was asked back here of the money that a report is about and may have gone back, in minor units.
+    fn asked_of_same_money(&self, account: &AccountName, fact: &RefundFact) -> i64 {
+        let same_money = |r: &&Refund| match (&r.transaction_id, &fact.transaction_id) {
+            (Some(known), Some(named)) => known == named,
+            (None, _) | (_, None) => r.out_trade_no == fact.out_trade_no,
+        };
+        let asked = self.refunds.iter().filter(|r| r.requested.is_some() && r.status != RefundStatus::Failed);
+        let asked = asked.filter(|r| r.account == *account && r.amount.currency() == fact.amount.currency());
+        asked.filter(same_money).fold(0, |sum, r| sum.saturating_add(r.amount.minor()))
+    }
+
     /// What went back by the refund that a report is about, in minor units; by a running total, all that it covers.
     #[must_use]
     pub fn went_back(&self, account: &AccountName, fact: &RefundFact) -> i64 {
@@ -113,16 +141,12 @@ impl Order {
         settled.map_or(0, |r| r.amount.minor())
     }
 
-    /// What went back of the same money by refunds that were asked for here, in minor units.
+    /// What went back elsewhere as a running total says, in minor units. It never becomes less.
     #[must_use]
-    pub fn went_back_as_asked(&self, account: &AccountName, fact: &RefundFact) -> i64 {
-        let same_money = |r: &&Refund| match (&r.transaction_id, &fact.transaction_id) {
-            (Some(known), Some(named)) => known == named,
-            (None, _) | (_, None) => r.out_trade_no == fact.out_trade_no,
-        };
-        let settled = self.refunds.iter().filter(|r| r.requested.is_some() && r.status == RefundStatus::Succeeded);
-        let settled = settled.filter(|r| r.account == *account && r.amount.currency() == fact.amount.currency());
-        settled.filter(same_money).fold(0, |sum, r| sum.saturating_add(r.amount.minor()))
+    pub fn went_back_elsewhere(&self, account: &AccountName, fact: &RefundFact) -> i64 {
+        let report = Refund::reported(account, fact, self.updated_at);
+        let total = self.refunds.iter().find(|r| same(r, &report));
+        total.and_then(|r| r.elsewhere).map_or(0, Money::minor)
     }
 
     /// The refund that was asked for here under this number.

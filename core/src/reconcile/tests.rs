@@ -644,6 +644,26 @@ fn refunds_without_a_number_are_told_apart_by_how_many_there_are() {
     assert_eq!(fates.iter().filter(|fate| **fate == Fate::Missing).count(), 1, "{fates:?}");
 }
 
+/// A running total may be reached by a refund that is booked by itself, and hold one that was asked for elsewhere.
+#[test]
+fn what_a_running_total_has_beyond_takes_no_line_of_another_booking() {
+    let ours = refund(1, NOON);
+    let beyond = Movement { amount: money(100), ..ours.clone() };
+    let key = MoneyKey { number: "t1/total/4100".into(), ..booking(&beyond).key };
+    let beyond = Booking { key, ..booking(&beyond) };
+    let elsewhere = Movement { out_refund_no: "X".into(), amount: money(100), ..ours.clone() };
+    for turn in 0..2 {
+        let mut bookings = [booking(&ours), beyond.clone()];
+        bookings.rotate_left(turn);
+        let mut ledger = Ledger::new(plan(DATE).day);
+        bookings.iter().for_each(|booking| ledger.book(booking));
+        assert_eq!(ledger.look_up(&ours), Found::Same);
+        assert_eq!(bookings.each_ref().map(|b| ledger.clone().fate(b) == Fate::Missing), [turn == 1, turn == 0]);
+        assert_eq!(ledger.look_up(&elsewhere), Found::Same);
+        assert_eq!(bookings.each_ref().map(|b| ledger.fate(b)), [Fate::Settled, Fate::Settled]);
+    }
+}
+
 proptest! {
     /// Against the plain definition: what is on one side only, for any two sets.
     #[test]

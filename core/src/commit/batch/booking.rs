@@ -74,8 +74,8 @@ pub(super) fn booked(
     }
 }
 
-/// A running total is booked by what it grew, without the refunds that were asked for here: those are booked under
-/// their own numbers, by whatever tells first that they went through.
+/// A running total is booked by what it says of refunds that were asked for elsewhere. Those that were asked for here
+/// are booked under their own numbers, by whatever tells first that they went through.
 fn total(
     before: &Order,
     after: &Order,
@@ -83,17 +83,13 @@ fn total(
     account: &AccountName,
     refund: &RefundFact,
 ) -> [Option<(MoneyKey, Money)>; 2] {
-    let ours = refund.out_refund_no.as_ref().and_then(|number| Some((number, after.asked_back(account, number)?)));
-    let confirmed = ours.filter(|(number, asked)| {
-        let was = before.asked_back(account, number).map(|r| r.status);
-        asked.status == RefundStatus::Succeeded && was != Some(RefundStatus::Succeeded)
+    let confirmed = refund.out_refund_no.as_ref().and_then(|number| {
+        let asked = after.asked_back(account, number).filter(|r| r.status == RefundStatus::Succeeded)?;
+        let is_news = before.asked_back(account, number).map(|r| r.status) != Some(RefundStatus::Succeeded);
+        is_news.then(|| (key(provider, account, MoneyKind::Refund, number.as_str()), asked.amount))
     });
-    let confirmed =
-        confirmed.map(|(number, asked)| (key(provider, account, MoneyKind::Refund, number.as_str()), asked.amount));
-    let (old, new) = (before.went_back(account, refund), after.went_back(account, refund));
-    let known = old.saturating_add(ours.map_or(0, |(_, asked)| asked.amount.minor()));
-    let growth = new.saturating_sub(known.max(after.went_back_as_asked(account, refund)));
-    let growth = Money::new(growth, refund.amount.currency()).ok().filter(|growth| new > old && !growth.is_zero());
+    let growth = after.went_back_elsewhere(account, refund) - before.went_back_elsewhere(account, refund);
+    let growth = Money::new(growth, refund.amount.currency()).ok().filter(|growth| !growth.is_zero());
     [confirmed, refund_key(provider, account, refund).zip(growth)]
 }
 

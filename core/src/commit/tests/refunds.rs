@@ -28,6 +28,19 @@ fn told(number: &str, minor: i64, cumulative: bool) -> Observation {
     Observation { account: account(), fact: crate::order::Fact::Refund(fact) }
 }
 
+/// What is booked under these numbers, in minor units.
+async fn booked(rig: &Rig, numbers: &[&str]) -> BTreeMap<String, i64> {
+    let key = |number: &&str| MoneyKey {
+        provider: "alipay".into(),
+        account: account(),
+        kind: MoneyKind::Refund,
+        number: (*number).into(),
+    };
+    let keys: Vec<_> = numbers.iter().map(key).collect();
+    let rows = rig.store.reconciliations().bookings(&keys).await.unwrap();
+    rows.iter().map(|row| (row.key.number.to_string(), row.amount.minor())).collect()
+}
+
 /// An order that is paid.
 async fn sold() -> Rig {
     let rig = rig_that_follows().await;
@@ -90,17 +103,30 @@ async fn a_refund_that_is_told_in_two_ways_is_booked_once_under_its_number() {
         }
         // Somebody gives back 100 elsewhere.
         rig.door.observe(message(20, vec![told("X", 400, true)])).await.unwrap();
-        let booked = |number: &str| MoneyKey {
-            provider: "alipay".into(),
-            account: account(),
-            kind: MoneyKind::Refund,
-            number: number.into(),
-        };
-        let keys = ["R1", "t1/total/300", "t1/total/400"].map(booked);
-        let rows = rig.store.reconciliations().bookings(&keys).await.unwrap();
-        let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.key.number.as_str(), row.amount.minor())).collect();
-        assert_eq!(rows, [("R1", 300), ("t1/total/400", 100)].into());
+        let booked = booked(&rig, &["R1", "t1/total/300", "t1/total/400"]).await;
+        assert_eq!(booked, [("R1".to_owned(), 300), ("t1/total/400".to_owned(), 100)].into());
         assert_eq!(rig.order("o1").await.refunded().minor(), 400);
+        rig.sound().await;
+    }
+}
+
+/// A running total may hold a refund of which nothing else was heard yet: that one is booked when its own news comes, and
+/// not before as somebody else's. The platform gave back R1, X (elsewhere), R2; each order of the news ends the same way.
+#[tokio::test]
+async fn a_running_total_does_not_book_what_was_asked_for_under_other_numbers() {
+    let news = [told("R1", 300, true), told("X", 400, true), told("R2", 900, true), told("R1", 300, false)];
+    for order in [[0, 1, 2, 3], [2, 3, 0, 1], [1, 0, 3, 2], [3, 2, 1, 0], [1, 3, 2, 0], [2, 0, 3, 1]] {
+        let rig = sold().await;
+        for (number, minor) in [("R1", 300), ("R2", 500)] {
+            rig.door.command(request(back("o1", number, minor), None)).await.unwrap();
+        }
+        for n in order {
+            rig.door.observe(message(10 + n, vec![news[n].clone()])).await.unwrap();
+        }
+        let all = booked(&rig, &["R1", "R2", "X", "t1/total/300", "t1/total/400", "t1/total/900"]).await;
+        assert_eq!((all.get("R1"), all.get("R2")), (Some(&300), Some(&500)), "{order:?}: {all:?}");
+        assert_eq!(all.values().sum::<i64>(), 900, "{order:?}: {all:?}");
+        assert_eq!(rig.order("o1").await.refunded().minor(), 900, "{order:?}");
         rig.sound().await;
     }
 }

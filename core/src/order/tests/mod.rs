@@ -169,9 +169,13 @@ fn told(out_refund_no: Option<&str>, refund_id: Option<&str>, status: RefundStat
 
 /// A running total that a refund has reached.
 fn total(out_refund_no: Option<&str>, minor: i64) -> Observation {
-    let Observation { account, fact } = told(out_refund_no, None, RefundStatus::Succeeded, minor);
-    match fact {
-        Fact::Refund(fact) => Observation { account, fact: Fact::Refund(RefundFact { cumulative: true, ..fact }) },
+    let fact = fact_of(told(out_refund_no, None, RefundStatus::Succeeded, minor));
+    Observation { account: account("a"), fact: Fact::Refund(RefundFact { cumulative: true, ..fact }) }
+}
+
+fn fact_of(news: Observation) -> RefundFact {
+    match news.fact {
+        Fact::Refund(fact) => fact,
         Fact::Payment(_) => unreachable!("told makes refunds"),
     }
 }

@@ -169,6 +169,40 @@ proptest! {
         prop_assert_eq!(shown(&one), shown(&other));
     }
 
+    /// A platform gives back what is asked for here and what is asked for elsewhere, and tells of each as a running total
+    /// and, of ours, by number too. However late each comes, what went back elsewhere is known exactly in the end.
+    #[test]
+    fn what_went_back_elsewhere_is_told_from_ours(
+        all in proptest::collection::vec((any::<bool>(), 1_i64..60, 0_usize..25, 0_usize..60, 0_usize..60), 0..8),
+    ) {
+        let mut steps = Vec::new();
+        let (mut sum, mut elsewhere) = (0, 0);
+        for (n, (ours, minor, ahead, own_late, total_late)) in all.iter().copied().enumerate() {
+            let (at, number) = (100 + 10 * n, format!("R{n}"));
+            sum += minor;
+            steps.push((at + total_late, Ok(total(Some(&number), sum))));
+            if ours {
+                steps.push((at - 1 - ahead, Err(back(&number, minor))));
+                steps.push((at + own_late, Ok(told(Some(&number), None, RefundStatus::Succeeded, minor))));
+            } else {
+                elsewhere += minor;
+            }
+        }
+        steps.sort_by_key(|(at, _)| *at);
+        let mut scene = Scene::paid();
+        let mut noted = 0;
+        for (_, step) in &steps {
+            match step {
+                Ok(news) => scene = scene.seeing(std::slice::from_ref(news)),
+                Err(command) => drop(scene.ask(command).unwrap()),
+            }
+            let now = scene.order.went_back_elsewhere(&account("a"), &fact_of(total(None, 0)));
+            prop_assert!((noted..=elsewhere).contains(&now), "{now} after {noted}, of {elsewhere}");
+            noted = now;
+        }
+        prop_assert_eq!((noted, scene.order.refunded().minor()), (elsewhere, sum));
+    }
+
     /// However refunds are asked for and whatever the platform says between, a refund is only asked for while there
     /// is something left: of a platform that reports only what was asked for, never more comes back than it got.
     #[test]

@@ -111,10 +111,3 @@ fn a_running_total_that_comes_before_its_payment_is_shown_once_too() {
 fn refund_fact() -> RefundFact {
     fact_of(told(None, Some("r9"), RefundStatus::Succeeded, 5))
 }
-
-fn fact_of(news: Observation) -> RefundFact {
-    match news.fact {
-        Fact::Refund(fact) => fact,
-        Fact::Payment(_) => unreachable!("told makes refunds"),
-    }
-}
