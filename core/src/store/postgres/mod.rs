@@ -168,7 +168,9 @@ impl PostgresStore {
         };
         store.check_schema().await?;
         log::settle(&store.readers).await?;
-        retention::prepare(&store.readers).await?;
+        if let Some(why) = retention::prepare(&store.readers).await? {
+            tracing::warn!("{why}");
+        }
         Ok(store)
     }
 
@@ -206,7 +208,8 @@ impl PostgresStore {
 /// that resume tokens of before are refused.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] when there is no such database, or it was changed by somebody else.
+/// [`StoreError::Unavailable`] when there is no such database, or it was changed by somebody else; [`StoreError::Busy`]
+/// when the schema is up to date and a month could not be prepared.
 pub async fn migrate(address: &Address, new_log: bool) -> Result<(), StoreError> {
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 5);
     // Whoever waits for a table in front of callbacks stops them all.
@@ -217,9 +220,9 @@ pub async fn migrate(address: &Address, new_log: bool) -> Result<(), StoreError>
     if new_log {
         log::renew(&pool).await?;
     }
-    retention::prepare(&pool).await?;
+    let missing = retention::prepare(&pool).await?;
     pool.close().await;
-    Ok(())
+    missing.map_or(Ok(()), |why| Err(StoreError::Busy(why)))
 }
 
 fn migrator() -> Migrator {

@@ -37,17 +37,21 @@ pub enum Robbing {
     Planned,
 }
 
-/// Makes the partitions of this month and the coming ones, each by itself. One that cannot be made does no harm:
-/// its rows are kept in the partition for everything else. So it is said, and that is all.
-pub(super) async fn prepare(pool: &PgPool) -> Result<(), StoreError> {
+/// Makes the partitions of this month and the coming ones, each by itself, and says what kept it from making some. That
+/// does no harm yet: their rows would be kept in the partition for everything else.
+pub(super) async fn prepare(pool: &PgPool) -> Result<Option<String>, StoreError> {
     let mut one = pool.acquire().await.map_err(failed)?;
+    let (mut missing, mut why) = (0, None);
     for ahead in 0..=AHEAD {
         let made = sqlx::query("SELECT prepare_month(now() + make_interval(months => $1))").bind(ahead);
         if let Err(error) = made.execute(&mut *one).await {
-            tracing::warn!(%error, ahead, "the partitions of a coming month are not made; run `paystate migrate` later");
+            missing += 1;
+            why = why.or(Some(failed(error)));
         }
     }
-    Ok(())
+    Ok(why.map(|why| {
+        format!("the partitions of {missing} of the coming months are not made: {why}; run `paystate migrate` again")
+    }))
 }
 
 /// Drops the messages, journal entries and exchanges with platforms of whole months before `month` (`2026-01`, UTC). Orders, money, facts

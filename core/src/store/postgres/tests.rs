@@ -151,6 +151,24 @@ async fn an_older_database_is_brought_up_to_date() {
     assert!(months > 12, "{months} partitions of exchanges");
 }
 
+/// Whoever migrates by a timetable learns of a month that could not be prepared, and prepares it the next time.
+#[tokio::test]
+async fn a_month_that_cannot_be_prepared_is_said() {
+    let (store, database) = empty().await;
+    let next = "SELECT to_char(now() AT TIME ZONE 'UTC' + interval '1 month', 'YYYY_MM')";
+    let next: String = store.readers.fetch_one(next).await.unwrap().get(0);
+    let drop = format!("DROP TABLE exchange_{next}");
+    store.readers.execute(sqlx::AssertSqlSafe(drop)).await.unwrap();
+    let mut reader = store.readers.begin().await.unwrap();
+    reader.execute("LOCK TABLE exchange IN ACCESS SHARE MODE").await.unwrap();
+    let why = migrate(&database.address(), false).await.unwrap_err().to_string();
+    assert!(why.contains("of 1 of the coming months") && why.contains("run `paystate migrate` again"), "{why}");
+    reader.rollback().await.unwrap();
+    migrate(&database.address(), false).await.unwrap();
+    let made = format!("SELECT count(*) FROM exchange_{next}");
+    assert_eq!(store.readers.fetch_one(sqlx::AssertSqlSafe(made)).await.unwrap().get::<i64, _>(0), 0);
+}
+
 /// A unit that waits for a row that somebody locked gives up in bounded time, as a fault of ours.
 #[tokio::test]
 async fn a_locked_row_is_waited_for_a_bounded_time() {
