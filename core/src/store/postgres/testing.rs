@@ -100,3 +100,24 @@ pub(super) async fn empty() -> (PostgresStore, Database) {
     let store = PostgresStore::open(&Address::parse(&database.url, None).unwrap()).await.unwrap();
     (store, database)
 }
+
+/// The same, opened by a user who owns nothing and has the rights that docs/configuration.md grants, no others.
+pub(super) async fn granted() -> (PostgresStore, Database) {
+    const ROLE: &str = "paystate_test_core";
+    let database = Database::made_from(template().await).await;
+    let mut owner = PgConnection::connect(&database.url).await.unwrap();
+    // Roles belong to the server, where other tests are at it.
+    let role = format!(
+        "SELECT pg_advisory_lock(20260102); DO $$ BEGIN IF to_regrole('{ROLE}') IS NULL THEN CREATE ROLE {ROLE}; END IF; END $$"
+    );
+    owner.execute(AssertSqlSafe(role)).await.unwrap();
+    let guide = include_str!("../../../../docs/configuration.md");
+    let grants: Vec<_> =
+        guide.lines().filter(|line| line.starts_with("GRANT ") && line.contains("paystate_core")).collect();
+    assert_eq!(grants.len(), 3, "the guide grants what a core needs");
+    owner.execute(AssertSqlSafe(grants.concat().replace("paystate_core", ROLE))).await.unwrap();
+    owner.close().await.unwrap();
+    let Address(options) = Address::parse(&database.url, None).unwrap();
+    let store = PostgresStore::open(&Address(options.options([("role", ROLE)]))).await.unwrap();
+    (store, database)
+}

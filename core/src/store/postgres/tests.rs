@@ -3,8 +3,8 @@
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _, migrate::Migrator};
 
 use super::{
-    Address, PostgresStore, Retained, Robbing, drop_before, migrate, migrator,
-    testing::{Database, empty},
+    Address, PostgresStore, Retained, Robbing, drop_before, failed, migrate, migrator,
+    testing::{Database, empty, granted},
 };
 use crate::{
     order::{EventFilter, SubscriptionName, Timestamp},
@@ -16,6 +16,25 @@ use crate::{
 };
 
 conformance!(empty());
+
+/// A core needs no right beyond those that the guide grants.
+mod granted {
+    use super::*;
+
+    conformance!(granted());
+
+    #[tokio::test]
+    async fn what_was_once_true_is_out_of_reach() {
+        let (store, _database) = granted().await;
+        let who = store.readers.fetch_one("SELECT current_user::text").await.unwrap().get::<String, _>(0);
+        assert_eq!(who, "paystate_test_core");
+        for sql in ["ALTER TABLE notice DISABLE TRIGGER append_only", "TRUNCATE notice", "DELETE FROM notice"] {
+            let refused = failed(store.readers.execute(sql).await.unwrap_err());
+            // Whatever was to be written: nothing is wrong with the input.
+            assert!(matches!(&refused, StoreError::Unavailable(why) if why.contains("(42501)")), "{sql}: {refused}");
+        }
+    }
+}
 
 impl Database {
     fn address(&self) -> Address {
