@@ -1,6 +1,6 @@
 //! What came in for an order, what went back, and what is left to give back.
 
-use super::{Money, Order, Refund, RefundStatus, Transaction};
+use super::{Money, Order, Refund, RefundStatus, Transaction, refunds::sum};
 
 impl Order {
     /// The transaction that pays the order: of those that count, the one of which least was given back. An
@@ -50,12 +50,7 @@ impl Order {
 
     /// What the platform says went back, in minor units, before it is capped by what was paid.
     pub(super) fn refunds_reported_for(&self, transaction: &Transaction) -> i64 {
-        let settled = || {
-            self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.is_taken_from(r, transaction))
-        };
-        let single = settled().filter(|r| !r.cumulative).fold(0_i64, |sum, r| sum.saturating_add(r.amount.minor()));
-        let cumulative = settled().filter(|r| r.cumulative).map(|r| r.amount.minor()).max().unwrap_or(0);
-        single.max(cumulative)
+        told(self.refunds.iter().filter(|r| self.is_taken_from(r, transaction))).all
     }
 
     /// The refunds as they add up: those of one transaction that succeeded come to what the platform says went back. A
@@ -71,12 +66,12 @@ impl Order {
         if !refund.cumulative || refund.status != RefundStatus::Succeeded {
             return Some(refund.clone());
         }
-        let settled =
-            || self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.are_of_same_money(refund, r));
+        let of_same_money = || self.refunds.iter().filter(|r| self.are_of_same_money(refund, r));
         // The platform may count in two ways; then the larger total has all.
-        let largest = settled().filter(|r| r.cumulative).max_by_key(|r| r.amount)?;
-        let single = settled().filter(|r| !r.cumulative).fold(0_i64, |sum, r| sum.saturating_add(r.amount.minor()));
-        let beyond = refund.amount.minor().saturating_sub(single);
+        let settled = of_same_money().filter(|r| r.status == RefundStatus::Succeeded);
+        let largest = settled.filter(|r| r.cumulative).max_by_key(|r| r.amount)?;
+        let Told { all, single } = told(of_same_money());
+        let beyond = all.saturating_sub(single);
         if largest != refund || beyond <= 0 {
             return None;
         }
@@ -114,4 +109,24 @@ impl Order {
             (None, None) => false,
         }
     }
+}
+
+/// What went back of some money, in minor units.
+struct Told {
+    /// By all that is known.
+    all: i64,
+    /// By refunds that are known by themselves.
+    single: i64,
+}
+
+/// What the refunds of one money say. The platform's running total may be older than a refund of ours; it is at least
+/// ours and what it ever had beyond them.
+fn told<'a>(refunds: impl Iterator<Item = &'a Refund>) -> Told {
+    let (totals, singles): (Vec<_>, Vec<_>) =
+        refunds.filter(|r| r.status == RefundStatus::Succeeded).partition(|r| r.cumulative);
+    let single = sum(singles.iter().copied());
+    let ours = sum(singles.into_iter().filter(|r| r.requested.is_some()));
+    let total = totals.iter().map(|r| r.amount.minor()).max().unwrap_or(0);
+    let elsewhere = totals.iter().filter_map(|r| r.elsewhere).map(Money::minor).max().unwrap_or(0);
+    Told { all: single.max(total).max(ours.saturating_add(elsewhere)), single }
 }

@@ -112,9 +112,10 @@ impl Journal {
 
     fn refund(&mut self, account: &AccountName, fact: &RefundFact) -> Result<(), Refusal> {
         let before = self.order.refunds.clone();
+        let noted = self.order.went_back_elsewhere(account, fact);
         self.order.merge_refund(Refund::reported(account, fact, self.at));
         self.order.confirm_refund(account, fact, self.at);
-        self.order.note_elsewhere(account, fact, self.at);
+        self.order.note_elsewhere(account, fact, noted);
         if self.order.refunds == before {
             return Ok(());
         }

@@ -43,6 +43,11 @@ fn strengthen(known: &mut Refund, new: &Refund) {
     known.transaction_id = known.transaction_id.take().or_else(|| new.transaction_id.clone());
 }
 
+/// In minor units.
+pub(super) fn sum<'a>(refunds: impl Iterator<Item = &'a Refund>) -> i64 {
+    refunds.fold(0, |sum, r| sum.saturating_add(r.amount.minor()))
+}
+
 impl Refund {
     /// A report, as a refund of its own.
     pub(super) fn reported(account: &AccountName, fact: &RefundFact, at: Timestamp) -> Self {
@@ -107,30 +112,59 @@ impl Order {
         }
     }
 
-    /// Notes what a running total says beyond the refunds of the same money that were asked for here. Those are told
-    /// under their own numbers, some perhaps later than a total that already holds them: only one that failed cannot
-    /// be in it. What went back elsewhere while one of ours is open may so be noted late, and is never noted twice.
-    pub(super) fn note_elsewhere(&mut self, account: &AccountName, fact: &RefundFact, at: Timestamp) {
+    /// Notes what a running total says beyond the refunds of the same money that were asked for here, and no less than
+    /// was `noted` before. Ours are told under their own numbers, some perhaps later than a total that already holds them:
+    /// only one that failed is taken not to be in it. So no more is ever noted than went back elsewhere; what went back
+    /// there while one of ours was open may be noted late, or be left ([`Self::left_of_total`]).
+    pub(super) fn note_elsewhere(&mut self, account: &AccountName, fact: &RefundFact, noted: i64) {
         if !fact.cumulative || fact.status != RefundStatus::Succeeded {
             return;
         }
-        let asked = self.asked_of_same_money(account, fact);
-        let report = Refund::reported(account, fact, at);
+        let report = Refund::reported(account, fact, self.updated_at);
+        let ours = sum(self.asked_of_same_money(&report).filter(|r| r.status != RefundStatus::Failed));
         for total in self.refunds.iter_mut().filter(|r| same(r, &report)) {
-            let beyond = total.amount.at_most(total.amount.minor().saturating_sub(asked));
-            total.elsewhere = total.elsewhere.max(Some(beyond).filter(|beyond| !beyond.is_zero()));
+            total.elsewhere = Some(total.amount.at_most(total.amount.minor().saturating_sub(ours).max(noted)));
         }
     }
 
-    /// What was asked back here of the money that a report is about and may have gone back, in minor units.
-    fn asked_of_same_money(&self, account: &AccountName, fact: &RefundFact) -> i64 {
-        let same_money = |r: &&Refund| match (&r.transaction_id, &fact.transaction_id) {
+    /// What went back elsewhere as a running total says, in minor units. It never becomes less.
+    #[must_use]
+    pub fn went_back_elsewhere(&self, account: &AccountName, fact: &RefundFact) -> i64 {
+        let report = Refund::reported(account, fact, self.updated_at);
+        let total =
+            self.refunds.iter().find(|r| r.cumulative && r.status == RefundStatus::Succeeded && same(r, &report));
+        total.map_or(0, |total| self.elsewhere_of(total))
+    }
+
+    /// As noted; where nothing is, an early version stored it and booked what was not known to be ours.
+    fn elsewhere_of(&self, total: &Refund) -> i64 {
+        let booked = || total.amount.at_most(total.amount.minor().saturating_sub(sum(self.asked_and_settled(total))));
+        total.elsewhere.unwrap_or_else(booked).minor()
+    }
+
+    /// What a running total of refunds has that is neither a refund of ours, nor on its way to be one, nor noted as gone
+    /// back elsewhere: something went back there while one of ours that came to nothing was still open.
+    #[must_use]
+    pub fn left_of_total(&self, total: &Refund) -> i64 {
+        let on_its_way = self.asked_of_same_money(total).filter(|r| r.status == RefundStatus::Pending);
+        let ours = sum(self.asked_and_settled(total)).saturating_add(sum(on_its_way));
+        total.amount.minor().saturating_sub(ours).saturating_sub(self.elsewhere_of(total)).max(0)
+    }
+
+    fn asked_and_settled(&self, total: &Refund) -> impl Iterator<Item = &Refund> {
+        self.asked_of_same_money(total).filter(|r| r.status == RefundStatus::Succeeded)
+    }
+
+    /// The refunds that were asked for here of the money that a report is about.
+    fn asked_of_same_money(&self, report: &Refund) -> impl Iterator<Item = &Refund> {
+        let same_money = |r: &Refund| match (&r.transaction_id, &report.transaction_id) {
             (Some(known), Some(named)) => known == named,
-            (None, _) | (_, None) => r.out_trade_no == fact.out_trade_no,
+            (None, _) | (_, None) => r.out_trade_no == report.out_trade_no,
         };
-        let asked = self.refunds.iter().filter(|r| r.requested.is_some() && r.status != RefundStatus::Failed);
-        let asked = asked.filter(|r| r.account == *account && r.amount.currency() == fact.amount.currency());
-        asked.filter(same_money).fold(0, |sum, r| sum.saturating_add(r.amount.minor()))
+        self.refunds.iter().filter(move |r| {
+            let is_of_it = r.account == report.account && r.amount.currency() == report.amount.currency();
+            r.requested.is_some() && is_of_it && same_money(r)
+        })
     }
 
     /// What went back by the refund that a report is about, in minor units; by a running total, all that it covers.
@@ -139,14 +173,6 @@ impl Order {
         let report = Refund::reported(account, fact, self.updated_at);
         let settled = self.refunds.iter().find(|r| r.status == RefundStatus::Succeeded && same(r, &report));
         settled.map_or(0, |r| r.amount.minor())
-    }
-
-    /// What went back elsewhere as a running total says, in minor units. It never becomes less.
-    #[must_use]
-    pub fn went_back_elsewhere(&self, account: &AccountName, fact: &RefundFact) -> i64 {
-        let report = Refund::reported(account, fact, self.updated_at);
-        let total = self.refunds.iter().find(|r| same(r, &report));
-        total.and_then(|r| r.elsewhere).map_or(0, Money::minor)
     }
 
     /// The refund that was asked for here under this number.

@@ -10,6 +10,8 @@ use crate::{
 pub(super) enum Standing {
     /// It is there after all.
     Booked(Money),
+    /// It is in the platform's running total of refunds, of which it could not be told which refund it was.
+    InTotal(Money),
     /// Its payment or refund is known, and there is no definite news of it.
     Open(String),
     /// It ended otherwise here.
@@ -22,7 +24,7 @@ impl Standing {
     /// What differs, if it stands so.
     pub(super) fn kind(&self) -> DifferenceKind {
         match self {
-            Self::Booked(_) => DifferenceKind::Amount,
+            Self::Booked(_) | Self::InTotal(_) => DifferenceKind::Amount,
             Self::Ended(_) => DifferenceKind::Status,
             Self::Open(_) | Self::Unknown(_) => DifferenceKind::MissingHere,
         }
@@ -30,7 +32,7 @@ impl Standing {
 
     pub(super) fn recorded(&self) -> Option<Money> {
         match self {
-            Self::Booked(money) => Some(*money),
+            Self::Booked(money) | Self::InTotal(money) => Some(*money),
             Self::Open(_) | Self::Ended(_) | Self::Unknown(_) => None,
         }
     }
@@ -85,32 +87,52 @@ fn refund(order: &Order, account: &AccountName, line: &Movement) -> Standing {
         if let Some(other) = foreign(order, account, line) {
             return of_other_account(order, other, line);
         }
+        if order.refunds.iter().any(|total| holds(order, total, account, line)) {
+            return Standing::InTotal(line.amount);
+        }
         return Standing::Unknown(format!("order {} has no refund with this number", order.id));
     };
     let said = format!("this refund of order {} is {} here", order.id, refund.status.as_str());
     match refund.status {
-        // A running total that this refund reached says that it went back, not how much.
-        RefundStatus::Succeeded if refund.cumulative => Standing::Booked(line.amount),
         RefundStatus::Succeeded => Standing::Booked(refund.amount),
         RefundStatus::Pending => Standing::Open(said),
         RefundStatus::Abnormal | RefundStatus::Abandoned | RefundStatus::Failed => Standing::Ended(said),
     }
 }
 
-/// Whether a line of an account's statement is about this refund.
+/// Whether a running total has enough that no refund explains.
+fn holds(order: &Order, total: &Refund, account: &AccountName, line: &Movement) -> bool {
+    let same_money = match &total.transaction_id {
+        Some(id) => id.as_str() == line.transaction_id,
+        None => total.out_trade_no.as_ref().is_some_and(|number| number.as_str() == line.out_trade_no),
+    };
+    let is_of_it = total.cumulative && total.status == RefundStatus::Succeeded && total.account == *account;
+    is_of_it
+        && same_money
+        && total.amount.currency() == line.amount.currency()
+        && order.left_of_total(total) >= line.amount.minor()
+}
+
+/// Whether a line of an account's statement is about this refund. A running total is no refund: it has the number of the
+/// last one that reached it.
 pub(super) fn is(refund: &Refund, account: &AccountName, line: &Movement) -> bool {
     let same = |id: Option<&crate::order::TransactionId>, number: &str| {
         !number.is_empty() && id.is_some_and(|id| id.as_str() == number)
     };
-    refund.account == *account
+    !refund.cumulative
+        && refund.account == *account
         && (same(refund.refund_id.as_ref(), &line.refund_id)
             || same(refund.out_refund_no.as_ref(), &line.out_refund_no))
 }
 
 /// Why a movement is missing here, from the callbacks that name its payment: `refused` and `accepted`, newest first.
 pub(super) fn cause(standing: &Standing, refused: &[StoredNotification], accepted: &[StoredNotification]) -> String {
-    let (Standing::Open(stands) | Standing::Ended(stands) | Standing::Unknown(stands)) = standing else {
-        return "it came late: it is in our record now".to_owned();
+    let stands = match standing {
+        Standing::Open(stands) | Standing::Ended(stands) | Standing::Unknown(stands) => stands,
+        Standing::Booked(_) => return "it came late: it is in our record now".to_owned(),
+        Standing::InTotal(_) => {
+            return "no refund here has this number, but the platform's running total has that much besides".to_owned();
+        }
     };
     let why = match (refused.first(), accepted.first()) {
         (Some(last), _) => format!(

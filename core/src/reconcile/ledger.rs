@@ -18,7 +18,7 @@ use crate::{
 type Name = [u8; 16];
 
 /// What of our record is looked up.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Ledger {
     day: Day,
     slots: Vec<Slot>,
@@ -168,13 +168,9 @@ pub(super) fn when(booking: &Booking) -> Timestamp {
     booking.occurred_at.unwrap_or(booking.recorded_at)
 }
 
-/// A booking in the form of a line. What a running total has beyond the refunds that are booked by themselves has no
-/// number: the one that the platform told with it may be that of another booking.
+/// A booking in the form of a line.
 pub(super) fn movement(booking: &Booking) -> Movement {
     let text = |id: Option<&dyn std::fmt::Display>| id.map(|id| format_smolstr!("{id}")).unwrap_or_default();
-    let refund_numbers = [&booking.refund_id, &booking.out_refund_no].map(|id| id.as_ref());
-    let has_own = refund_numbers.iter().flatten().any(|id| id.as_str() == booking.key.number);
-    let [refund_id, out_refund_no] = refund_numbers.map(|id| text(id.filter(|_| has_own).map(|id| id as _)));
     let of_payment = |number: &SmolStr| match booking.key.kind {
         MoneyKind::Payment => number.clone(),
         MoneyKind::Refund => SmolStr::default(),
@@ -185,8 +181,8 @@ pub(super) fn movement(booking: &Booking) -> Movement {
         number: 0,
         out_trade_no: text(booking.out_trade_no.as_ref().map(|id| id as _)),
         transaction_id: transaction_id.unwrap_or_else(|| of_payment(&booking.key.number)),
-        out_refund_no,
-        refund_id,
+        out_refund_no: text(booking.out_refund_no.as_ref().map(|id| id as _)),
+        refund_id: text(booking.refund_id.as_ref().map(|id| id as _)),
         amount: booking.amount,
         fee_minor: 0,
         occurred_at: Some(when(booking)),

@@ -22,7 +22,8 @@ use crate::{
     },
     sha256::Sha256,
     store::{
-        Difference, DifferenceKind, MoneyKind, Movement, NotificationFilter, StoreError, StoredNotification, Tally,
+        CaseFilter, Difference, DifferenceKind, MoneyKind, Movement, NotificationFilter, StoreError,
+        StoredNotification, Tally,
     },
 };
 
@@ -38,7 +39,7 @@ const GONE: &str = "a later run of the reconciliation does not find the differen
 const TELLING: i64 = 10;
 
 impl Working<'_> {
-    /// Looks into every difference, and settles the cases that stood before and have none any more.
+    /// Looks into every difference, and settles the open cases of the day that have none any more.
     pub(super) async fn settle(&mut self) -> Result<(), Failed> {
         self.is_of_this_account().await?;
         let (reconciler, plan, run) = (self.reconciler, self.plan, self.run);
@@ -88,17 +89,37 @@ impl Working<'_> {
         )))
     }
 
+    /// The open cases of this account's day, whichever run opened them, without those of this run. A run that failed may
+    /// have opened some, and its findings are forgotten.
     async fn gone(&self, cases: &HashSet<Sha256>) -> Result<Vec<String>, Failed> {
         let mut gone = Vec::new();
-        let mut last = 0;
-        loop {
-            let page = self.reconciler.runs.differences(&self.plan.id, last, PAGE).await?;
-            let Some(end) = page.last() else { return Ok(gone) };
-            last = end.seq;
-            let stood = page.into_iter().filter_map(|difference| difference.case_id);
-            gone.extend(stood.filter(|id| !cases.contains(&hash(id))));
+        for kind in [
+            CaseKind::ReconciliationMissingHere,
+            CaseKind::ReconciliationMissingThere,
+            CaseKind::ReconciliationAmount,
+            CaseKind::ReconciliationStatus,
+            CaseKind::ReconciliationFee,
+        ] {
+            let filter = CaseFilter { open: Some(true), kind: Some(kind), ..CaseFilter::default() };
+            let of_the_day = Case::id_for(kind, &self.plan.id.account, &of_day(self.plan));
+            let mut after = None;
+            loop {
+                let page = self.reconciler.store.cases(&filter, after.as_ref(), PAGE).await?;
+                let open = page.rows.into_iter().map(|row| row.case.id);
+                gone.extend(open.filter(|id| id.starts_with(&of_the_day) && !cases.contains(&hash(id))));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
         }
+        Ok(gone)
     }
+}
+
+/// Begins what every case of a day is about.
+fn of_day(plan: &Plan) -> String {
+    format!("{} ", plan.id.date)
 }
 
 fn hash(id: &str) -> Sha256 {
@@ -304,10 +325,10 @@ fn about(plan: &Plan, difference: &Difference, alike: &mut HashMap<String, u32>)
     let repeated = difference.kind == DifferenceKind::Repeated;
     let place = if repeated { format!(" line {}", line.number) } else { String::new() };
     if let Some(number) = number {
-        return format!("{} {} {number}{place}", plan.id.date, word(line));
+        return format!("{}{} {number}{place}", of_day(plan), word(line));
     }
     let of = if line.transaction_id.is_empty() { &line.out_trade_no } else { &line.transaction_id };
-    let about = format!("{} {} of {of} {}{place}", plan.id.date, word(line), line.amount);
+    let about = format!("{}{} of {of} {}{place}", of_day(plan), word(line), line.amount);
     let nth = alike.entry(format!("{:?} {about}", difference.kind)).or_default();
     *nth += 1;
     format!("{about} {nth}")

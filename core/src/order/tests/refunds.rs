@@ -111,3 +111,57 @@ fn a_running_total_that_comes_before_its_payment_is_shown_once_too() {
 fn refund_fact() -> RefundFact {
     fact_of(told(None, Some("r9"), RefundStatus::Succeeded, 5))
 }
+
+/// What the running total of the money of "t1" says went back elsewhere, and what is left of it.
+fn beyond(order: &Order) -> (i64, i64) {
+    let total = order.refunds.iter().find(|r| r.cumulative).unwrap();
+    (order.went_back_elsewhere(&account("a"), &fact_of(super::total(None, 0))), order.left_of_total(total))
+}
+
+#[test]
+fn what_went_back_elsewhere_is_known_though_one_of_ours_came_to_nothing() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 300)).unwrap();
+    let refused = Command::RefundRefused {
+        order_id: scene.order.id.clone(),
+        out_refund_no: transaction("R1"),
+        code: "NO".into(),
+        detail: String::new(),
+    };
+    scene.ask(&refused).unwrap();
+    // Somebody gives it back on the console. It could be R1 itself, but the platform said no to that.
+    scene = scene.seeing(&[total(Some("X"), 300)]);
+    assert_eq!((beyond(&scene.order), scene.order.refunded().minor()), ((0, 300), 300));
+    scene.ask(&ruling(&scene.case(CaseKind::RefundStuck).id.clone(), Resolution::Close)).unwrap();
+    scene = scene.seeing(&[total(Some("Y"), 500)]);
+    assert_eq!((beyond(&scene.order), scene.order.refunded().minor()), ((200, 300), 500));
+    // It went through after all, and the platform had counted it.
+    scene = scene.seeing(&[told(Some("R1"), None, RefundStatus::Succeeded, 300)]);
+    assert_eq!((beyond(&scene.order), scene.order.refunded().minor()), ((200, 0), 500));
+}
+
+#[test]
+fn a_refund_of_ours_adds_to_what_went_back_elsewhere_also_before_the_total_says_so() {
+    let mut scene = Scene::paid().seeing(&[total(Some("X"), 100)]);
+    scene.ask(&back("R1", 300)).unwrap();
+    scene = scene.seeing(&[told(Some("R1"), None, RefundStatus::Succeeded, 300)]);
+    assert_eq!(
+        (scene.order.refunded().minor(), shown(&scene.order)),
+        (400, refunds(&[("X", 100, true), ("R1", 300, false)]))
+    );
+    assert_eq!(scene.order.left_of(scene.order.transactions().next().unwrap()).minor(), DUE - 400);
+    scene = scene.seeing(&[total(Some("R1"), 400)]);
+    assert_eq!(scene.order.refunded().minor(), 400);
+}
+
+/// A running total that an early version stored was booked without the refunds of ours that were known to be in it.
+#[test]
+fn a_total_that_an_early_version_stored_is_not_taken_for_new() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 300)).unwrap();
+    scene = scene.seeing(&[total(Some("R1"), 300), total(Some("X"), 400)]);
+    scene.order.refunds.iter_mut().for_each(|r| r.elsewhere = None);
+    assert_eq!(beyond(&scene.order), (100, 0));
+    scene = scene.seeing(&[total(Some("Y"), 450)]);
+    assert_eq!(beyond(&scene.order), (150, 0));
+}

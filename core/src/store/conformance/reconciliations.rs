@@ -186,9 +186,18 @@ pub(crate) async fn the_record_of_a_day_is_read_page_by_page(store: Subject) {
     book(&store, 5, to, Some(to), None).await;
     book(&store, 6, from + MINUTE, Some(from + MINUTE), Some(("w6", false))).await;
     book(&store, 7, from + MINUTE, Some(from + MINUTE), Some(("t7/total/300", true))).await;
+    // The number that it was told with is a help as long as it is not another booking's own.
+    let all = store.reconciliations();
+    let number = |text: &str| Some(TransactionId::parse(text).unwrap());
+    let total = MoneyKey {
+        provider: "alipay".into(),
+        account: account(),
+        kind: MoneyKind::Refund,
+        number: "t7/total/300".into(),
+    };
+    assert_eq!(all.bookings(&[total]).await.unwrap()[0].out_refund_no, number("r1"));
     // A refund that we asked for, which a running total confirmed, is booked under its own number.
     book(&store, 8, from + MINUTE, Some(from + MINUTE), Some(("r1", true))).await;
-    let all = store.reconciliations();
     let day = async |account: &AccountName, from: i64, to: i64| {
         let mut pages = all.booked_between(account, Timestamp(from), Timestamp(to)).await.unwrap();
         let mut found = Vec::new();
@@ -204,10 +213,10 @@ pub(crate) async fn the_record_of_a_day_is_read_page_by_page(store: Subject) {
     let Booking { key, order_id, amount, transaction_id, out_refund_no, refund_id, occurred_at, recorded_at, .. } =
         found[5].clone();
     assert_eq!((key.kind, order_id, amount), (MoneyKind::Refund, id("o6"), cny(200)));
-    let number = |text: &str| Some(TransactionId::parse(text).unwrap());
     assert_eq!((transaction_id, out_refund_no, refund_id), (number("t6"), number("r1"), number("w6")));
     assert_eq!((occurred_at, recorded_at), (Some(Timestamp(from + MINUTE)), Timestamp(from + MINUTE)));
     assert_eq!(found[1].out_trade_no, Some(OutTradeNo::parse("p2").unwrap()));
+    assert_eq!((&found[0].out_refund_no, &found[4].out_refund_no), (&number("r1"), &None));
     assert!(day(&AccountName::parse("b").unwrap(), from, to).await.is_empty());
 
     // Movements are found by their keys as well.

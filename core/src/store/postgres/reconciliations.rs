@@ -29,24 +29,37 @@ const BEGIN: &str = "\
       started_at = excluded.started_at, ended_at = NULL, lease = excluded.lease, leased_until = excluded.leased_until \
     WHERE reconciliation.leased_until IS NULL OR reconciliation.leased_until <= $4";
 
-const BOOKINGS: &str = "\
-    SELECT t.provider, t.account, t.kind, t.transaction_id AS number, t.order_id, t.amount_minor, t.currency, \
-      o.out_trade_no, o.transaction_id, o.out_refund_no, o.refund_id, o.occurred_at, o.recorded_at \
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted (transaction_id, account, provider, kind) \
-    JOIN payment_txn t USING (transaction_id, account, provider, kind) JOIN observation o USING (fact_key)";
+/// Begins both questions about money. A running total has the number of the refund that reached it; what it has beyond
+/// may be another one's, so a number that is a booking's own stands with that booking alone.
+macro_rules! booked {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.provider, t.account, t.kind, t.transaction_id AS number, t.order_id, t.amount_minor, t.currency, \
+               o.out_trade_no, o.transaction_id, o.refund_id, o.occurred_at, o.recorded_at, \
+               CASE WHEN o.cumulative AND t.transaction_id <> o.out_refund_no AND EXISTS (\
+                 SELECT 1 FROM payment_txn own WHERE own.transaction_id = o.out_refund_no AND own.account = t.account \
+                   AND own.provider = t.provider AND own.kind = t.kind) THEN NULL ELSE o.out_refund_no END AS out_refund_no ",
+            $rest
+        )
+    };
+}
+
+const BOOKINGS: &str = booked!(
+    "FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted (transaction_id, account, provider, kind) \
+     JOIN payment_txn t USING (transaction_id, account, provider, kind) JOIN observation o USING (fact_key)"
+);
 
 /// The facts of a while, and what each of them booked, under the number that a booking has. A running total
 /// may book under its own number or, for a refund that we asked for, under the refund's. Facts are found by when their
 /// messages arrived: ids begin with the time, so this needs no index that callbacks would pay for.
-const BOOKED: &str = "\
-    SELECT t.provider, t.account, t.kind, t.transaction_id AS number, t.order_id, t.amount_minor, t.currency, \
-      o.out_trade_no, o.transaction_id, o.out_refund_no, o.refund_id, o.occurred_at, o.recorded_at \
-    FROM observation o JOIN payment_txn t ON t.fact_key = o.fact_key AND t.account = o.account AND t.provider = o.provider \
-      AND t.kind = o.kind AND t.transaction_id IN (CASE WHEN o.kind = 'PAYMENT' THEN o.transaction_id \
-        WHEN o.cumulative THEN coalesce(o.transaction_id, o.out_trade_no) || '/total/' || o.amount_minor \
-        ELSE coalesce(o.refund_id, o.out_refund_no) END, CASE WHEN o.cumulative THEN o.out_refund_no END) \
-    WHERE o.notification_id >= $1 AND o.account = $2 AND o.status = 'SUCCEEDED' \
-      AND coalesce(o.occurred_at, o.recorded_at) >= $3 AND coalesce(o.occurred_at, o.recorded_at) < $4";
+const BOOKED: &str = booked!(
+    "FROM observation o JOIN payment_txn t ON t.fact_key = o.fact_key AND t.account = o.account AND t.provider = o.provider \
+       AND t.kind = o.kind AND t.transaction_id IN (CASE WHEN o.kind = 'PAYMENT' THEN o.transaction_id \
+         WHEN o.cumulative THEN coalesce(o.transaction_id, o.out_trade_no) || '/total/' || o.amount_minor \
+         ELSE coalesce(o.refund_id, o.out_refund_no) END, CASE WHEN o.cumulative THEN o.out_refund_no END) \
+     WHERE o.notification_id >= $1 AND o.account = $2 AND o.status = 'SUCCEEDED' \
+       AND coalesce(o.occurred_at, o.recorded_at) >= $3 AND coalesce(o.occurred_at, o.recorded_at) < $4"
+);
 
 pub(super) struct PostgresReconciliations {
     pub(super) pool: PgPool,

@@ -28,12 +28,16 @@ const BEGIN: &str = "\
 const DIFFERENCES: &str = "SELECT doc FROM difference WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 const CARRIED: &str = "SELECT doc FROM carried WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 
-/// Begins both questions about money.
+/// Begins both questions about money. A running total has the number of the refund that reached it; what it has beyond
+/// may be another one's, so a number that is a booking's own stands with that booking alone.
 macro_rules! booked {
     ($rest:literal) => {
         concat!(
             "SELECT t.provider, t.account, t.kind, t.transaction_id AS number, t.order_id, t.amount_minor, t.currency, \
-               o.out_trade_no, o.transaction_id, o.out_refund_no, o.refund_id, o.occurred_at, o.recorded_at ",
+               o.out_trade_no, o.transaction_id, o.refund_id, o.occurred_at, o.recorded_at, \
+               CASE WHEN o.cumulative AND t.transaction_id <> o.out_refund_no AND EXISTS (\
+                 SELECT 1 FROM payment_txn own WHERE own.provider = t.provider AND own.account = t.account \
+                   AND own.kind = t.kind AND own.transaction_id = o.out_refund_no) THEN NULL ELSE o.out_refund_no END AS out_refund_no ",
             $rest
         )
     };
