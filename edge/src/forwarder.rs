@@ -2,13 +2,15 @@
 //!
 //! Contract: a message is `Stored` or `Duplicate` only if the core said so for this very message. The queue
 //! is bounded and nothing waits to enter it. There is no timer: a call takes what has queued while the
-//! calls before it ran, so a lone message leaves at once. Once queued, a message is sent whether or not
-//! its caller still waits: the platform may have hung up, the payment is still news.
+//! calls before it ran, so a lone message leaves at once. A message whose caller has given up is still news, but those
+//! whose callers wait go first: otherwise a queue that is older than callers wait would be sent in vain, and nobody
+//! acknowledged, for as long as it is so.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use paystate_proto::v1::{
-    RecordObservationsRequest, RecordOutcome, RecordResult, VerifiedMessage, ingest_service_client::IngestServiceClient,
+    RecordObservationsRequest, RecordObservationsResponse, RecordOutcome, RecordResult, VerifiedMessage,
+    ingest_service_client::IngestServiceClient,
 };
 use paystate_rpc::{Failure, Repeat};
 use prost::Message;
@@ -38,8 +40,15 @@ struct Waiting {
     answer: oneshot::Sender<Verdict>,
 }
 
+/// The end of the queue at which workers take.
+struct Queue {
+    waiting: mpsc::Receiver<Waiting>,
+    /// Messages whose callers gave up before their turn came, oldest first; at most as many as may wait.
+    late: VecDeque<Waiting>,
+}
+
 struct Worker {
-    queue: Arc<Mutex<mpsc::Receiver<Waiting>>>,
+    queue: Arc<Mutex<Queue>>,
     cores: Cores,
     limits: Arc<Limits>,
     health: Arc<CoreHealth>,
@@ -53,8 +62,8 @@ impl Forwarder {
         health: &Arc<CoreHealth>,
         workers: &mut JoinSet<()>,
     ) -> Self {
-        let (queue, receiver) = mpsc::channel(limits.queue);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (queue, waiting) = mpsc::channel(limits.queue);
+        let receiver = Arc::new(Mutex::new(Queue { waiting, late: VecDeque::new() }));
         for _ in 0..limits.rpc_in_flight {
             let worker = Worker {
                 queue: receiver.clone(),
@@ -86,7 +95,7 @@ impl Forwarder {
 impl Worker {
     async fn run(self) {
         loop {
-            let batch = take(&mut *self.queue.lock().await, &self.limits).await;
+            let batch = self.queue.lock().await.take(&self.limits).await;
             if batch.is_empty() {
                 return;
             }
@@ -101,7 +110,7 @@ impl Worker {
             Ok(results) if results.len() == sent => {
                 let verdicts: Vec<_> = results.iter().map(verdict).collect();
                 // A core that stores nothing says so itself in its health service; do not vouch for it here.
-                if verdicts.iter().any(|v| matches!(v, Verdict::Stored | Verdict::Duplicate)) {
+                if results.iter().any(|r| is_stored(r.outcome())) {
                     self.health.note(true);
                 }
                 // A caller that no longer listens is no error: its message is stored all the same.
@@ -122,7 +131,8 @@ impl Worker {
         }
     }
 
-    /// Repeating is harmless: the core knows by the content what it has stored already.
+    /// Repeating is harmless: the core knows by the content what it has stored already. A core that stored nothing of it
+    /// may have lost its database alone.
     async fn call(&self, messages: Vec<VerifiedMessage>) -> Result<Vec<RecordResult>, Fault> {
         let sent = messages.len();
         let call = |core, left| {
@@ -130,7 +140,8 @@ impl Worker {
             request.set_timeout(left);
             async move { IngestServiceClient::new(core).record_observations(request).await }
         };
-        match self.cores.call(Repeat::Harmless, self.limits.core_timeout, call).await {
+        let able = |said: &RecordObservationsResponse| said.results.iter().any(|r| is_stored(r.outcome()));
+        match self.cores.call_able(Repeat::Harmless, self.limits.core_timeout, call, able).await {
             Ok(response) => Ok(response.results),
             Err(Failure::Status(status)) => Err(failed(sent, &status)),
             Err(Failure::Slow) => {
@@ -141,20 +152,45 @@ impl Worker {
     }
 }
 
-/// Waits for one message, then takes what else has queued, up to the bounds in number and bytes. Empty
-/// only when the queue has ended.
-async fn take(queue: &mut mpsc::Receiver<Waiting>, limits: &Limits) -> Vec<Waiting> {
-    let Some(first) = queue.recv().await else {
-        return Vec::new();
-    };
-    let mut bytes = first.message.encoded_len();
-    let mut batch = vec![first];
-    while batch.len() < limits.rpc_batch && bytes < limits.rpc_batch_bytes {
-        let Ok(next) = queue.try_recv() else { break };
-        bytes = bytes.saturating_add(next.message.encoded_len());
-        batch.push(next);
+impl Queue {
+    /// Waits for one message, then takes what else has queued, up to the bounds in number and bytes. Empty
+    /// only when the queue has ended.
+    async fn take(&mut self, limits: &Limits) -> Vec<Waiting> {
+        let mut batch = Vec::new();
+        let mut bytes = 0_usize;
+        let mut put = |batch: &mut Vec<_>, next: Waiting| {
+            bytes = bytes.saturating_add(next.message.encoded_len());
+            batch.push(next);
+            batch.len() < limits.rpc_batch && bytes < limits.rpc_batch_bytes
+        };
+        let mut room = true;
+        if self.late.is_empty() {
+            let Some(first) = self.waiting.recv().await else { return batch };
+            room = put(&mut batch, first);
+        }
+        while room {
+            let Ok(next) = self.waiting.try_recv() else { break };
+            if !next.answer.is_closed() {
+                room = put(&mut batch, next);
+                continue;
+            }
+            self.late.push_back(next);
+            // Its platform sends it again.
+            self.late.drain(..self.late.len().saturating_sub(limits.queue));
+        }
+        while room {
+            let Some(next) = self.late.pop_front() else { break };
+            room = put(&mut batch, next);
+        }
+        batch
     }
-    batch
+}
+
+fn is_stored(outcome: RecordOutcome) -> bool {
+    match outcome {
+        RecordOutcome::Stored | RecordOutcome::Duplicate => true,
+        RecordOutcome::Unavailable | RecordOutcome::Unspecified => false,
+    }
 }
 
 fn verdict(result: &RecordResult) -> Verdict {
@@ -179,4 +215,38 @@ fn fail(waiting: Vec<oneshot::Sender<Verdict>>, fault: Fault) {
 
 fn clip(text: &str) -> String {
     text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: &str, answer: oneshot::Sender<Verdict>) -> Waiting {
+        Waiting { message: VerifiedMessage { account: id.to_owned(), ..Default::default() }, answer }
+    }
+
+    #[tokio::test]
+    async fn those_whose_callers_wait_go_first_and_the_others_where_there_is_room() {
+        let limits = Limits { rpc_batch: 3, queue: 4, ..Limits::default() };
+        let (sender, waiting) = mpsc::channel(16);
+        let mut queue = Queue { waiting, late: VecDeque::new() };
+        let mut callers = Vec::new();
+        for n in 0..12 {
+            let (answer, caller) = oneshot::channel();
+            // The first six have given up.
+            callers.extend((n >= 6).then_some(caller));
+            sender.try_send(message(&n.to_string(), answer)).unwrap();
+        }
+        drop(sender);
+        let mut calls = Vec::new();
+        loop {
+            let call = queue.take(&limits).await;
+            if call.is_empty() {
+                break;
+            }
+            calls.push(call.iter().map(|w| w.message.account.clone()).collect::<Vec<_>>().join(" "));
+        }
+        // The oldest one was at hand before anybody looked who waits; of the other five four are kept.
+        assert_eq!(calls, ["0 6 7", "8 9 10", "11 2 3", "4 5"]);
+    }
 }

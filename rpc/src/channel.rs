@@ -5,14 +5,16 @@ use std::{io, sync::Arc, time::Duration};
 use http::{Uri, uri::Scheme};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-/// A server that takes longer to let us in, or to answer a ping, is not there. A ping goes out this often, also
-/// while nothing is asked, so that the next call does not find out.
+/// A server that takes longer to answer a ping is not there. A ping goes out this often, also while nothing is asked, so
+/// that the next call does not find out.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A server that takes longer to let us in is not there. Then there is time left to ask another one.
+const ENTRY: Duration = Duration::from_secs(1);
 
 /// A channel that connects when it is first used, and again whenever the connection is lost. With `tls` the
 /// server must have a certificate for that name.
@@ -21,15 +23,19 @@ pub fn channel(endpoint: Endpoint, tls: Option<(Arc<ClientConfig>, ServerName<'s
     let endpoint = if tls.is_some() { beneath_tls(&endpoint) } else { endpoint };
     let endpoint = endpoint
         .tcp_nodelay(true)
-        .connect_timeout(PATIENCE)
         .http2_keep_alive_interval(PATIENCE)
         .keep_alive_timeout(PATIENCE)
         .keep_alive_while_idle(true);
     match tls {
-        None => endpoint.connect_lazy(),
+        None => endpoint.connect_timeout(ENTRY).connect_lazy(),
         Some((config, name)) => {
             let tls = TlsConnector::from(config);
-            endpoint.connect_with_connector_lazy(service_fn(move |uri| shake(uri, tls.clone(), name.clone())))
+            // The library's own bound would hide that there was no connection.
+            let enter = move |uri| {
+                let entered = timeout(ENTRY, shake(uri, tls.clone(), name.clone()));
+                async move { entered.await.unwrap_or_else(|late| Err(late.into())) }
+            };
+            endpoint.connect_with_connector_lazy(service_fn(enter))
         }
     }
 }

@@ -4,12 +4,13 @@
 //! same time, each server at most once (a lone one twice, because it may just have come back). So a server that
 //! stops, or starts again, costs no call while another one is there. A call that an absent server may have
 //! carried out is made again only if the caller says that this does no harm. A server that says that it cannot carry
-//! this call out, and has not tried, is like one that is not there.
+//! this call out, and has not tried, is like one that is not there. Whether a server that was not there is back is found
+//! out by one call at a time, so that one that is silent holds up that call and no others.
 
 use std::{
     future::Future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -18,8 +19,9 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, ConnectError, Response, Status, transport::Channel};
 
-/// A server that was not there is asked last for this long.
-const AWAY: Duration = Duration::from_secs(1);
+/// A server that was not there is asked last for this long. Longer than it takes to find out that it still is not
+/// ([`crate::channel`]), so that calls look after it one by one.
+const AWAY: Duration = Duration::from_secs(2);
 
 /// The ways to them. Clones share what is known of them.
 #[derive(Debug, Clone)]
@@ -82,8 +84,8 @@ impl Servers {
         self.call_able(repeat, patience, call, |_| true).await
     }
 
-    /// [`Self::call`], where an answer may be that this server cannot carry the call out and has not tried: then
-    /// `able` is false of it, and it counts only if no other server answers, or fails.
+    /// [`Self::call`], where an answer may be that this server cannot carry the call out, and has not tried or may be
+    /// asked twice: then `able` is false of it, and it counts only if no other server answers, or fails.
     pub async fn call_able<T, F>(
         &self,
         repeat: Repeat,
@@ -105,8 +107,10 @@ impl Servers {
                 Ok(Ok(response)) => {
                     let said = response.into_inner();
                     if !others || able(&said) {
+                        server.is_back();
                         return Ok(said);
                     }
+                    server.away();
                     unable_said = Some(said);
                     continue;
                 }
@@ -117,11 +121,11 @@ impl Servers {
                 }
             };
             let (absent, untouched) = (is_absent(&status), is_untouched(&status));
-            if absent {
+            let unable = status.code() == Code::Unavailable && others;
+            if absent || unable {
                 server.away();
                 tracing::debug!(server = %server.name, %status, "the server is not there");
             }
-            let unable = status.code() == Code::Unavailable && others;
             let again = untouched || repeat == Repeat::Harmless && (absent || unable);
             failure = Some(Failure::Status(status));
             if !again {
@@ -142,17 +146,35 @@ impl Servers {
         let mut order: Vec<_> = servers.iter().cycle().skip(first % servers.len().max(1)).take(servers.len()).collect();
         let now = Instant::now();
         order.sort_by_cached_key(|server| server.is_away(now));
+        if let Some(first) = order.first() {
+            first.looked_after(now);
+        }
         order
     }
 }
 
 impl Server {
     fn away(&self) {
-        *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + AWAY);
+        *self.until() = Some(Instant::now() + AWAY);
+    }
+
+    /// One call is about to find out whether a server that was away is back; the others keep away from it meanwhile.
+    fn looked_after(&self, now: Instant) {
+        if let Some(until) = self.until().as_mut().filter(|until| **until <= now) {
+            *until = now + AWAY;
+        }
+    }
+
+    fn is_back(&self) {
+        *self.until() = None;
     }
 
     fn is_away(&self, now: Instant) -> bool {
-        self.away_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
+        self.until().is_some_and(|until| now < until)
+    }
+
+    fn until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.away_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -196,6 +218,13 @@ mod tests {
         assert_eq!(names(&servers), ["a", "b", "c"]);
         assert_eq!(names(&servers), ["a", "b", "c"]);
         tokio::time::advance(AWAY).await;
+        assert_eq!(names(&servers), ["b", "c", "a"]);
+        assert_eq!(names(&servers), ["c", "a", "b"], "this call looks after it");
+        assert_eq!(names(&servers), ["a", "b", "c"], "and no other one");
+        assert_eq!(names(&servers), ["b", "a", "c"]);
+        servers.0.servers[2].is_back();
+        assert_eq!(names(&servers), ["c", "a", "b"]);
+        assert_eq!(names(&servers), ["a", "b", "c"]);
         assert_eq!(names(&servers), ["b", "c", "a"]);
         assert_eq!(names(&servers), ["c", "a", "b"]);
     }
@@ -251,6 +280,7 @@ mod tests {
         let (three, one) = (servers(&["a", "b", "c"]), servers(&["a"]));
         let refused = || broken(ConnectError("refused".into()));
         assert_eq!(ended(&three, [Ok(0), Ok(7)]).await.unwrap(), 7);
+        assert_eq!(names(&three), ["b", "c", "a"], "one that is not able to is asked last");
         assert_eq!(ended(&three, [Ok(0), Ok(0), Ok(0)]).await.unwrap(), 0);
         assert_eq!(ended(&one, [Ok(0)]).await.unwrap(), 0);
         assert!(ended(&three, [Ok(0), Err(refused()), Ok(0)]).await.is_err(), "the one that is away may be able to");
@@ -266,6 +296,25 @@ mod tests {
         assert_eq!(started.elapsed(), PATIENCE);
         assert_eq!(names(&servers), ["b", "a"], "a server that does not answer is asked last");
         assert_eq!(names(&servers), ["b", "a"]);
+    }
+
+    /// With TLS too, where the connection may stand and nobody answers.
+    #[tokio::test]
+    async fn a_server_that_lets_nobody_in_was_surely_not_asked() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Endpoint::from_shared(format!("https://{}", silent.local_addr().unwrap())).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.unwrap().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+        let name = rustls::pki_types::ServerName::try_from("core").unwrap();
+        let channel = crate::channel(endpoint, Some((Arc::new(config), name)));
+        let asked = Instant::now();
+        let status = tonic_health::pb::health_client::HealthClient::new(channel)
+            .check(tonic_health::pb::HealthCheckRequest::default())
+            .await
+            .unwrap_err();
+        assert!(is_absent(&status) && is_untouched(&status), "{status:?}");
+        assert!(asked.elapsed() < AWAY, "others would look after it meanwhile");
     }
 
     #[tokio::test]
