@@ -84,9 +84,7 @@ impl Committer {
                 Err(_) => batch.free.append(&mut batch.busy),
             }
         }
-        // The next batch need not wait for the guard.
-        let leaving = self.carry_out(&token, epoch, batch.known, batch.free).await;
-        self.tasks.spawn(leaving);
+        self.carry_out(&token, epoch, batch.known, batch.free).await;
     }
 
     /// Tries busy locks again and again for a bounded time, and carries each input out as soon as nobody else
@@ -99,21 +97,15 @@ impl Committer {
             let epoch = self.memory.epoch(self.store.outages());
             let batch = self.gate.admit(&token, works).await;
             works = batch.busy;
-            self.carry_out(&token, epoch, batch.known, batch.free).await.await;
+            self.carry_out(&token, epoch, batch.known, batch.free).await;
         }
         count_waits("given_up", works.len());
         let epoch = self.memory.epoch(self.store.outages());
-        self.carry_out(&token, epoch, Vec::new(), works).await.await;
+        self.carry_out(&token, epoch, Vec::new(), works).await;
     }
 
-    /// Answers what is known and carries out the rest; what is returned leaves the guard.
-    async fn carry_out(
-        self: &Arc<Self>,
-        token: &Token,
-        epoch: Epoch,
-        known: Vec<Work>,
-        works: Vec<Work>,
-    ) -> impl Future<Output = ()> + use<> {
+    /// Answers what is known, carries out the rest, and leaves the guard.
+    async fn carry_out(&self, token: &Token, epoch: Epoch, known: Vec<Work>, works: Vec<Work>) {
         // A lock that a busy input names too is taken again when that is tried again.
         let locks = lock_names(known.iter().chain(&works));
         self.memory.learn(epoch, known.iter().filter_map(notice_key));
@@ -122,11 +114,8 @@ impl Committer {
         let stored = if works.is_empty() { BTreeSet::new() } else { self.commit_new(works).await };
         self.memory.learn(epoch, &stored);
         // Callers have been answered: the guard may be slow, and what is committed is true without it.
-        let (committer, token) = (self.clone(), token.clone());
-        async move {
-            let (done, released): (Vec<_>, Vec<_>) = keys.iter().partition(|key| stored.contains(key));
-            committer.gate.leave(&token, &done, &released, &locks.iter().collect::<Vec<_>>()).await;
-        }
+        let (done, released): (Vec<_>, Vec<_>) = keys.iter().partition(|key| stored.contains(key));
+        self.gate.leave(token, &done, &released, &locks.iter().collect::<Vec<_>>()).await;
     }
 
     /// Writes, answers every caller, and says which notifications are stored now.
