@@ -136,8 +136,10 @@ impl Order {
         total.map_or(0, |total| self.elsewhere_of(total))
     }
 
-    /// As noted; where nothing is, an early version stored it and booked what was not known to be ours.
-    fn elsewhere_of(&self, total: &Refund) -> i64 {
+    /// What a running total says went back elsewhere, in minor units: as noted. Where nothing is, an early version stored it
+    /// and booked what was not known to be ours.
+    #[must_use]
+    pub fn elsewhere_of(&self, total: &Refund) -> i64 {
         let booked = || total.amount.at_most(total.amount.minor().saturating_sub(sum(self.asked_and_settled(total))));
         total.elsewhere.unwrap_or_else(booked).minor()
     }

@@ -100,17 +100,19 @@ fn refund(order: &Order, account: &AccountName, line: &Movement) -> Standing {
     }
 }
 
-/// Whether a running total has enough that no refund explains.
+/// Whether a running total has enough that no refund explains, or is booked with the line's number, on whatever day.
 fn holds(order: &Order, total: &Refund, account: &AccountName, line: &Movement) -> bool {
     let same_money = match &total.transaction_id {
         Some(id) => id.as_str() == line.transaction_id,
         None => total.out_trade_no.as_ref().is_some_and(|number| number.as_str() == line.out_trade_no),
     };
     let is_of_it = total.cumulative && total.status == RefundStatus::Succeeded && total.account == *account;
+    let has_number = total.out_refund_no.as_ref().is_some_and(|number| number.as_str() == line.out_refund_no);
+    let booked = if has_number { order.elsewhere_of(total) } else { 0 };
     is_of_it
         && same_money
         && total.amount.currency() == line.amount.currency()
-        && order.left_of_total(total) >= line.amount.minor()
+        && order.left_of_total(total).max(booked) >= line.amount.minor()
 }
 
 /// Whether a line of an account's statement is about this refund. A running total is no refund: it has the number of the

@@ -691,6 +691,9 @@ fn a_running_total_explains_as_much_as_it_has_and_no_more() {
     assert!(matches!(standing(Some(&open), &account(), &line("r1", 4_000)), Standing::Open(_)));
     let over = then(Some(&refused), None);
     assert_eq!(standing(Some(&over), &account(), &line("X", 4_000)), Standing::InTotal(money(4_000)));
+    // The last number is of what was booked, on another day than the line's.
+    let more = then(None, Some(&total(4_500)));
+    assert_eq!(standing(Some(&more), &account(), &line("Z", 500)), Standing::InTotal(money(500)));
     for wrong in [line("X", 4_001), Movement { transaction_id: "t2".into(), ..line("X", 1) }] {
         assert!(matches!(standing(Some(&over), &account(), &wrong), Standing::Unknown(_)), "{wrong:?}");
     }
