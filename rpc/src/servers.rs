@@ -100,17 +100,20 @@ impl Servers {
         let order = self.order();
         let (tries, others) = (order.len().max(2), order.len() > 1);
         let (mut failure, mut unable_said) = (None, None);
+        let mut unable = Vec::new();
         for server in order.into_iter().cycle().take(tries) {
             let left = deadline.saturating_duration_since(Instant::now());
             // The deadline in the request is for the server; this one holds even where no peer answers at all.
             let status = match timeout_at(deadline, call(server.channel.clone(), left)).await {
                 Ok(Ok(response)) => {
                     let said = response.into_inner();
+                    server.is_back();
                     if !others || able(&said) {
-                        server.is_back();
+                        // Another one could: it was not the call.
+                        unable.into_iter().for_each(Server::away);
                         return Ok(said);
                     }
-                    server.away();
+                    unable.push(server);
                     unable_said = Some(said);
                     continue;
                 }
@@ -121,12 +124,17 @@ impl Servers {
                 }
             };
             let (absent, untouched) = (is_absent(&status), is_untouched(&status));
-            let unable = status.code() == Code::Unavailable && others;
-            if absent || unable {
+            if absent {
                 server.away();
                 tracing::debug!(server = %server.name, %status, "the server is not there");
+            } else {
+                server.is_back();
             }
-            let again = untouched || repeat == Repeat::Harmless && (absent || unable);
+            let refuses = status.code() == Code::Unavailable && others;
+            if refuses && !absent {
+                unable.push(server);
+            }
+            let again = untouched || repeat == Repeat::Harmless && (absent || refuses);
             failure = Some(Failure::Status(status));
             if !again {
                 break;
@@ -280,7 +288,9 @@ mod tests {
         let (three, one) = (servers(&["a", "b", "c"]), servers(&["a"]));
         let refused = || broken(ConnectError("refused".into()));
         assert_eq!(ended(&three, [Ok(0), Ok(7)]).await.unwrap(), 7);
-        assert_eq!(names(&three), ["b", "c", "a"], "one that is not able to is asked last");
+        assert_eq!(names(&three), ["b", "c", "a"]);
+        assert_eq!(names(&three), ["c", "b", "a"], "one that is not able to, where another is, is asked last");
+        let three = servers(&["a", "b", "c"]);
         assert_eq!(ended(&three, [Ok(0), Ok(0), Ok(0)]).await.unwrap(), 0);
         assert_eq!(ended(&one, [Ok(0)]).await.unwrap(), 0);
         assert!(ended(&three, [Ok(0), Err(refused()), Ok(0)]).await.is_err(), "the one that is away may be able to");

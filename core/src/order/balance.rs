@@ -36,21 +36,36 @@ impl Order {
     }
 
     /// What may still be asked back of one transaction: what it brought, without what went back and without what is
-    /// under way. A running total may or may not hold what is under way, so both are taken off: a refund is asked for
-    /// late rather than twice.
+    /// under way. A running total may or may not hold what is under way, so both are taken off; nor may it hold yet all
+    /// that is known to have gone back here and elsewhere. A refund is asked for late rather than twice.
     #[must_use]
     pub fn left_of(&self, transaction: &Transaction) -> Money {
         let under_way = [RefundStatus::Pending, RefundStatus::Abnormal];
         let reserved = self.refunds.iter().filter(|r| !r.cumulative && under_way.contains(&r.status));
         let reserved = reserved
             .filter(|r| self.is_taken_from(r, transaction))
-            .fold(self.refunds_reported_for(transaction), |sum, r| sum.saturating_add(r.amount.minor()));
+            .fold(self.gone_at_most(transaction), |sum, r| sum.saturating_add(r.amount.minor()));
         transaction.amount.at_most(transaction.amount.minor().saturating_sub(reserved))
+    }
+
+    /// What the platform says went back or, if it is more, what did here and elsewhere, in minor units.
+    fn gone_at_most(&self, transaction: &Transaction) -> i64 {
+        let settled = || {
+            self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.is_taken_from(r, transaction))
+        };
+        let elsewhere = settled().filter(|r| r.cumulative).map(|total| self.elsewhere_of(total)).max().unwrap_or(0);
+        let ours = sum(settled().filter(|r| r.requested.is_some()));
+        self.refunds_reported_for(transaction).max(ours.saturating_add(elsewhere))
     }
 
     /// What the platform says went back, in minor units, before it is capped by what was paid.
     pub(super) fn refunds_reported_for(&self, transaction: &Transaction) -> i64 {
-        told(self.refunds.iter().filter(|r| self.is_taken_from(r, transaction))).all
+        let settled = || {
+            self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.is_taken_from(r, transaction))
+        };
+        let single = sum(settled().filter(|r| !r.cumulative));
+        let cumulative = settled().filter(|r| r.cumulative).map(|r| r.amount.minor()).max().unwrap_or(0);
+        single.max(cumulative)
     }
 
     /// The refunds as they add up: those of one transaction that succeeded come to what the platform says went back. A
@@ -66,12 +81,12 @@ impl Order {
         if !refund.cumulative || refund.status != RefundStatus::Succeeded {
             return Some(refund.clone());
         }
-        let of_same_money = || self.refunds.iter().filter(|r| self.are_of_same_money(refund, r));
+        let settled =
+            || self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.are_of_same_money(refund, r));
         // The platform may count in two ways; then the larger total has all.
-        let settled = of_same_money().filter(|r| r.status == RefundStatus::Succeeded);
-        let largest = settled.filter(|r| r.cumulative).max_by_key(|r| r.amount)?;
-        let Told { all, single } = told(of_same_money());
-        let beyond = all.saturating_sub(single);
+        let largest = settled().filter(|r| r.cumulative).max_by_key(|r| r.amount)?;
+        let single = sum(settled().filter(|r| !r.cumulative));
+        let beyond = refund.amount.minor().saturating_sub(single);
         if largest != refund || beyond <= 0 {
             return None;
         }
@@ -109,24 +124,4 @@ impl Order {
             (None, None) => false,
         }
     }
-}
-
-/// What went back of some money, in minor units.
-struct Told {
-    /// By all that is known.
-    all: i64,
-    /// By refunds that are known by themselves.
-    single: i64,
-}
-
-/// What the refunds of one money say. The platform's running total may be older than a refund of ours; it is at least
-/// ours and what it ever had beyond them.
-fn told<'a>(refunds: impl Iterator<Item = &'a Refund>) -> Told {
-    let (totals, singles): (Vec<_>, Vec<_>) =
-        refunds.filter(|r| r.status == RefundStatus::Succeeded).partition(|r| r.cumulative);
-    let single = sum(singles.iter().copied());
-    let ours = sum(singles.into_iter().filter(|r| r.requested.is_some()));
-    let total = totals.iter().map(|r| r.amount.minor()).max().unwrap_or(0);
-    let elsewhere = totals.iter().filter_map(|r| r.elsewhere).map(Money::minor).max().unwrap_or(0);
-    Told { all: single.max(total).max(ours.saturating_add(elsewhere)), single }
 }

@@ -113,15 +113,16 @@ impl Order {
     }
 
     /// Notes what a running total says beyond the refunds of the same money that were asked for here, and no less than
-    /// was `noted` before. Ours are told under their own numbers, some perhaps later than a total that already holds them:
-    /// only one that failed is taken not to be in it. So no more is ever noted than went back elsewhere; what went back
-    /// there while one of ours was open may be noted late, or be left ([`Self::left_of_total`]).
+    /// was `noted` before. Ours are told under their own numbers, and one that is under way perhaps later than a total
+    /// that already holds it. So what went back elsewhere meanwhile is noted late; what the platform refused, or does not
+    /// tell of, is taken not to be in it.
     pub(super) fn note_elsewhere(&mut self, account: &AccountName, fact: &RefundFact, noted: i64) {
         if !fact.cumulative || fact.status != RefundStatus::Succeeded {
             return;
         }
         let report = Refund::reported(account, fact, self.updated_at);
-        let ours = sum(self.asked_of_same_money(&report).filter(|r| r.status != RefundStatus::Failed));
+        let in_it = |r: &&Refund| matches!(r.status, RefundStatus::Pending | RefundStatus::Succeeded);
+        let ours = sum(self.asked_of_same_money(&report).filter(in_it));
         for total in self.refunds.iter_mut().filter(|r| same(r, &report)) {
             total.elsewhere = Some(total.amount.at_most(total.amount.minor().saturating_sub(ours).max(noted)));
         }
@@ -140,21 +141,9 @@ impl Order {
     /// and booked what was not known to be ours.
     #[must_use]
     pub fn elsewhere_of(&self, total: &Refund) -> i64 {
-        let booked = || total.amount.at_most(total.amount.minor().saturating_sub(sum(self.asked_and_settled(total))));
+        let ours = || sum(self.asked_of_same_money(total).filter(|r| r.status == RefundStatus::Succeeded));
+        let booked = || total.amount.at_most(total.amount.minor().saturating_sub(ours()));
         total.elsewhere.unwrap_or_else(booked).minor()
-    }
-
-    /// What a running total of refunds has that is neither a refund of ours, nor on its way to be one, nor noted as gone
-    /// back elsewhere: something went back there while one of ours that came to nothing was still open.
-    #[must_use]
-    pub fn left_of_total(&self, total: &Refund) -> i64 {
-        let on_its_way = self.asked_of_same_money(total).filter(|r| r.status == RefundStatus::Pending);
-        let ours = sum(self.asked_and_settled(total)).saturating_add(sum(on_its_way));
-        total.amount.minor().saturating_sub(ours).saturating_sub(self.elsewhere_of(total)).max(0)
-    }
-
-    fn asked_and_settled(&self, total: &Refund) -> impl Iterator<Item = &Refund> {
-        self.asked_of_same_money(total).filter(|r| r.status == RefundStatus::Succeeded)
     }
 
     /// The refunds that were asked for here of the money that a report is about.

@@ -10,8 +10,6 @@ use crate::{
 pub(super) enum Standing {
     /// It is there after all.
     Booked(Money),
-    /// It is in the platform's running total of refunds, of which it could not be told which refund it was.
-    InTotal(Money),
     /// Its payment or refund is known, and there is no definite news of it.
     Open(String),
     /// It ended otherwise here.
@@ -24,7 +22,7 @@ impl Standing {
     /// What differs, if it stands so.
     pub(super) fn kind(&self) -> DifferenceKind {
         match self {
-            Self::Booked(_) | Self::InTotal(_) => DifferenceKind::Amount,
+            Self::Booked(_) => DifferenceKind::Amount,
             Self::Ended(_) => DifferenceKind::Status,
             Self::Open(_) | Self::Unknown(_) => DifferenceKind::MissingHere,
         }
@@ -32,7 +30,7 @@ impl Standing {
 
     pub(super) fn recorded(&self) -> Option<Money> {
         match self {
-            Self::Booked(money) | Self::InTotal(money) => Some(*money),
+            Self::Booked(money) => Some(*money),
             Self::Open(_) | Self::Ended(_) | Self::Unknown(_) => None,
         }
     }
@@ -87,8 +85,8 @@ fn refund(order: &Order, account: &AccountName, line: &Movement) -> Standing {
         if let Some(other) = foreign(order, account, line) {
             return of_other_account(order, other, line);
         }
-        if order.refunds.iter().any(|total| holds(order, total, account, line)) {
-            return Standing::InTotal(line.amount);
+        if order.refunds.iter().any(|total| is_booked_as_total(order, total, account, line)) {
+            return Standing::Booked(line.amount);
         }
         return Standing::Unknown(format!("order {} has no refund with this number", order.id));
     };
@@ -100,19 +98,14 @@ fn refund(order: &Order, account: &AccountName, line: &Movement) -> Standing {
     }
 }
 
-/// Whether a running total has enough that no refund explains, or is booked with the line's number, on whatever day.
-fn holds(order: &Order, total: &Refund, account: &AccountName, line: &Movement) -> bool {
-    let same_money = match &total.transaction_id {
-        Some(id) => id.as_str() == line.transaction_id,
-        None => total.out_trade_no.as_ref().is_some_and(|number| number.as_str() == line.out_trade_no),
-    };
-    let is_of_it = total.cumulative && total.status == RefundStatus::Succeeded && total.account == *account;
-    let has_number = total.out_refund_no.as_ref().is_some_and(|number| number.as_str() == line.out_refund_no);
-    let booked = if has_number { order.elsewhere_of(total) } else { 0 };
-    is_of_it
-        && same_money
+/// Whether a line has the number that a running total was last told with, on whatever day, and no more than is booked of
+/// that total.
+fn is_booked_as_total(order: &Order, total: &Refund, account: &AccountName, line: &Movement) -> bool {
+    let is_total = total.cumulative && total.status == RefundStatus::Succeeded && total.account == *account;
+    is_total
+        && total.out_refund_no.as_ref().is_some_and(|number| number.as_str() == line.out_refund_no)
         && total.amount.currency() == line.amount.currency()
-        && order.left_of_total(total).max(booked) >= line.amount.minor()
+        && order.elsewhere_of(total) >= line.amount.minor()
 }
 
 /// Whether a line of an account's statement is about this refund. A running total is no refund: it has the number of the
@@ -129,12 +122,8 @@ pub(super) fn is(refund: &Refund, account: &AccountName, line: &Movement) -> boo
 
 /// Why a movement is missing here, from the callbacks that name its payment: `refused` and `accepted`, newest first.
 pub(super) fn cause(standing: &Standing, refused: &[StoredNotification], accepted: &[StoredNotification]) -> String {
-    let stands = match standing {
-        Standing::Open(stands) | Standing::Ended(stands) | Standing::Unknown(stands) => stands,
-        Standing::Booked(_) => return "it came late: it is in our record now".to_owned(),
-        Standing::InTotal(_) => {
-            return "no refund here has this number, but the platform's running total has that much besides".to_owned();
-        }
+    let (Standing::Open(stands) | Standing::Ended(stands) | Standing::Unknown(stands)) = standing else {
+        return "it came late: it is in our record now".to_owned();
     };
     let why = match (refused.first(), accepted.first()) {
         (Some(last), _) => format!(

@@ -22,8 +22,7 @@ use crate::{
     },
     sha256::Sha256,
     store::{
-        CaseFilter, Difference, DifferenceKind, MoneyKind, Movement, NotificationFilter, StoreError,
-        StoredNotification, Tally,
+        Difference, DifferenceKind, MoneyKind, Movement, NotificationFilter, StoreError, StoredNotification, Tally,
     },
 };
 
@@ -91,7 +90,8 @@ impl Working<'_> {
 
     /// The open cases of this account's day, whichever run opened them, without those of this run. A run that failed may
     /// have opened some, and its findings are forgotten.
-    async fn gone(&self, cases: &HashSet<Sha256>) -> Result<Vec<String>, Failed> {
+    async fn gone(&mut self, cases: &HashSet<Sha256>) -> Result<Vec<String>, Failed> {
+        let (reconciler, plan) = (self.reconciler, self.plan);
         let mut gone = Vec::new();
         for kind in [
             CaseKind::ReconciliationMissingHere,
@@ -100,26 +100,19 @@ impl Working<'_> {
             CaseKind::ReconciliationStatus,
             CaseKind::ReconciliationFee,
         ] {
-            let filter = CaseFilter { open: Some(true), kind: Some(kind), ..CaseFilter::default() };
-            let of_the_day = Case::id_for(kind, &self.plan.id.account, &of_day(self.plan));
-            let mut after = None;
+            // What follows the blank at the end of it sorts after it, and before what has the next character there.
+            let of_day = |end: &str| Case::id_for(kind, &plan.id.account, &format!("{}{end}", plan.id.date));
+            let (mut after, end) = (of_day(" "), of_day("!"));
             loop {
-                let page = self.reconciler.store.cases(&filter, after.as_ref(), PAGE).await?;
-                let open = page.rows.into_iter().map(|row| row.case.id);
-                gone.extend(open.filter(|id| id.starts_with(&of_the_day) && !cases.contains(&hash(id))));
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
+                let page = reconciler.runs.open_cases(&after, &end, PAGE);
+                let page = self.waiting("settles cases", page).await??;
+                let Some(last) = page.last() else { break };
+                after.clone_from(last);
+                gone.extend(page.into_iter().filter(|id| !cases.contains(&hash(id))));
             }
         }
         Ok(gone)
     }
-}
-
-/// Begins what every case of a day is about.
-fn of_day(plan: &Plan) -> String {
-    format!("{} ", plan.id.date)
 }
 
 fn hash(id: &str) -> Sha256 {
@@ -325,10 +318,10 @@ fn about(plan: &Plan, difference: &Difference, alike: &mut HashMap<String, u32>)
     let repeated = difference.kind == DifferenceKind::Repeated;
     let place = if repeated { format!(" line {}", line.number) } else { String::new() };
     if let Some(number) = number {
-        return format!("{}{} {number}{place}", of_day(plan), word(line));
+        return format!("{} {} {number}{place}", plan.id.date, word(line));
     }
     let of = if line.transaction_id.is_empty() { &line.out_trade_no } else { &line.transaction_id };
-    let about = format!("{}{} of {of} {}{place}", of_day(plan), word(line), line.amount);
+    let about = format!("{} {} of {of} {}{place}", plan.id.date, word(line), line.amount);
     let nth = alike.entry(format!("{:?} {about}", difference.kind)).or_default();
     *nth += 1;
     format!("{about} {nth}")

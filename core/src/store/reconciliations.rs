@@ -256,6 +256,8 @@ pub trait Reconciliations: Send + Sync + 'static {
     async fn tell(&self, run: &Run, tally: &Tally, detail: &str, until: Timestamp) -> Result<bool, StoreError>;
     /// Writes differences, each over what was written at its place before.
     async fn write_differences(&self, run: &Run, differences: &[Difference]) -> Result<(), StoreError>;
+    /// The open cases whose ids are after `after` and before `end`, in that order.
+    async fn open_cases(&self, after: &str, end: &str, limit: u32) -> Result<Vec<String>, StoreError>;
     /// The differences of a run after a place.
     async fn found(&self, run: &Run, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError>;
     /// Writes what the next day decides.

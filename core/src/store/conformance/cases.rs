@@ -73,6 +73,19 @@ pub(crate) async fn a_case_reads_back_whole(store: Subject) {
     );
 }
 
+pub(crate) async fn open_cases_are_found_by_their_ids(store: Subject) {
+    commit(&*store, &created("o1", 1)).await.unwrap();
+    for name in ["k:a:1 one", "k:a:1 Two", "k:a:1 zwölf", "k:a:10 x", "k:b:1 one", "k:a:1", "k:a:1 over"] {
+        write(&store, &open(name)).await;
+    }
+    write(&store, &settled(&open("k:a:1 over"), Resolution::Ignore, Some(Resolver::Policy))).await;
+    let all = store.reconciliations();
+    let found = async |after: &str, limit| all.open_cases(after, "k:a:1!", limit).await.unwrap();
+    assert_eq!(found("k:a:1 ", 9).await, ["k:a:1 Two", "k:a:1 one", "k:a:1 zwölf"]);
+    assert_eq!(found("k:a:1 ", 2).await, ["k:a:1 Two", "k:a:1 one"]);
+    assert_eq!(found("k:a:1 one", 2).await, ["k:a:1 zwölf"]);
+}
+
 pub(crate) async fn what_was_ruled_on_stays_settled(store: Subject) {
     commit(&*store, &created("o1", 1)).await.unwrap();
     let first = open("c1");

@@ -249,9 +249,8 @@ fn failed(error: sqlx::Error) -> StoreError {
         Some("40") => StoreError::Conflict(said),
         // Lock not available in time.
         Some("55") => StoreError::Busy(said),
-        // The connection, the transaction, rights and tables, resources, an operator, the system: whatever was to be
-        // written.
-        Some("08" | "25" | "42" | "53" | "57" | "58") | None => StoreError::Unavailable(said),
+        // The connection, the transaction, resources, an operator, the system: whatever was to be written.
+        Some("08" | "25" | "53" | "57" | "58") | None => StoreError::Unavailable(said),
         Some("XX") => StoreError::Damaged(said),
         // Data exception, broken constraint: what was to be written.
         Some(_) => StoreError::Refused(said),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
-use sqlx::{PgPool, postgres::PgRow};
+use sqlx::{PgPool, Row as _, postgres::PgRow};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -101,6 +101,8 @@ impl PostgresReconciliations {
 }
 
 const DIFFERENCES: &str = "SELECT doc FROM difference WHERE run = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+const OPEN_CASES: &str =
+    "SELECT case_id FROM cases WHERE case_id > $1 AND case_id < $2 AND open ORDER BY case_id LIMIT $3";
 const CARRIED: &str = "SELECT doc FROM carried WHERE run = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 #[async_trait]
@@ -155,6 +157,11 @@ impl Reconciliations for PostgresReconciliations {
         .bind(column(differences, |d| d.case_id.as_deref()))
         .bind(differences.iter().map(codec::document).collect::<Result<Vec<_>, _>>()?);
         changed(&self.pool, query).await.map(drop)
+    }
+
+    async fn open_cases(&self, after: &str, end: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        let query = sqlx::query(OPEN_CASES).bind(after).bind(end).bind(i64::from(limit));
+        Ok(rows(&self.pool, query).await?.iter().map(|row| row.get(0)).collect())
     }
 
     async fn found(&self, run: &Run, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError> {

@@ -105,12 +105,13 @@ pub(super) async fn empty() -> (PostgresStore, Database) {
 pub(super) async fn granted() -> (PostgresStore, Database) {
     const ROLE: &str = "paystate_test_core";
     let database = Database::made_from(template().await).await;
+    // Roles belong to the server, where other tests are at it. The lock ends with the connection.
+    let mut admin = admin().await;
+    let role = format!("DO $$ BEGIN IF to_regrole('{ROLE}') IS NULL THEN CREATE ROLE {ROLE}; END IF; END $$");
+    admin.execute("SELECT pg_advisory_lock(20260102)").await.unwrap();
+    admin.execute(AssertSqlSafe(role)).await.unwrap();
+    admin.close().await.unwrap();
     let mut owner = PgConnection::connect(&database.url).await.unwrap();
-    // Roles belong to the server, where other tests are at it.
-    let role = format!(
-        "SELECT pg_advisory_lock(20260102); DO $$ BEGIN IF to_regrole('{ROLE}') IS NULL THEN CREATE ROLE {ROLE}; END IF; END $$"
-    );
-    owner.execute(AssertSqlSafe(role)).await.unwrap();
     let guide = include_str!("../../../../docs/configuration.md");
     let grants: Vec<_> =
         guide.lines().filter(|line| line.starts_with("GRANT ") && line.contains("paystate_core")).collect();

@@ -30,8 +30,7 @@ mod granted {
         assert_eq!(who, "paystate_test_core");
         for sql in ["ALTER TABLE notice DISABLE TRIGGER append_only", "TRUNCATE notice", "DELETE FROM notice"] {
             let refused = failed(store.readers.execute(sql).await.unwrap_err());
-            // Whatever was to be written: nothing is wrong with the input.
-            assert!(matches!(&refused, StoreError::Unavailable(why) if why.contains("(42501)")), "{sql}: {refused}");
+            assert!(refused.to_string().contains("(42501)"), "{sql}: {refused}");
         }
     }
 }

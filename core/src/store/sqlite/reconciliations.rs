@@ -26,6 +26,8 @@ const BEGIN: &str = "\
     WHERE leased_until IS NULL OR leased_until <= ?4";
 
 const DIFFERENCES: &str = "SELECT doc FROM difference WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+const OPEN_CASES: &str =
+    "SELECT case_id FROM cases WHERE case_id > ?1 AND case_id < ?2 AND open ORDER BY case_id LIMIT ?3";
 const CARRIED: &str = "SELECT doc FROM carried WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 
 /// Begins both questions about money. A running total has the number of the refund that reached it; what it has beyond
@@ -156,6 +158,11 @@ impl Reconciliations for SqliteReconciliations {
              ON CONFLICT (run, seq) DO UPDATE SET healed = excluded.healed, case_id = excluded.case_id, doc = excluded.doc",
         );
         self.changed(query.bind(run.lease.to_string()).bind(rows.to_string())).await.map(drop)
+    }
+
+    async fn open_cases(&self, after: &str, end: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        let query = sqlx::query(OPEN_CASES).bind(after).bind(end).bind(i64::from(limit));
+        Ok(query.fetch_all(&self.readers).await.map_err(failed)?.iter().map(|row| row.get(0)).collect())
     }
 
     async fn found(&self, run: &Run, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError> {
