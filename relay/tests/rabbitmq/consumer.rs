@@ -1,13 +1,9 @@
 //! The example in `examples/consumer` does what its README says.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use lapin::{
-    Channel,
+    Channel, Queue,
     message::BasicGetMessage,
     options::{BasicGetOptions, QueueDeclareOptions, QueueDeleteOptions},
     types::{AMQPValue, FieldTable},
@@ -53,11 +49,12 @@ impl Service {
         self.home.path().join("stock.db")
     }
 
-    /// Starts it; it is ready when it has made its queues.
+    /// Starts it; it is ready when it consumes. Its queue is there some time before that, and not bound yet.
     async fn start(&self) -> Child {
         let child =
             self.command().spawn().expect("the example; cargo builds it unless it is told to build one test only");
-        self.until("its queues", async || self.count("").await.is_some() && Path::new(&self.database()).exists()).await;
+        let consumes = async || self.look("").await.is_some_and(|queue| queue.consumer_count() > 0);
+        self.until("its consumer", consumes).await;
         child
     }
 
@@ -66,13 +63,18 @@ impl Service {
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
-    /// How many messages wait in one of its queues, if that is there.
-    async fn count(&self, suffix: &str) -> Option<u32> {
+    /// One of its queues, if that is there.
+    async fn look(&self, suffix: &str) -> Option<Queue> {
         // Asking for a queue that is missing costs the channel.
         let channel = self.exchange.another_channel().await;
         let name = format!("{}{suffix}", self.queue);
         let look = QueueDeclareOptions { passive: true, ..Default::default() };
-        Some(channel.queue_declare(name.as_str().into(), look, FieldTable::default()).await.ok()?.message_count())
+        channel.queue_declare(name.as_str().into(), look, FieldTable::default()).await.ok()
+    }
+
+    /// How many messages wait in one of its queues, if that is there.
+    async fn count(&self, suffix: &str) -> Option<u32> {
+        Some(self.look(suffix).await?.message_count())
     }
 
     async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
