@@ -24,6 +24,22 @@ pub(super) const PAGE: usize = 1_000;
 /// Findings that are removed in one statement.
 pub(super) const SLICE: i64 = 10_000;
 
+/// Begins both questions about money, in every database. A running total has the number of the refund that reached it; what it has beyond
+/// may be another one's, so a number that is a booking's own stands with that booking alone.
+macro_rules! booked {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.provider, t.account, t.kind, t.transaction_id AS number, t.order_id, t.amount_minor, t.currency, \
+               o.out_trade_no, o.transaction_id, o.refund_id, o.occurred_at, o.recorded_at, \
+               CASE WHEN o.cumulative AND t.transaction_id <> o.out_refund_no AND EXISTS (\
+                 SELECT 1 FROM payment_txn own WHERE own.provider = t.provider AND own.account = t.account \
+                   AND own.kind = t.kind AND own.transaction_id = o.out_refund_no) THEN NULL ELSE o.out_refund_no END AS out_refund_no ",
+            $rest
+        )
+    };
+}
+pub(super) use booked;
+
 /// A day of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReconciliationId {

@@ -18,7 +18,7 @@ use crate::{
     store::{
         Booking, Bookings, Carried, Difference, MoneyKey, Reconciliation, ReconciliationId, Reconciliations, Run,
         StoreError, Tally, codec,
-        reconciliations::{EARLY, PAGE, SLICE},
+        reconciliations::{EARLY, PAGE, SLICE, booked},
     },
 };
 
@@ -28,21 +28,6 @@ const BEGIN: &str = "\
     ON CONFLICT (account, date) DO UPDATE SET state = 'RUNNING', detail = '', tally = excluded.tally, \
       started_at = excluded.started_at, ended_at = NULL, lease = excluded.lease, leased_until = excluded.leased_until \
     WHERE reconciliation.leased_until IS NULL OR reconciliation.leased_until <= $4";
-
-/// Begins both questions about money. A running total has the number of the refund that reached it; what it has beyond
-/// may be another one's, so a number that is a booking's own stands with that booking alone.
-macro_rules! booked {
-    ($rest:literal) => {
-        concat!(
-            "SELECT t.provider, t.account, t.kind, t.transaction_id AS number, t.order_id, t.amount_minor, t.currency, \
-               o.out_trade_no, o.transaction_id, o.refund_id, o.occurred_at, o.recorded_at, \
-               CASE WHEN o.cumulative AND t.transaction_id <> o.out_refund_no AND EXISTS (\
-                 SELECT 1 FROM payment_txn own WHERE own.transaction_id = o.out_refund_no AND own.account = t.account \
-                   AND own.provider = t.provider AND own.kind = t.kind) THEN NULL ELSE o.out_refund_no END AS out_refund_no ",
-            $rest
-        )
-    };
-}
 
 const BOOKINGS: &str = booked!(
     "FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted (transaction_id, account, provider, kind) \

@@ -14,7 +14,7 @@ use crate::{
     store::{
         Booking, Bookings, Carried, Difference, MoneyKey, Reconciliation, ReconciliationId, Reconciliations, Run,
         StoreError, Tally, codec,
-        reconciliations::{PAGE, SLICE},
+        reconciliations::{PAGE, SLICE, booked},
     },
 };
 
@@ -29,21 +29,6 @@ const DIFFERENCES: &str = "SELECT doc FROM difference WHERE run = ?1 AND seq > ?
 const OPEN_CASES: &str =
     "SELECT case_id FROM cases WHERE case_id > ?1 AND case_id < ?2 AND open ORDER BY case_id LIMIT ?3";
 const CARRIED: &str = "SELECT doc FROM carried WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
-
-/// Begins both questions about money. A running total has the number of the refund that reached it; what it has beyond
-/// may be another one's, so a number that is a booking's own stands with that booking alone.
-macro_rules! booked {
-    ($rest:literal) => {
-        concat!(
-            "SELECT t.provider, t.account, t.kind, t.transaction_id AS number, t.order_id, t.amount_minor, t.currency, \
-               o.out_trade_no, o.transaction_id, o.refund_id, o.occurred_at, o.recorded_at, \
-               CASE WHEN o.cumulative AND t.transaction_id <> o.out_refund_no AND EXISTS (\
-                 SELECT 1 FROM payment_txn own WHERE own.provider = t.provider AND own.account = t.account \
-                   AND own.kind = t.kind AND own.transaction_id = o.out_refund_no) THEN NULL ELSE o.out_refund_no END AS out_refund_no ",
-            $rest
-        )
-    };
-}
 
 const BOOKINGS: &str = booked!(
     "FROM json_each(?1) wanted CROSS JOIN payment_txn t ON t.provider = wanted.value ->> 0 AND t.account = wanted.value ->> 1 \
