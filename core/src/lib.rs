@@ -4,15 +4,16 @@
 //! - [`service`]: the gRPC rim; protobuf to domain and back, error details, nothing else;
 //! - `reconcile`: the platforms' statements and our record, compared both ways;
 //! - [`compensate`]: what nobody tells us, we ask; what is to be done at a platform, is done and followed;
-//! - [`feed`]: who reads the log of events learns of each, in order and soon;
-//! - [`commit`]: the one door through which every change goes;
 //! - `intake`: verified messages as the door takes them;
+//! - [`commit`]: the one door through which every change goes;
+//! - [`feed`]: who reads the log of events learns of each, in order and soon; the door rings its bell;
 //! - [`guard`]: cheap hints about duplicates, never believed without the store;
 //! - [`store`]: the database, which is the truth;
-//! - [`sha256`]: hashes as values;
-//! - [`seal`]: personal and secret data at rest;
+//! - `wire`, `clock`: values of the contract that several rooms read and write, and the time;
 //! - [`subscription`]: where a durable reader of the log stands; pure;
-//! - [`order`]: the pure domain.
+//! - [`order`]: the pure domain;
+//! - [`seal`]: personal and secret data at rest;
+//! - [`sha256`]: hashes as values.
 
 mod clock;
 pub mod commit;

@@ -87,11 +87,12 @@ impl Rejections {
 
     /// Tells the core later, or counts.
     pub(crate) fn record(&self, refused: &Refused<'_>) {
-        let bucket = match refused.rejection.reason.proves_signature() {
-            true => &self.shared.platforms,
-            false => &self.shared.strangers,
+        // Strangers get half of the queue, so that a slow core does not let them crowd out the others.
+        let (bucket, reserved) = match refused.rejection.reason.proves_signature() {
+            true => (&self.shared.platforms, 0),
+            false => (&self.shared.strangers, self.queue.max_capacity() / 2),
         };
-        if !bucket.take(Clock::now()) {
+        if self.queue.capacity() <= reserved || !bucket.take(Clock::now()) {
             return self.shared.suppress(1);
         }
         if self.queue.try_send(describe(refused, self.shared.body_bytes)).is_err() {

@@ -112,8 +112,8 @@ impl RawCase {
             problems.add(format!("{at}.owner"), "must be at most 64 characters without control characters");
         }
         let settle = self.settle.and_then(|text| {
-            let allowed = kind.resolutions();
-            let found = Resolution::parse(&text).filter(|r| allowed.contains(r));
+            let allowed: Vec<_> = kind.resolutions().iter().filter(|r| !kind.needs_a_person(**r)).collect();
+            let found = Resolution::parse(&text).filter(|r| allowed.contains(&r));
             if found.is_none() {
                 let names: Vec<_> = allowed.iter().map(|r| r.as_str()).collect();
                 problems.add(

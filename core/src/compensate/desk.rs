@@ -2,13 +2,15 @@
 //!
 //! Contract: no call is made inside of a transaction or under a lock. Every exchange is recorded. What an answer says
 //! goes through the door like a callback before anybody decides by it, so who reads the order afterwards knows all
-//! that the platform has said. Every question takes one from the account's budget, which all cores share.
+//! that the platform has said. Every question takes one from the account's budget, which all cores share, and so do closing
+//! and refunding. Initiate and FetchStatement take none: their pace is that of who calls StartPayment, or reconciles.
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::{try_join, try_join_all};
 use paystate_proto::v1;
 use prost::Message as _;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{
@@ -25,6 +27,8 @@ use crate::{
     wire,
 };
 
+/// How long all questions about one order may take for somebody who waits. What is heard later counts all the same.
+const ALL_ASKED: Duration = Duration::from_secs(10);
 /// Between two looks at a budget that is used up.
 const BUDGET_PAUSE: Duration = Duration::from_millis(50);
 
@@ -60,6 +64,18 @@ impl From<DoorError> for NotTakenIn {
             DoorError::Overloaded | DoorError::Unavailable(_) => Self::Now(error.to_string()),
             DoorError::Refused(_) | DoorError::Internal(_) => Self::Ever(error.to_string()),
         }
+    }
+}
+
+/// What our door will never take counts as said, so that its questions end like others; what it cannot take now is
+/// asked for again.
+pub(super) fn taken_in(answer: Result<Answer, NotTakenIn>) -> Result<Answer, NotTakenIn> {
+    match answer {
+        Err(NotTakenIn::Ever(why)) => {
+            tracing::warn!(why, "an answer of a platform was not taken in");
+            Ok(Answer::not_taken_in(why))
+        }
+        Ok(_) | Err(NotTakenIn::Now(_)) => answer,
     }
 }
 
@@ -210,15 +226,20 @@ impl Desk {
             only.is_none_or(|only| number == Some(only)) && self.rate(account).is_some()
         };
         let payments = order.payments.iter().filter(|p| !payment::is_settled(p));
+        let payments = payments.filter(|p| wanted(Some(&p.out_trade_no), &p.account)).map(|payment| async move {
+            Ok(self.turn(&payment.account, patience).await?
+                && taken_in(self.ask_payment(order, payment).await)?.is_told())
+        });
         let refunds = order.refunds.iter().filter(|r| r.requested.is_some() && !refund::is_settled(r));
-        let mut told = true;
-        for payment in payments.filter(|p| wanted(Some(&p.out_trade_no), &p.account)) {
-            told &= self.turn(&payment.account, patience).await? && self.ask_payment(order, payment).await?.is_told();
+        let refunds = refunds.filter(|r| wanted(r.out_trade_no.as_ref(), &r.account)).map(|refund| async move {
+            Ok(self.turn(&refund.account, patience).await? && taken_in(self.ask_refund(order, refund).await)?.is_told())
+        });
+        // All at once, and for a bounded time: a platform that is silent holds nobody up for longer.
+        let asked = try_join(try_join_all(payments), try_join_all(refunds));
+        match timeout(ALL_ASKED, asked).await {
+            Ok(said) => said.map(|(payments, refunds)| payments.into_iter().chain(refunds).all(|told| told)),
+            Err(_) => Ok(false),
         }
-        for refund in refunds.filter(|r| wanted(r.out_trade_no.as_ref(), &r.account)) {
-            told &= self.turn(&refund.account, patience).await? && self.ask_refund(order, refund).await?.is_told();
-        }
-        Ok(told)
     }
 
     fn provider(&self, account: &AccountName) -> String {

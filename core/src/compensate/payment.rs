@@ -226,5 +226,5 @@ impl Known {
 const UNPAID: &str = "unpaid since ";
 /// Begins the note of when it is a payment's turn by the schedule, likewise.
 const TURN: &str = "turn at ";
-/// Begins the note of since when no question was answered, likewise.
-const SILENT: &str = "silent since ";
+/// Begins the note of since when no question was answered, likewise; refunds keep it too.
+pub(super) const SILENT: &str = "silent since ";

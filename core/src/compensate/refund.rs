@@ -3,12 +3,14 @@
 //! Every run begins with a question, also the first: whoever died after sending left no trace of it here. Only what the
 //! platform does not know is sent, always under the same number and with the same content, so that the platform
 //! recognises it even if it does not know yet what it has. A platform that says that it cannot now (the merchant's balance
-//! is too low, for example) is sent it again by the schedule, and then a person is told. A refund that was refused is not tried again by itself: a person
-//! may by then have given the money back in another way.
+//! is too low, for example) is sent it again by the schedule, and then a person is told. A refund that was refused is not tried
+//! again by itself: a person may by then have given the money back in another way. Who is not answered asks again soon,
+//! for as long as the schedule would have taken and a day.
 
 use std::time::Duration;
 
 use super::{
+    payment::SILENT,
     platforms::{Answer, Outcome},
     schedule::Schedule,
 };
@@ -19,6 +21,15 @@ use crate::{
 
 /// How long an outage of a platform is waited out, beyond the schedule.
 const OUTAGE: Duration = Duration::from_secs(24 * 3600);
+
+/// What the task knows from before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Runs that had an answer.
+    pub(super) answered: u32,
+    /// Since when no question was answered; `None` if the last one was.
+    pub(super) silent_since: Option<Timestamp>,
+}
 
 /// What this run has heard so far.
 #[derive(Debug, Clone, Default)]
@@ -44,14 +55,14 @@ pub(super) enum Step {
     GiveUp(String),
     /// Nothing is left to do.
     Done,
-    /// Again later, with so many answers counted.
-    Later(Duration, u32),
+    /// Again later, and what to remember until then.
+    Later(Duration, Known),
 }
 
-/// Decides. `refund` is as it is after every answer so far was taken in; `answered` counts the runs that had an answer.
+/// Decides. `refund` is as it is after every answer so far was taken in.
 pub(super) fn step(
     refund: &Refund,
-    answered: u32,
+    known: Known,
     heard: &Heard,
     schedule: &Schedule,
     patience: Duration,
@@ -63,30 +74,30 @@ pub(super) fn step(
     let Some(last) = &heard.asked else { return Step::Ask };
     let refused = |said: &Answer| Step::Refused(said.code.clone(), said.detail.clone());
     match (last.outcome, &heard.sent) {
-        (Outcome::Answered | Outcome::NotTakenIn, _) => again(answered, last, schedule),
+        // An edge of another version may want other words, until it is replaced.
+        (Outcome::Answered | Outcome::NotTakenIn | Outcome::Refused | Outcome::BadInput, _) => {
+            again(known, last, schedule)
+        }
         (Outcome::NotFound, None) if refund.status == RefundStatus::Pending => Step::Send,
         // The platform has reported it before, and does not find it now.
-        (Outcome::NotFound, None) => again(answered, last, schedule),
+        (Outcome::NotFound, None) => again(known, last, schedule),
         (Outcome::NotFound, Some(sent)) => match sent.outcome {
             Outcome::Refused if heard.asked_again => refused(sent),
             Outcome::Refused => Step::Ask,
             Outcome::NoSuchOperation | Outcome::BadInput => refused(sent),
-            Outcome::Answered | Outcome::NotFound => again(answered, last, schedule),
-            Outcome::NotTakenIn => again(answered, sent, schedule),
-            Outcome::Unknown if sent.spoken => again(answered, sent, schedule),
-            Outcome::Unknown | Outcome::NotSent => unanswered(refund, answered, sent, schedule, patience, now),
+            Outcome::Answered | Outcome::NotFound => again(known, last, schedule),
+            Outcome::NotTakenIn => again(known, sent, schedule),
+            Outcome::Unknown if sent.spoken => again(known, sent, schedule),
+            Outcome::Unknown | Outcome::NotSent => unanswered(refund, known, sent, schedule, patience, now),
             Outcome::RateLimited(wait) => {
-                unanswered(refund, answered, sent, schedule, wait.unwrap_or(patience).max(patience), now)
+                unanswered(refund, known, sent, schedule, wait.unwrap_or(patience).max(patience), now)
             }
         },
-        (Outcome::Unknown | Outcome::NotSent, _) => unanswered(refund, answered, last, schedule, patience, now),
+        (Outcome::Unknown | Outcome::NotSent, _) => unanswered(refund, known, last, schedule, patience, now),
         (Outcome::RateLimited(wait), _) => {
-            unanswered(refund, answered, last, schedule, wait.unwrap_or(patience).max(patience), now)
+            unanswered(refund, known, last, schedule, wait.unwrap_or(patience).max(patience), now)
         }
-        (Outcome::Refused, _) => again(answered, last, schedule),
-        (Outcome::NoSuchOperation | Outcome::BadInput, _) => {
-            Step::GiveUp(format!("the platform cannot be asked: {}", last.said()))
-        }
+        (Outcome::NoSuchOperation, _) => Step::GiveUp(format!("the platform cannot be asked: {}", last.said())),
     }
 }
 
@@ -99,10 +110,11 @@ pub(super) fn is_settled(refund: &Refund) -> bool {
 }
 
 /// Answered, and not at its end.
-fn again(answered: u32, last: &Answer, schedule: &Schedule) -> Step {
+fn again(known: Known, last: &Answer, schedule: &Schedule) -> Step {
+    let answered = known.answered;
     // The first delay lies between sending and the first question after it.
     match schedule.after(answered) {
-        Some(wait) => Step::Later(wait, answered.saturating_add(1)),
+        Some(wait) => Step::Later(wait, Known { answered: answered.saturating_add(1), silent_since: None }),
         None => Step::GiveUp(format!("asked {answered} times, it is not at its end; last words: {}", last.said())),
     }
 }
@@ -110,7 +122,7 @@ fn again(answered: u32, last: &Answer, schedule: &Schedule) -> Step {
 /// Not answered: soon again, unless that has gone on for too long.
 fn unanswered(
     refund: &Refund,
-    answered: u32,
+    known: Known,
     last: &Answer,
     schedule: &Schedule,
     patience: Duration,
@@ -118,8 +130,25 @@ fn unanswered(
 ) -> Step {
     let requested_at = refund.requested.as_ref().map_or(refund.updated_at, |r| r.at);
     let from = refund.given_up.map_or(requested_at, |given_up| given_up.at.max(requested_at));
-    if now > after(from, schedule.whole() + OUTAGE) {
+    let since = known.silent_since.unwrap_or(now);
+    // What was asked for long ago may be asked about for the first time now.
+    if now > after(from, schedule.whole() + OUTAGE).max(after(since, OUTAGE)) {
         return Step::GiveUp(format!("the platform has not answered for a day; its last words: {}", last.said()));
     }
-    Step::Later(patience, answered)
+    Step::Later(patience, Known { silent_since: Some(since), ..known })
+}
+
+impl Known {
+    /// As the task keeps it.
+    pub(super) fn read(attempt: u32, note: &str) -> Self {
+        Self {
+            answered: attempt,
+            silent_since: note.strip_prefix(SILENT).and_then(|at| at.parse().ok()).map(Timestamp),
+        }
+    }
+
+    /// What the task keeps beside the count.
+    pub(super) fn note(self) -> String {
+        self.silent_since.map(|at| format!("{SILENT}{}", at.0)).unwrap_or_default()
+    }
 }

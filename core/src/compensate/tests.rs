@@ -143,7 +143,7 @@ fn what_our_door_does_not_take_counts_like_an_answer() {
     assert!(matches!(step(&order, &known(7), &heard, 40 * MINUTE), payment::Step::GiveUp(_)));
     assert!(matches!(step(&order, &known(2), &heard, 40 * MINUTE), payment::Step::Later(_)), "it may be paid");
     let refund = refund::Heard { asked: Some(answer(Outcome::NotTakenIn)), ..Default::default() };
-    assert_eq!(refund_step(RefundStatus::Pending, 0, &refund), refund::Step::Later(Duration::from_secs(10), 1));
+    assert_eq!(refund_step(RefundStatus::Pending, 0, &refund), answered(Duration::from_secs(10), 1));
     assert!(matches!(refund_step(RefundStatus::Pending, 17, &refund), refund::Step::GiveUp(_)));
 }
 
@@ -155,9 +155,9 @@ fn an_edge_without_keys_is_like_no_answer_and_what_can_never_be_asked_is_for_a_p
         later(step(&order, &known(2), &asked(Outcome::NotSent), 10)),
         Later { wait: PATIENCE, known: silent(2, 10) }
     );
-    assert_eq!(refund_step(RefundStatus::Pending, 2, &sent), refund::Step::Later(PATIENCE, 2));
+    assert_eq!(refund_step(RefundStatus::Pending, 2, &sent), unanswered(2));
     sent = refund::Heard { asked: Some(answer(Outcome::NotFound)), sent: Some(answer(Outcome::NotSent)), ..sent };
-    assert_eq!(refund_step(RefundStatus::Pending, 2, &sent), refund::Step::Later(PATIENCE, 2), "nor is it refused");
+    assert_eq!(refund_step(RefundStatus::Pending, 2, &sent), unanswered(2), "nor is it refused");
     let misunderstood = later(step(&order, &known(2), &asked(Outcome::BadInput), 10));
     assert_eq!(misunderstood.known.answered, 3, "the next edge may be of our version");
     assert!(matches!(step(&order, &known(7), &asked(Outcome::BadInput), 40 * MINUTE), payment::Step::GiveUp(_)));
@@ -322,7 +322,16 @@ fn a_refund(status: RefundStatus) -> Refund {
 }
 
 fn refund_step(status: RefundStatus, answered: u32, heard: &refund::Heard) -> refund::Step {
-    refund::step(&a_refund(status), answered, heard, &Schedule::refunds(), PATIENCE, at(10))
+    let known = refund::Known { answered, silent_since: None };
+    refund::step(&a_refund(status), known, heard, &Schedule::refunds(), PATIENCE, at(10))
+}
+
+fn answered(wait: Duration, answered: u32) -> refund::Step {
+    refund::Step::Later(wait, refund::Known { answered, silent_since: None })
+}
+
+fn unanswered(answered: u32) -> refund::Step {
+    refund::Step::Later(PATIENCE, refund::Known { answered, silent_since: Some(at(10)) })
 }
 
 #[test]
@@ -333,15 +342,15 @@ fn a_refund_is_asked_about_before_it_is_sent() {
     heard.asked = Some(answer(Outcome::NotFound));
     assert_eq!(pending(&heard), refund::Step::Send);
     heard.sent = Some(answer(Outcome::Answered));
-    assert_eq!(pending(&heard), refund::Step::Later(Duration::from_secs(10), 1));
+    assert_eq!(pending(&heard), answered(Duration::from_secs(10), 1));
     heard.sent = Some(answer(Outcome::Unknown));
-    assert_eq!(pending(&heard), refund::Step::Later(PATIENCE, 0), "and then it is asked about first");
+    assert_eq!(pending(&heard), unanswered(0), "and then it is asked about first");
     heard.sent = Some(Answer { spoken: true, ..answer(Outcome::Unknown) });
-    assert_eq!(pending(&heard), refund::Step::Later(Duration::from_secs(10), 1), "not now is an answer");
+    assert_eq!(pending(&heard), answered(Duration::from_secs(10), 1), "not now is an answer");
     assert!(matches!(refund_step(RefundStatus::Pending, 17, &heard), refund::Step::GiveUp(_)));
     heard.asked = Some(answer(Outcome::Unknown));
     heard.sent = None;
-    assert_eq!(pending(&heard), refund::Step::Later(PATIENCE, 0), "nothing is sent into the dark");
+    assert_eq!(pending(&heard), unanswered(0), "nothing is sent into the dark");
 }
 
 #[test]
@@ -371,4 +380,18 @@ fn a_refund_that_a_person_may_have_paid_is_not_sent_again() {
     }
     let last = refund::Heard { asked: Some(answer(Outcome::Answered)), ..Default::default() };
     assert!(matches!(refund_step(RefundStatus::Pending, 17, &last), refund::Step::GiveUp(_)));
+}
+
+#[test]
+fn who_asks_about_a_refund_late_and_is_not_answered_waits_for_a_day_before_a_person_is_told() {
+    let (refund, schedule) = (a_refund(RefundStatus::Pending), Schedule::refunds());
+    let heard = refund::Heard { asked: Some(answer(Outcome::Unknown)), ..Default::default() };
+    let (late, hour) = (30 * 24 * 3600, 3600);
+    let step = |known, second| refund::step(&refund, known, &heard, &schedule, PATIENCE, at(second));
+    let refund::Step::Later(_, known) = step(refund::Known::default(), late) else { panic!("the first question") };
+    assert_eq!(refund::Known::read(known.answered, &known.note()), known, "the task remembers it");
+    assert!(matches!(step(known, late + 23 * hour), refund::Step::Later(_, again) if again == known));
+    assert!(matches!(step(known, late + 25 * hour), refund::Step::GiveUp(_)));
+    let misunderstood = refund::Heard { asked: Some(answer(Outcome::BadInput)), ..Default::default() };
+    assert_eq!(refund_step(RefundStatus::Pending, 0, &misunderstood), answered(Duration::from_secs(10), 1));
 }

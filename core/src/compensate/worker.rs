@@ -6,7 +6,7 @@
 //! is moved once.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -21,7 +21,7 @@ use super::{
     Settings,
     alert::{self, Teller},
     breaker::Breaker,
-    desk::{Desk, NotTakenIn},
+    desk::{Desk, NotTakenIn, taken_in},
     payment::{self, Known},
     platforms::{Answer, Outcome},
     refund,
@@ -31,7 +31,7 @@ use crate::{
     clock::{after, now},
     commit::{CommandRequest, Door, DoorError},
     order::{
-        About, AccountName, CaseKind, CaseState, Command, Ending, Order, OrderId, OutTradeNo, Payment, Refund,
+        About, AccountName, CaseKind, CaseState, Command, Ending, Order, OrderId, OutTradeNo, Payment, Refund, Refusal,
         Resolver, State, TaskKind, Timestamp, TransactionId,
     },
     store::{CaseFilter, CaseRow, Rate, Store, StoreError, Task},
@@ -43,6 +43,10 @@ const LEASE: Duration = Duration::from_secs(60);
 const BATCH: u32 = 256;
 /// How long a further call of one task waits for the budget.
 const TURN: Duration = Duration::from_secs(5);
+/// Batches of one account in a round at most, so that a backlog of it keeps no other account waiting.
+const BATCHES: usize = 4;
+/// Until an order that cannot be read is looked at again.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(3600);
 /// After a fault of ours.
 const FAULT_PAUSE: Duration = Duration::from_secs(5);
 /// A task that waits longer than this for somebody to take it is overdue.
@@ -147,8 +151,15 @@ impl Worker {
         }
         let Some(desk) = &self.desk else { return Ok(()) };
         for account in tasks.accounts_due(now()).await? {
-            // Whatever is settled by now is dropped without a question, as long as there is any.
-            while self.questions(desk, &account).await? {}
+            // Whatever is settled by now is dropped without a question.
+            let mut batches = 0;
+            while self.questions(desk, &account).await? {
+                batches += 1;
+                if batches == BATCHES {
+                    self.bell.notify_one();
+                    break;
+                }
+            }
         }
         Ok(())
     }
@@ -162,7 +173,12 @@ impl Worker {
         let claimed = tasks.claim(&THEIRS, Some(account), BATCH, now(), LEASE).await?;
         let full = claimed.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
         let orders: Vec<OrderId> = claimed.iter().filter_map(|t| t.order_id.clone()).collect();
-        let orders = self.store.orders(&orders).await?;
+        let (orders, unreadable) = self.readable(&orders).await?;
+        let (aside, claimed): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|task| task.order_id.as_ref().is_some_and(|id| unreadable.contains(id)));
+        for task in aside {
+            tasks.put_off(&task, after(now(), UNREADABLE_PAUSE), task.attempt, &task.note).await?;
+        }
         let order = |task: &Task| task.order_id.as_ref().and_then(|id| orders.get(id));
         let (open, settled): (Vec<_>, Vec<_>) =
             claimed.into_iter().partition(|task| order(task).is_some_and(|order| is_open(order, task)));
@@ -193,6 +209,27 @@ impl Worker {
             tasks.put_off(&task, due_at, task.attempt, &task.note).await?;
         }
         Ok(more)
+    }
+
+    /// The orders of tasks, and which of them cannot be read: one such must not keep the others from what is due to them.
+    async fn readable(&self, ids: &[OrderId]) -> Result<(BTreeMap<OrderId, Order>, BTreeSet<OrderId>), StoreError> {
+        match self.store.orders(ids).await {
+            Ok(orders) => return Ok((orders, BTreeSet::new())),
+            Err(StoreError::Damaged(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let (mut orders, mut unreadable) = (BTreeMap::new(), BTreeSet::new());
+        for id in ids {
+            match self.store.orders(std::slice::from_ref(id)).await {
+                Ok(found) => orders.extend(found),
+                Err(StoreError::Damaged(why)) => {
+                    tracing::error!(order_id = %id, why, "what is due to this order waits: it cannot be read");
+                    unreadable.insert(id.clone());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((orders, unreadable))
     }
 
     fn lane<T>(&self, account: &AccountName, with: impl FnOnce(&mut Lane) -> T) -> T {
@@ -297,7 +334,14 @@ impl Worker {
                 }
                 payment::Step::ConcludeUnpaid => {
                     let (order_id, out_trade_no) = (order.id.clone(), payment.out_trade_no.clone());
-                    return self.last(Command::ConcludeUnpaid { order_id, out_trade_no }).await;
+                    let concluded = self.command(Command::ConcludeUnpaid { order_id, out_trade_no }).await;
+                    return match concluded {
+                        // The clock went back since that was decided.
+                        Err(DoorError::Refused(Refusal::MayStillBePaid { .. })) => {
+                            Ok(End::Later(FAULT_PAUSE, task.attempt, task.note.clone()))
+                        }
+                        concluded => ended(concluded),
+                    };
                 }
                 payment::Step::GiveUp(evidence) => {
                     let about = About::Payment(payment.out_trade_no.clone());
@@ -313,13 +357,14 @@ impl Worker {
 
     async fn refund(&self, task: &Task) -> Result<End, Fault> {
         let Some(desk) = &self.desk else { return Ok(End::Done) };
+        let known = refund::Known::read(task.attempt, &task.note);
         let mut heard = refund::Heard::default();
         loop {
             let Some(order) = self.order(task).await? else { return Ok(End::Done) };
             let Some((refund, number)) = find_refund(&order, task) else { return Ok(End::Done) };
             let order_id = order.id.clone();
             let (schedule, patience) = (&self.settings.refunds, self.settings.patience);
-            match refund::step(refund, task.attempt, &heard, schedule, patience, now()) {
+            match refund::step(refund, known, &heard, schedule, patience, now()) {
                 refund::Step::Ask => {
                     let again = heard.asked.is_some();
                     if again {
@@ -348,28 +393,24 @@ impl Worker {
                     return self.last(Command::GiveUp { order_id, about: About::Refund(number), evidence }).await;
                 }
                 refund::Step::Done => return Ok(End::Done),
-                refund::Step::Later(wait, answered) => return Ok(End::Later(wait, answered, String::new())),
+                refund::Step::Later(wait, known) => return Ok(End::Later(wait, known.answered, known.note())),
             }
         }
     }
 
-    /// The command that ends a task. That it is refused means that news was faster.
+    /// The command that ends a task.
     async fn last(&self, command: Command) -> Result<End, Fault> {
-        match self.command(command).await {
-            Ok(()) => Ok(End::Done),
-            Err(DoorError::Refused(refusal)) => {
-                tracing::info!(%refusal, "a task ended otherwise meanwhile");
-                Ok(End::Done)
-            }
-            Err(error) => Err(error.into()),
-        }
+        ended(self.command(command).await)
     }
 
     async fn expiry(&self, task: &Task) -> Result<End, Fault> {
         let Some(order) = self.order(task).await? else { return Ok(End::Done) };
         let unpaid = matches!(order.state(), State::Created | State::Pending) && order.ending == Ending::Open;
-        if !unpaid || order.expires_at.is_none_or(|at| now() < at) {
-            return Ok(End::Done);
+        let Some(at) = order.expires_at.filter(|_| unpaid) else { return Ok(End::Done) };
+        if now() < at {
+            // The clock went back since the task was claimed.
+            let left = u64::try_from(at.0.saturating_sub(now().0)).unwrap_or(0);
+            return Ok(End::Later(Duration::from_micros(left), task.attempt, task.note.clone()));
         }
         let ended = self.last(Command::Close { order_id: order.id, payments_closed: false }).await;
         self.bell.notify_one();
@@ -437,20 +478,20 @@ impl Worker {
     }
 }
 
-fn room(slots: &Semaphore) -> u32 {
-    u32::try_from(slots.available_permits()).unwrap_or(u32::MAX)
+/// How the command that ends a task went. That it is refused means that news was faster.
+fn ended(said: Result<(), DoorError>) -> Result<End, Fault> {
+    match said {
+        Ok(()) => Ok(End::Done),
+        Err(DoorError::Refused(refusal)) => {
+            tracing::info!(%refusal, "a task ended otherwise meanwhile");
+            Ok(End::Done)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// What our door will never take counts as said, so that its questions end like others; what it cannot take now is
-/// asked for again.
-fn taken_in(answer: Result<Answer, NotTakenIn>) -> Result<Answer, NotTakenIn> {
-    match answer {
-        Err(NotTakenIn::Ever(why)) => {
-            tracing::warn!(why, "an answer of a platform was not taken in");
-            Ok(Answer::not_taken_in(why))
-        }
-        Ok(_) | Err(NotTakenIn::Now(_)) => answer,
-    }
+fn room(slots: &Semaphore) -> u32 {
+    u32::try_from(slots.available_permits()).unwrap_or(u32::MAX)
 }
 
 /// Any part of a delay, so that at any time something of what waits is due, to be a probe.

@@ -209,13 +209,23 @@ impl CaseKind {
             Self::CurrencyMismatch => &[Refund, Close],
             Self::DoublePayment => &[Refund, Ignore],
             Self::UnknownOrder => &[Ignore],
-            Self::Stuck | Self::RefundStuck => &[Close, Ignore],
+            Self::Stuck => &[Close, Ignore],
+            Self::RefundStuck => &[Refund, Close, Ignore],
             Self::ReconciliationMissingHere
             | Self::ReconciliationMissingThere
             | Self::ReconciliationAmount
             | Self::ReconciliationStatus
             | Self::ReconciliationFee => &[Accept, Ignore],
         }
+    }
+}
+
+impl CaseKind {
+    /// Whether no rule of the configuration may make this ruling: a refund that the platform would not have is sent again
+    /// only after somebody has seen to the reason.
+    #[must_use]
+    pub fn needs_a_person(self, resolution: Resolution) -> bool {
+        self == Self::RefundStuck && resolution == Resolution::Refund
     }
 }
 

@@ -4,8 +4,8 @@
 //! what the platform reports about it later merges into it by its number.
 
 use super::{
-    Case, Decision, Due, EventKind, Followup, MAX_REFUNDS, Money, Order, OutTradeNo, Payment, Refund, RefundStatus,
-    Refusal, Requested, Timestamp, Transaction, TransactionId, journal::Journal,
+    Case, CaseState, Decision, Due, EventKind, Followup, MAX_REFUNDS, Money, Order, OutTradeNo, Payment, Refund,
+    RefundStatus, Refusal, Requested, Timestamp, Transaction, TransactionId, journal::Journal,
 };
 
 /// A refund as it is wanted.
@@ -60,7 +60,12 @@ pub(super) fn troubled(
     refund.updated_at = at;
     let about = Order::refund_stuck_id(refund);
     let mut cases = journal.refund_cases();
-    for case in cases.iter_mut().filter(|case| case.id == about) {
+    // Trouble that was ruled on, and is there again after the ruling was carried out.
+    if let Some(id) = journal.id_anew(&about).filter(|id| *id != about) {
+        let trouble = journal.order.refund_trouble(at).into_iter().find(|case| case.id == about);
+        cases.extend(trouble.map(|case| Case { id, ..case }));
+    }
+    for case in cases.iter_mut().filter(|case| Case::cause(&case.id) == about && case.state == CaseState::Open) {
         case.evidence.clone_from(&evidence);
     }
     journal.record(EventKind::RefundUpdated, cases)?;

@@ -41,6 +41,9 @@ pub(super) fn resolve(order: Option<&Order>, case: &Case, ruling: &Ruling<'_>) -
     if !case.allowed().contains(&ruling.resolution) {
         return Err(ruling.refused(case, "see its allowed resolutions"));
     }
+    if ruling.by == Resolver::Policy && case.kind.needs_a_person(ruling.resolution) {
+        return Err(ruling.refused(case, "somebody must have put right what the platform names"));
+    }
     let state = CaseState::Resolved { resolution: ruling.resolution, at: ruling.at, by: Some(ruling.by) };
     let settled = Case { state, reason: ruling.reason.to_owned(), ..case.clone() };
     let Some(order) = order.filter(|order| order.open_cases.contains(&case.id)) else {
@@ -140,10 +143,7 @@ impl Journal {
                 self.rule_on_money(case, ruling)
             }
             CaseKind::Stuck if ruling.resolution == Resolution::Close => self.take_for_closed(case),
-            CaseKind::RefundStuck if ruling.resolution == Resolution::Close => {
-                self.abandon_refund(case);
-                Ok(())
-            }
+            CaseKind::RefundStuck => self.rule_on_refund(case, ruling),
             CaseKind::AmountMismatch
             | CaseKind::CurrencyMismatch
             | CaseKind::AccountMismatch
@@ -151,7 +151,6 @@ impl Journal {
             | CaseKind::DoublePayment
             | CaseKind::UnknownOrder
             | CaseKind::Stuck
-            | CaseKind::RefundStuck
             | CaseKind::ReconciliationMissingHere
             | CaseKind::ReconciliationMissingThere
             | CaseKind::ReconciliationAmount
@@ -251,6 +250,51 @@ impl Journal {
         }
         self.end_if_unpaid();
         Ok(())
+    }
+
+    fn rule_on_refund(&mut self, case: &Case, ruling: &Ruling<'_>) -> Result<(), Refusal> {
+        match ruling.resolution {
+            Resolution::Refund => self.send_again(case).map_err(|why| ruling.refused(case, why)),
+            Resolution::Close => {
+                self.abandon_refund(case);
+                Ok(())
+            }
+            Resolution::Ignore => {
+                self.ask_further(case);
+                Ok(())
+            }
+            Resolution::Accept | Resolution::Bound | Resolution::Overtaken => Ok(()),
+        }
+    }
+
+    /// Has a refund of ours carried out that the platform would not have, or did not tell about. It is asked first and
+    /// sent under the number that it had, so that what was done after all is not done twice.
+    fn send_again(&mut self, case: &Case) -> Result<(), &'static str> {
+        let about = |r: &&mut Refund| Order::refund_stuck_id(r) == Case::cause(&case.id);
+        let Some(refund) = self.order.refunds.iter_mut().find(about) else {
+            return Err("its refund is not on the order");
+        };
+        let Some(number) = refund.out_refund_no.clone().filter(|_| refund.requested.is_some()) else {
+            return Err("the refund was not asked for here; close the case, then CreateRefund gives the money back");
+        };
+        if refund.status != RefundStatus::Abnormal {
+            return Err("the platform says that it failed for good; CreateRefund with another number tries again");
+        }
+        refund.status = RefundStatus::Pending;
+        refund.updated_at = self.at;
+        self.decision.tasks.push(Followup::refund(&number, &refund.account, Due::Now));
+        Ok(())
+    }
+
+    /// The money of a refund whose end is not known stays reserved for it, so somebody must go on asking: after the
+    /// schedule a person is told again.
+    fn ask_further(&mut self, case: &Case) {
+        let about =
+            |r: &&Refund| r.status == RefundStatus::Abnormal && Order::refund_stuck_id(r) == Case::cause(&case.id);
+        let refunds = self.order.refunds.iter().filter(about).filter(|r| r.requested.is_some());
+        let questions =
+            refunds.filter_map(|r| Some(Followup::refund(r.out_refund_no.as_ref()?, &r.account, Due::Soon)));
+        self.decision.tasks.extend(questions);
     }
 
     /// Gives a refund up, and its money free. Should it turn out to have gone through, that still counts; so the platform

@@ -1,7 +1,8 @@
 //! Our record of a day as a set, in which the lines of a statement are looked up. Pure.
 //!
-//! Contract: each line costs a look-up, whatever the day's size; each movement some 50 bytes. Numbers are kept as 128 bits
-//! of their SHA-256, so nobody can make two of them meet.
+//! Contract: each line costs a look-up, whatever the day's size; each movement 50 to 90 bytes, because tables double when they
+//! are full (a refund that has two numbers half as much again). Numbers are kept as 128 bits of their SHA-256, so nobody can
+//! make two of them meet.
 
 use std::collections::{HashMap, HashSet};
 

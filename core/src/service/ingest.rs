@@ -1,5 +1,7 @@
 //! IngestService: what the edge hands over.
 
+use std::ops::RangeInclusive;
+
 use paystate_proto::v1::{self, ingest_service_server::IngestService};
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
@@ -16,16 +18,15 @@ use crate::{
 
 /// Items in one call at most.
 const MAX_ITEMS: usize = 256;
+/// Accounts that one call names at most; an edge names each of its own once.
+const MAX_SHED: usize = 4_096;
 
-fn check_count(count: usize) -> Result<(), Status> {
-    if (1..=MAX_ITEMS).contains(&count) {
+fn check_count(what: &str, count: usize, allowed: RangeInclusive<usize>) -> Result<(), Status> {
+    if allowed.contains(&count) {
         return Ok(());
     }
-    Err(error::status(
-        Code::InvalidArgument,
-        "INVALID_ARGUMENT",
-        &format!("{count} items; a call takes 1 to {MAX_ITEMS}"),
-    ))
+    let problem = format!("{count} {what}; a call takes {} to {}", allowed.start(), allowed.end());
+    Err(error::status(Code::InvalidArgument, "INVALID_ARGUMENT", &problem))
 }
 
 impl Core {
@@ -95,7 +96,7 @@ impl IngestService for Core {
         request: Request<v1::RecordObservationsRequest>,
     ) -> Result<Response<v1::RecordObservationsResponse>, Status> {
         let messages = request.into_inner().messages;
-        check_count(messages.len())?;
+        check_count("messages", messages.len(), 1..=MAX_ITEMS)?;
         // All of them have queued before the first is waited for: they share a transaction.
         let queued: Vec<_> = messages.into_iter().map(|m| self.record(m)).collect();
         let mut results = Vec::with_capacity(queued.len());
@@ -110,7 +111,9 @@ impl IngestService for Core {
         request: Request<v1::RecordRejectionsRequest>,
     ) -> Result<Response<v1::RecordRejectionsResponse>, Status> {
         let request = request.into_inner();
-        check_count(request.rejections.len())?;
+        // An edge that turned callbacks away unread may have accounts to name and no rejection.
+        check_count("rejections", request.rejections.len(), 0..=MAX_ITEMS)?;
+        check_count("shed accounts", request.shed_accounts.len(), 0..=MAX_SHED)?;
         let rows = request.rejections.into_iter().map(|r| self.rejection(r)).collect::<Result<Vec<_>, _>>();
         let rows = rows.map_err(|why| error::status(Code::InvalidArgument, "INVALID_ARGUMENT", &why))?;
         if request.suppressed_count > 0 {

@@ -13,10 +13,10 @@ use super::Gateway;
 
 /// To the beginning of an answer: more than a call to a platform may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Calls at a time on one connection of the core.
-const CALLS_PER_CONNECTION: usize = 64;
-/// Streams that a peer may open before it is refused; a little more than the calls that are served.
-const STREAMS_PER_CONNECTION: u32 = 128;
+/// Calls at a time on one connection of a core: as many as a core serves on one of its own, each of which may need a
+/// platform. More wait at the core, within their time. To refuse one would be a question without an answer, and those
+/// count against the platform.
+const CALLS_PER_CONNECTION: u32 = 1024;
 
 /// A core that does not answer a ping for this long is gone.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -59,9 +59,7 @@ pub async fn serve_gateway(
     reporter.set_serving::<ProviderGatewayServiceServer<Gateway>>().await;
     let closing = CancellationToken::new();
     let server = Server::builder()
-        .load_shed(true)
-        .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
-        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .max_concurrent_streams(CALLS_PER_CONNECTION)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .layer(AccessLayer::new(RULES.iter().copied(), &callers))

@@ -31,7 +31,7 @@ impl Alipay {
 fn trade_facts(form: &Form) -> Result<Vec<Fact>, Rejection> {
     let trade = Trade {
         out_trade_no: form.need("out_trade_no")?,
-        trade_no: form.need("trade_no")?,
+        trade_no: Some(form.need("trade_no")?),
         status: form.need("trade_status")?,
         total: total(form.need("total_amount")?, form.text("trans_currency")?)?,
         created: form.text("gmt_create")?,

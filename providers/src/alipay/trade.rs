@@ -13,7 +13,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Trade<'a> {
     pub(super) out_trade_no: &'a str,
-    pub(super) trade_no: &'a str,
+    /// Missing in an answer about a trade that nobody has really begun (opendocs.alipay.com, alipay.trade.query).
+    pub(super) trade_no: Option<&'a str>,
     pub(super) status: &'a str,
     pub(super) total: Money,
     pub(super) created: Option<&'a str>,
@@ -47,10 +48,21 @@ impl Trade<'_> {
         Ok(vec![self.payment(PaymentStatus::Succeeded, self.paid)?, self.refund(refunded)?])
     }
 
+    /// What was paid has a number of Alipay's.
+    fn transaction_id(&self) -> Result<String, Rejection> {
+        ident::id(self.trade_no.unwrap_or_default(), "trade_no")
+    }
+
     fn payment(&self, status: PaymentStatus, when: Option<&str>) -> Result<Fact, Rejection> {
+        let transaction_id = match status {
+            PaymentStatus::Succeeded => Some(self.transaction_id()?),
+            PaymentStatus::Pending | PaymentStatus::Failed | PaymentStatus::Closed => {
+                ident::optional_id(self.trade_no, "trade_no")?
+            }
+        };
         Ok(Fact::Payment(PaymentFact {
             out_trade_no: Some(ident::id(self.out_trade_no, "out_trade_no")?),
-            transaction_id: Some(ident::id(self.trade_no, "trade_no")?),
+            transaction_id,
             status,
             amount: self.total,
             occurred_at: time(when)?,
@@ -61,7 +73,7 @@ impl Trade<'_> {
     fn refund(&self, refunded: i64) -> Result<Fact, Rejection> {
         Ok(Fact::Refund(RefundFact {
             out_trade_no: Some(ident::id(self.out_trade_no, "out_trade_no")?),
-            transaction_id: Some(ident::id(self.trade_no, "trade_no")?),
+            transaction_id: Some(self.transaction_id()?),
             out_refund_no: ident::optional_id(self.refund_no, "out_biz_no")?,
             refund_id: None,
             status: RefundStatus::Succeeded,

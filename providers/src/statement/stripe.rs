@@ -16,7 +16,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Line, LineKind, Place, StatementError, json::Values};
-use crate::{Currency, Instant, Money, Reason, Rejection, ident};
+use crate::{
+    Instant, Reason, Rejection, ident,
+    stripe::amount::{fee_of_stripe, of_stripe},
+};
 
 const NOT_EXPANDED: &str = "its source is not expanded: fetch it with expand[]=data.source";
 
@@ -101,7 +104,7 @@ pub fn line(text: &[u8], number: u64) -> Result<Option<Line>, StatementError> {
     let line = source.line(kind, number).map_err(|rejection| damaged(rejection.detail))?;
     // The fee is in the currency of the balance. In another than the payment's it says nothing about the payment.
     let same = line.amount.currency.as_str().eq_ignore_ascii_case(&transaction.currency);
-    let fee_minor = if same { transaction.fee } else { 0 };
+    let fee_minor = if same { fee_of_stripe(transaction.fee, line.amount.currency) } else { 0 };
     Ok(Some(Line { fee_minor, occurred_at: Some(Instant::from_seconds(transaction.created)), ..line }))
 }
 
@@ -115,7 +118,8 @@ impl Transaction<'_> {
             LineKind::Payment => (own, String::new()),
             LineKind::Refund => (optional(&cause.payment_intent.unwrap_or_default(), "payment_intent")?, own),
         };
-        let minor = self.amount.checked_abs().ok_or_else(|| Rejection::new(Reason::BadAmount, "no such amount"))?;
+        let units = self.amount.checked_abs().ok_or_else(|| Rejection::new(Reason::BadAmount, "no such amount"))?;
+        let amount = of_stripe(units, &self.currency)?;
         Ok(Line {
             number,
             kind,
@@ -123,8 +127,8 @@ impl Transaction<'_> {
             transaction_id,
             out_refund_no: String::new(),
             refund_id,
-            amount: Money { minor, currency: Currency::parse(&self.currency)? },
-            fee_minor: self.fee,
+            amount,
+            fee_minor: fee_of_stripe(self.fee, amount.currency),
             occurred_at: Some(Instant::from_seconds(self.created)),
         })
     }
@@ -132,10 +136,6 @@ impl Transaction<'_> {
 
 impl Source {
     fn line(self, kind: LineKind, number: u64) -> Result<Line, Rejection> {
-        let minor = self.amount_captured.unwrap_or(self.amount);
-        if minor < 0 {
-            return Err(Rejection::new(Reason::BadAmount, "the amount of its source is negative"));
-        }
         let optional = |text: &str, what| ident::optional_id(Some(text), what).map(Option::unwrap_or_default);
         let metadata = self.metadata.unwrap_or_default();
         // A charge without an intent is named by itself.
@@ -154,7 +154,7 @@ impl Source {
             transaction_id: optional(&transaction, "payment_intent")?,
             out_refund_no,
             refund_id: optional(&refund_id, "source.id")?,
-            amount: Money { minor, currency: Currency::parse(&self.currency)? },
+            amount: of_stripe(self.amount_captured.unwrap_or(self.amount), &self.currency)?,
             fee_minor: 0,
             occurred_at: None,
         })

@@ -1,11 +1,11 @@
 //! What Stripe's objects say about money, in events and in answers alike. The event, or the object's own status, says
 //! where it stands. Stripe names no payer: a `customer` is the shop's own record.
 
-use super::objects::{Charge, Metadata, PaymentIntent, Refund, Session};
-use crate::{
-    Currency, Instant, Money, PaymentFact, PaymentStatus, Reason, RefundAmount, RefundFact, RefundStatus, Rejection,
-    ident,
+use super::{
+    amount::of_stripe,
+    objects::{Charge, Metadata, PaymentIntent, Refund, Session},
 };
+use crate::{Instant, PaymentFact, PaymentStatus, Reason, RefundAmount, RefundFact, RefundStatus, Rejection, ident};
 
 pub(super) fn intent(
     intent: &PaymentIntent,
@@ -20,7 +20,7 @@ pub(super) fn intent(
         out_trade_no: out_trade_no(intent.metadata.as_ref())?,
         transaction_id: Some(ident::id(&intent.id, "payment_intent")?),
         status,
-        amount: money(amount, &intent.currency)?,
+        amount: of_stripe(amount, &intent.currency)?,
         occurred_at: when,
         payer: None,
     })
@@ -37,7 +37,7 @@ pub(super) fn charge(charge: &Charge, when: Option<Instant>) -> Result<Option<Pa
         out_trade_no: out_trade_no(charge.metadata.as_ref())?,
         transaction_id: Some(ident::id(id, "payment_intent")?),
         status: PaymentStatus::Succeeded,
-        amount: money(charge.amount_captured, &charge.currency)?,
+        amount: of_stripe(charge.amount_captured, &charge.currency)?,
         occurred_at: when,
         payer: None,
     }))
@@ -51,7 +51,9 @@ pub(super) fn session(
 ) -> Result<Option<PaymentFact>, Rejection> {
     let out_trade_no = match out_trade_no(session.metadata.as_ref())? {
         Some(number) => Some(number),
-        // The payer may have set it (payment links), so what is no number of ours is no fault either.
+        // Anybody can open a Payment Link with somebody else's number in its address.
+        None if session.payment_link.is_some() => None,
+        // It is the shop's, and need not be a payment's: what cannot be one is no fault.
         None => session.client_reference_id.as_deref().and_then(ident::claimed),
     };
     let intent = session.payment_intent.as_ref().map(|intent| intent.id());
@@ -63,7 +65,7 @@ pub(super) fn session(
     let (Some(total), Some(currency)) = (session.amount_total, &session.currency) else {
         return Err(malformed("the session has no amount_total or currency"));
     };
-    let amount = money(total, currency)?;
+    let amount = of_stripe(total, currency)?;
     Ok(Some(PaymentFact { out_trade_no, transaction_id, status, amount, occurred_at: when, payer: None }))
 }
 
@@ -82,7 +84,7 @@ pub(super) fn refund(refund: Refund, when: Option<Instant>) -> Result<Option<Ref
         out_refund_no: ident::optional_id(metadata.out_refund_no.as_deref(), "out_refund_no")?,
         refund_id: Some(ident::id(&refund.id, "id")?),
         status: refund_status(refund.status.as_deref())?,
-        amount: RefundAmount::Single(money(refund.amount, &refund.currency)?),
+        amount: RefundAmount::Single(of_stripe(refund.amount, &refund.currency)?),
         occurred_at: when,
     }))
 }
@@ -99,13 +101,6 @@ fn refund_status(status: Option<&str>) -> Result<RefundStatus, Rejection> {
 
 fn out_trade_no(metadata: Option<&Metadata>) -> Result<Option<String>, Rejection> {
     ident::optional_id(metadata.and_then(|metadata| metadata.out_trade_no.as_deref()), "out_trade_no")
-}
-
-pub(super) fn money(minor: i64, currency: &str) -> Result<Money, Rejection> {
-    if minor < 0 {
-        return Err(Rejection::new(Reason::BadAmount, "the amount is negative"));
-    }
-    Ok(Money { minor, currency: Currency::parse(currency)? })
 }
 
 /// The detail keeps serde's position but not its text, which may quote the message.

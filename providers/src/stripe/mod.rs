@@ -8,6 +8,7 @@
 //! `refund.updated` and `refund.failed`: `charge.refunded` does not say which refund it is about.
 //! Rules: docs.stripe.com/webhooks, docs.stripe.com/api/events/types.
 
+pub(crate) mod amount;
 mod api;
 mod events;
 mod facts;

@@ -130,6 +130,11 @@ fn checkout_sessions() {
     ] {
         assert_eq!(payment(kind, &unpaid).map(|p| p.status), Some(status), "{kind}");
     }
+    let link = SESSION.replace(r#""mode""#, r#""payment_link":"plink_1","mode""#);
+    let paid = payment("checkout.session.completed", &link).expect("a payment");
+    assert_eq!((paid.out_trade_no, paid.transaction_id.as_deref()), (None, Some("pi_1")), "the payer named the order");
+    let left = link.replace("\"pi_1\"", "null");
+    assert_eq!(payment("checkout.session.expired", &left), None, "nothing happened that an order should know");
     let metadata = SESSION.replace(r#""metadata":{}"#, r#""metadata":{"out_trade_no":"ORDER-2"}"#);
     let named = payment("checkout.session.completed", &metadata).expect("a payment");
     assert_eq!(named.out_trade_no.as_deref(), Some("ORDER-2"), "metadata is ours alone");

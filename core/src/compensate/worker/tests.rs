@@ -142,3 +142,22 @@ async fn what_is_settled_is_dropped_while_the_platform_is_left_alone() {
     assert!(rig.due("N2").await.is_some_and(|due| due >= opens_at), "nobody is asked before");
     assert_eq!(rig.worker.slots.available_permits(), rig.worker.settings.in_flight, "nobody was asked");
 }
+
+/// One order that cannot be read must not keep the others of its account from what is due to them.
+#[tokio::test]
+async fn an_order_that_cannot_be_read_waits_alone() {
+    let rig = Rig::start().await;
+    for number in ["N1", "N2", "N3"] {
+        rig.begin(number).await;
+    }
+    rig.pay("N3").await;
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(rig._dir.path().join("t.db"));
+    let mut db = sqlx::SqlitePool::connect_with(file).await.unwrap().acquire().await.unwrap();
+    sqlx::query("UPDATE orders SET doc = '{' WHERE order_id = 'o-N2'").execute(&mut *db).await.unwrap();
+    let desk = rig.worker.desk.as_ref().unwrap();
+    let slots = rig.worker.slots.available_permits();
+    assert!(!rig.worker.questions(desk, &account()).await.unwrap(), "that was all");
+    assert_eq!(rig.worker.slots.available_permits(), slots - 1, "N1 is asked about");
+    assert_eq!(rig.due("N3").await, None, "it is settled");
+    assert!(rig.due("N2").await.unwrap() > after(now(), UNREADABLE_PAUSE / 2));
+}

@@ -69,23 +69,16 @@ fn only_a_refund_that_failed_or_was_given_up_may_be_asked_for_again() {
 fn a_refusal_of_the_platform_is_a_case_and_a_success_all_the_same_still_wins() {
     let mut scene = Scene::paid();
     scene.ask(&back("R1", 400)).unwrap();
-    let order_id = scene.order.id.clone();
-    let refusal_of = |number: &str| Command::RefundRefused {
-        order_id: order_id.clone(),
-        out_refund_no: transaction(number),
-        code: "NOT_ENOUGH".to_owned(),
-        detail: "the account is empty".to_owned(),
-    };
-    let refused = refusal_of("R1");
-    assert_eq!(event_kinds(&scene.ask(&refused).unwrap()), ["REFUND_UPDATED"]);
+    let refusal = refused(&scene, "R1");
+    assert_eq!(event_kinds(&scene.ask(&refusal).unwrap()), ["REFUND_UPDATED"]);
     let case = scene.case(CaseKind::RefundStuck);
-    assert_eq!((case.state, case.evidence.as_str()), (CaseState::Open, "NOT_ENOUGH: the account is empty"));
-    assert_eq!((scene.ask(&refused).unwrap(), left(&scene)), (Decision::default(), 600));
+    assert_eq!((case.state, case.evidence.as_str()), (CaseState::Open, "NOT_ENOUGH: the balance is too low"));
+    assert_eq!((scene.ask(&refusal).unwrap(), left(&scene)), (Decision::default(), 600));
     scene = scene.seeing(&[told(Some("R1"), Some("re1"), Succeeded, 400)]);
     assert_eq!((scene.order.refunded().minor(), scene.kinds()), (400, BTreeSet::new()));
     let settled = scene.case(CaseKind::RefundStuck).state;
     assert!(matches!(settled, CaseState::Resolved { resolution: Resolution::Overtaken, by: None, .. }));
-    assert!(matches!(scene.ask(&refusal_of("R2")), Err(Refusal::RefundNotFound(..))));
+    assert!(matches!(scene.ask(&refused(&scene.clone(), "R2")), Err(Refusal::RefundNotFound(..))));
 }
 
 #[test]
@@ -184,6 +177,67 @@ fn a_refund_that_is_given_up_again_after_it_was_left_alone_is_a_new_case() {
     closed.ask(&ruling(&closed.order.open_cases[0].clone(), Resolution::Close)).unwrap();
     assert_eq!(closed.order.refunds[0].status, RefundStatus::Abandoned);
     assert_eq!(scene.seeing(&[told(Some("R1"), None, Succeeded, 500)]).kinds(), BTreeSet::new());
+}
+
+fn refused(scene: &Scene, number: &str) -> Command {
+    Command::RefundRefused {
+        order_id: scene.order.id.clone(),
+        out_refund_no: transaction(number),
+        code: "NOT_ENOUGH".to_owned(),
+        detail: "the balance is too low".to_owned(),
+    }
+}
+
+#[test]
+fn a_refused_refund_is_sent_again_under_its_number_once_a_person_says_so() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 400)).unwrap();
+    scene.ask(&refused(&scene.clone(), "R1")).unwrap();
+    for n in 1..3 {
+        assert_eq!((scene.order.refunds[0].status, left(&scene)), (Abnormal, 600));
+        let again = scene.ask(&ruling(&scene.order.open_cases[0].clone(), Resolution::Refund)).unwrap();
+        assert_eq!(again.tasks, [Followup::refund(&transaction("R1"), &account("a"), Due::Now)]);
+        assert_eq!((scene.order.refunds.len(), scene.order.refunds[0].status), (1, Pending));
+        assert_eq!((scene.kinds(), left(&scene)), (BTreeSet::new(), 600), "its money stays reserved");
+        // Refused once more: a case of its own, with what the platform says now.
+        scene.ask(&refused(&scene.clone(), "R1")).unwrap();
+        assert_eq!(scene.order.open_cases, [format!("refund-stuck:a:refund R1 again {n}")]);
+        assert!(scene.case(CaseKind::RefundStuck).evidence.contains("the balance is too low"));
+    }
+    let went = scene.seeing(&[told(Some("R1"), Some("re1"), Succeeded, 400)]);
+    assert_eq!((went.order.state(), went.kinds(), left(&went)), (State::PartiallyRefunded, BTreeSet::new(), 600));
+}
+
+#[test]
+fn what_cannot_be_sent_again_is_not() {
+    let sent_again = |mut scene: Scene| scene.rule(CaseKind::RefundStuck, Resolution::Refund).unwrap_err();
+    let mut failed = Scene::paid();
+    failed.ask(&back("R1", 400)).unwrap();
+    failed = failed.seeing(&[told(Some("R1"), None, Failed, 400)]);
+    let foreign = Scene::paid().seeing(&[told(Some("X1"), None, Abnormal, 400)]);
+    for (scene, why) in [(failed, "failed for good"), (foreign, "not asked for here")] {
+        assert!(sent_again(scene).to_string().contains(why), "{why}");
+    }
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 400)).unwrap();
+    scene.ask(&refused(&scene.clone(), "R1")).unwrap();
+    let by_rule = Command::ResolveCase {
+        case_id: scene.order.open_cases[0].clone(),
+        resolution: Resolution::Refund,
+        reason: "a rule".to_owned(),
+        by: Resolver::Policy,
+    };
+    assert!(matches!(scene.ask(&by_rule), Err(Refusal::ResolutionNotAllowed { .. })));
+}
+
+#[test]
+fn a_refund_that_is_left_alone_is_asked_about_further() {
+    let mut scene = Scene::paid();
+    scene.ask(&back("R1", 400)).unwrap();
+    scene.ask(&refused(&scene.clone(), "R1")).unwrap();
+    let ignored = scene.rule(CaseKind::RefundStuck, Resolution::Ignore).unwrap();
+    assert_eq!(ignored.tasks, [Followup::refund(&transaction("R1"), &account("a"), Due::Soon)]);
+    assert_eq!((scene.order.refunds[0].status, left(&scene)), (Abnormal, 600));
 }
 
 #[test]

@@ -47,6 +47,8 @@ on_both_databases!(
     a_payer_who_is_faster_than_the_closing_has_paid,
     a_refund_is_carried_out_once_whatever_is_lost,
     a_refused_refund_becomes_a_case_and_people_are_told,
+    what_an_edge_turned_away_unread_is_asked_for,
+    a_silent_platform_does_not_keep_an_order_from_being_closed,
     a_silent_channel_takes_no_room_from_questions,
     the_budget_is_kept_and_a_backlog_comes_at_its_rate,
     an_outage_is_waited_out,
@@ -204,6 +206,49 @@ async fn a_refused_refund_becomes_a_case_and_people_are_told(mut shop: Shop) {
     assert_eq!(shop.platform.calls("refund"), 1, "it is not tried again by itself");
     let told = stand_in.told().await;
     assert!(told.contains(&case.case_id), "{told}");
+    // Somebody has seen to the reason.
+    let ruling = v1::ResolveCaseRequest {
+        case_id: case.case_id,
+        resolution: v1::CaseResolution::Refund.into(),
+        reason: "the balance is filled up".into(),
+        ..Default::default()
+    };
+    OperationsServiceClient::new(core.clone()).resolve_case(ruling).await.unwrap();
+    let done = || async { refund_state(&core, "REFUND01").await == v1::RefundState::Succeeded };
+    until("the refund", done).await;
+    assert_eq!(shop.platform.with(|s| s.refunds.get("REFUND01").copied()), Some((500, 1)), "it went back once");
+    assert!(asked_between(&shop.platform.story("REFUND01"), "refund", "query_refund"));
+    shop.end().await;
+}
+
+async fn what_an_edge_turned_away_unread_is_asked_for(mut shop: Shop) {
+    let an_hour = Duration::from_secs(3600);
+    shop.settings.payments = Schedule::new(an_hour, [an_hour]);
+    let core = shop.core().await;
+    for n in 0..20 {
+        begin(&core, &format!("o{n}"), &format!("N{n}")).await.unwrap();
+    }
+    assert_eq!(shop.platform.calls("query"), 0);
+    // Nothing was refused, so there is no rejection to tell of.
+    let shed = v1::RecordRejectionsRequest { shed_accounts: vec!["shop".into()], ..Default::default() };
+    IngestServiceClient::new(core.clone()).record_rejections(shed).await.unwrap();
+    until("a question, of twenty in a minute", || async { shop.platform.calls("query") > 0 }).await;
+    shop.end().await;
+}
+
+async fn a_silent_platform_does_not_keep_an_order_from_being_closed(mut shop: Shop) {
+    let an_hour = Duration::from_secs(3600);
+    shop.settings.payments = Schedule::new(an_hour, [an_hour]);
+    let core = shop.core().await;
+    begin(&core, "o1", "N1").await.unwrap();
+    for number in ["N2", "N3"] {
+        again(&core, "o1", number).await.unwrap();
+    }
+    shop.platform.fail("query", [Fault::Silent; 3]);
+    let close = v1::CloseOrderRequest { order_id: "o1".into(), payments_closed_by_caller: true, ..Default::default() };
+    let closed = OrderServiceClient::new(core.clone()).close_order(close).await.unwrap().into_inner();
+    assert!(closed.order.unwrap().close_requested, "it ends as soon as the platform speaks");
+    assert_eq!(shop.platform.calls("query"), 3, "all were asked, at once");
     shop.end().await;
 }
 

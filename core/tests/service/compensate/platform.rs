@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     LostBefore,
     /// It happens, and nobody knows.
     LostAfter,
+    /// Nothing comes back for longer than anybody waits.
+    Silent,
     /// It says that it knows nothing of it.
     NotFound,
     /// It refuses.
@@ -70,6 +72,8 @@ pub(crate) struct Platform(Arc<Mutex<State>>);
 
 /// How long an answer takes.
 const DELAY: Duration = Duration::from_millis(5);
+/// How long a silent one takes.
+const SILENCE: Duration = Duration::from_secs(60);
 
 impl Platform {
     pub(crate) fn with<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
@@ -117,7 +121,7 @@ impl Platform {
             s.asked_twice_at_once += u32::from(!alone);
             (s.faults.get_mut(operation).and_then(VecDeque::pop_front), alone)
         });
-        tokio::time::sleep(DELAY).await;
+        tokio::time::sleep(if fault == Some(Fault::Silent) { SILENCE } else { DELAY }).await;
         self.with(|s| {
             if alone {
                 s.asking.remove(number);
@@ -125,7 +129,7 @@ impl Platform {
             match fault {
                 _ if s.down => said(PlatformOutcome::Unknown, "HTTP_503"),
                 None => effect(s),
-                Some(Fault::LostBefore) => said(PlatformOutcome::Unknown, "TIMEOUT"),
+                Some(Fault::LostBefore | Fault::Silent) => said(PlatformOutcome::Unknown, "TIMEOUT"),
                 Some(Fault::LostAfter) => {
                     effect(s);
                     said(PlatformOutcome::Unknown, "TIMEOUT")

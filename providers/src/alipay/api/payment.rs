@@ -32,7 +32,7 @@ const NOT_CLOSABLE: &[&str] = &[
 #[derive(Deserialize)]
 struct Queried {
     out_trade_no: String,
-    trade_no: String,
+    trade_no: Option<String>,
     trade_status: String,
     total_amount: Option<String>,
     trans_currency: Option<String>,
@@ -78,7 +78,7 @@ impl Queried {
         };
         Ok(Trade {
             out_trade_no: &self.out_trade_no,
-            trade_no: &self.trade_no,
+            trade_no: filled(&self.trade_no),
             status: &self.trade_status,
             total,
             created: None,

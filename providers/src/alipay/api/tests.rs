@@ -274,6 +274,18 @@ fn states_of_a_payment() {
     let without =
         |status: &str| paid(&format!(r#","trade_status":"{status}""#)).replace(r#","total_amount":"12.30""#, "");
     assert_eq!(facts(queried(&without("WAIT_BUYER_PAY"))).len(), 1, "the question's amount stands in");
+    // A trade that nobody has really begun has no number of Alipay's; one that was paid has.
+    for missing in ["", r#","trade_no":"""#] {
+        let node = |status: &str| {
+            let fields = r#""code":"10000","out_trade_no":"ORDER_1","total_amount":"12.30""#;
+            format!(r#"{{{fields},"trade_status":"{status}"{missing}}}"#)
+        };
+        match facts(queried(&node("WAIT_BUYER_PAY"))).as_slice() {
+            [Fact::Payment(waiting)] => assert_eq!(waiting.transaction_id, None),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(kind(queried(&node("TRADE_SUCCESS"))), ("unknown", "MALFORMED".into()));
+    }
     assert_eq!(kind(queried(&without("TRADE_SUCCESS"))), ("unknown", "MALFORMED".into()));
     assert_eq!(kind(queried(&paid(r#","trade_status":"TRADE_NEW""#))).0, "unknown");
     assert_eq!(kind(queried(&paid(r#","trade_status":"TRADE_SUCCESS","trans_currency":"USD""#))).1, "BAD_AMOUNT");

@@ -3,14 +3,14 @@
 use super::{
     StripeApi,
     answer::{check_mode, is_of, object},
-    request::{Fields, Reference, bad, number},
+    request::{Fields, Reference, bad, number, units},
 };
 use crate::{
     Instant, Money,
     api::{Action, Initiate, InitiateMethod, Initiated, Request, Response, Unable},
     failure::Failure,
     stripe::{
-        facts::money,
+        amount::of_stripe,
         objects::{PaymentIntent, Session},
     },
 };
@@ -58,7 +58,7 @@ impl StripeApi {
         if ask.return_url.is_empty() {
             return Err(bad("return_url", "Stripe Checkout needs the address to which the browser returns"));
         }
-        let (amount, currency) = (ask.amount.minor.to_string(), currency(ask.amount));
+        let (amount, currency) = (units(ask.amount)?, currency(ask.amount));
         let (name, expires_at) = (name(ask), expires_at(ask).map(|at| at.to_string()));
         let mut fields = vec![
             ("mode", "payment"),
@@ -77,7 +77,7 @@ impl StripeApi {
     }
 
     fn begin_intent(&self, ask: &Initiate<'_>) -> Result<Request, Unable> {
-        let (amount, currency, name) = (ask.amount.minor.to_string(), currency(ask.amount), name(ask));
+        let (amount, currency, name) = (units(ask.amount)?, currency(ask.amount), name(ask));
         let fields = vec![
             ("amount", amount.as_str()),
             ("currency", &currency),
@@ -143,5 +143,5 @@ fn currency(amount: Money) -> String {
 }
 
 fn is_amount(answered: Option<(i64, &str)>, ours: Money) -> bool {
-    answered.is_some_and(|(minor, currency)| money(minor, currency) == Ok(ours))
+    answered.is_some_and(|(units, currency)| of_stripe(units, currency) == Ok(ours))
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{
     StripeApi,
     answer::{asked, notice, object},
-    request::{bad, number, plain},
+    request::{bad, number, plain, units},
 };
 use crate::{
     Fact, Instant, Notice,
@@ -25,7 +25,7 @@ struct Refunds {
 
 impl StripeApi {
     pub(super) fn give_back(&self, ask: &api::Refund<'_>) -> Result<Request, Unable> {
-        let amount = ask.amount.minor.to_string();
+        let amount = units(ask.amount)?;
         let mut fields = vec![
             payment(ask)?,
             ("amount", amount.as_str()),

@@ -4,8 +4,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::StripeApi;
 use crate::{
+    Money,
     api::{Request, Unable},
     encode, ident,
+    stripe::amount::to_stripe,
 };
 
 /// The version whose objects we read (docs.stripe.com/api/versioning).
@@ -67,6 +69,12 @@ impl StripeApi {
         }
         headers
     }
+}
+
+/// An amount in Stripe's units.
+pub(super) fn units(amount: Money) -> Result<String, Unable> {
+    let problem = "Stripe has no such amount; of this currency it takes whole units only";
+    to_stripe(amount).map(|units| units.to_string()).ok_or_else(|| bad("amount", problem))
 }
 
 /// A number of ours.
