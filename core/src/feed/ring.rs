@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::store::{LogEntry, LogId, LogState};
+use crate::store::{LogEntry, LogId};
 
 /// Events that are kept.
 const EVENTS: usize = 4_096;
@@ -36,20 +36,20 @@ pub(super) enum Ahead {
 }
 
 impl Ring {
-    /// Begins to follow a log at its head.
-    pub(super) fn begin(&mut self, state: LogState) {
-        *self = Self { log_id: Some(state.id), base: state.head, breaks: self.breaks, ..Self::default() };
-    }
-
-    /// Begins anew because the log is not the one that it was.
-    pub(super) fn break_off(&mut self, state: LogState) {
-        self.begin(state);
-        self.breaks += 1;
+    /// Begins to follow a log after a revision.
+    pub(super) fn begin(&mut self, log_id: LogId, base: i64) {
+        *self = Self { log_id: Some(log_id), base, breaks: self.breaks, ..Self::default() };
     }
 
     /// Follows no log any more, and lets all events go.
     pub(super) fn forget(&mut self) {
         *self = Self { breaks: self.breaks, ..Self::default() };
+    }
+
+    /// The same because the log is not the one that it was.
+    pub(super) fn break_off(&mut self) {
+        self.forget();
+        self.breaks += 1;
     }
 
     /// Which log it follows.
@@ -60,6 +60,11 @@ impl Ring {
     /// The last revision that it knows of.
     pub(super) fn end(&self) -> i64 {
         self.base + i64::try_from(self.entries.len()).unwrap_or(i64::MAX)
+    }
+
+    /// The last event that it knows of, where it holds one.
+    pub(super) fn last(&self) -> Option<&Arc<LogEntry>> {
+        self.entries.back()
     }
 
     /// Adds what follows `end`.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{FeedError, PAGE, Shared, answered, bell::Ears, judge};
-use crate::store::{EventLog, LogPage, StoreError};
+use crate::store::{EventLog, LogEntry, LogPage, StoreError};
 
 /// Looks after this long even without being told.
 const FLOOR: Duration = Duration::from_secs(1);
@@ -46,34 +46,35 @@ async fn follow(feed: &Shared, bell: &mut Ears) {
 /// Reads up to the head.
 async fn look(feed: &Shared) -> Result<(), StoreError> {
     loop {
-        let (log_id, end) = {
+        let (log_id, end, last) = {
             let ring = feed.ring.borrow();
-            (ring.log_id(), ring.end())
+            (ring.log_id(), ring.end(), ring.last().cloned())
         };
         let Some(log_id) = log_id else {
-            let state = answered(feed.log.state()).await?;
-            feed.ring.send_modify(|ring| ring.begin(state));
+            begin(feed).await?;
             continue;
         };
-        let page = answered(feed.log.after(end, PAGE)).await?;
-        match judge(&page, log_id, end) {
+        // Once more what was read last: a log that was set back may be as long again by now.
+        let after = end - i64::from(last.is_some());
+        let mut page = answered(feed.log.after(after, PAGE)).await?;
+        let is_last = page.entries.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+        match judge(&page, log_id, after).and_then(|()| goes_on(&mut page, last.as_deref())) {
             Ok(()) => {}
             Err(FeedError::BeyondHead { .. }) => {
                 // Nobody shall go on there with what he was told before: it gets a new id, unless it has one.
-                answered(feed.log.set_back(log_id, end)).await?;
-                let state = answered(feed.log.state()).await?;
+                answered(feed.log.set_back(log_id)).await?;
                 tracing::warn!("the log was set back; its readers are sent away");
-                feed.ring.send_modify(|ring| ring.break_off(state));
+                feed.ring.send_modify(super::Ring::break_off);
                 continue;
             }
             Err(FeedError::LogChanged { .. }) => {
                 tracing::warn!("the log is not the one that it was; its readers are sent away");
-                feed.ring.send_modify(|ring| ring.break_off(page.state));
+                feed.ring.send_modify(super::Ring::break_off);
                 continue;
             }
             // What is left is for readers to hear of: those that are at the head have missed nothing yet.
             Err(FeedError::Compacted { .. }) => {
-                feed.ring.send_modify(|ring| ring.begin(page.state));
+                feed.ring.send_modify(super::Ring::forget);
                 continue;
             }
             Err(FeedError::Store(error)) => return Err(error),
@@ -81,12 +82,33 @@ async fn look(feed: &Shared) -> Result<(), StoreError> {
                 return Err(StoreError::Damaged(other.to_string()));
             }
         }
-        let is_last = page.entries.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         offer(feed, page);
         if is_last {
             return Ok(());
         }
     }
+}
+
+/// Begins to follow the log at its head. The last event is held from the beginning, to be known again.
+async fn begin(feed: &Shared) -> Result<(), StoreError> {
+    let head = answered(feed.log.state()).await?.head;
+    let page = answered(feed.log.after((head - 1).max(0), 1)).await?;
+    let base = page.entries.first().map_or(page.state.head, |last| last.row.revision - 1);
+    feed.ring.send_modify(|ring| {
+        ring.begin(page.state.id, base);
+        ring.push(page.entries);
+    });
+    Ok(())
+}
+
+/// Takes what was read before off a page; an error if it is not there.
+fn goes_on(page: &mut LogPage, last: Option<&LogEntry>) -> Result<(), FeedError> {
+    let Some(last) = last else { return Ok(()) };
+    if page.entries.first().is_none_or(|first| first.row != last.row) {
+        return Err(FeedError::BeyondHead { head: page.state.head });
+    }
+    page.entries.remove(0);
+    Ok(())
 }
 
 /// Offers a page to all readers.

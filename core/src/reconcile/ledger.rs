@@ -35,6 +35,8 @@ struct Slot {
     /// The day before has left it to this day.
     carried: bool,
     seen: bool,
+    /// Seen on the statement of another day; that this one has it too is no repetition within a statement.
+    elsewhere: bool,
 }
 
 /// What our record says of a line.
@@ -76,7 +78,7 @@ impl Ledger {
 
     fn add(&mut self, movement: &Movement, place: Place, amount: Money) {
         let Ok(index) = u32::try_from(self.slots.len()) else { return };
-        self.slots.push(Slot { amount, place, carried: false, seen: false });
+        self.slots.push(Slot { amount, place, carried: false, seen: false, elsewhere: false });
         for number in numbers(movement) {
             self.names.entry(name(&number)).or_insert(index);
         }
@@ -90,6 +92,13 @@ impl Ledger {
     pub(super) fn expect(&mut self, movement: &Movement) {
         if let Some(slot) = self.slot_mut(movement) {
             slot.carried = true;
+        }
+    }
+
+    /// The statement of a day that is not next to this one had this booking, though it is of this day.
+    pub(super) fn seen_elsewhere(&mut self, movement: &Movement) {
+        if let Some(slot) = self.slot_mut(movement) {
+            slot.elsewhere = true;
         }
     }
 
@@ -119,7 +128,7 @@ impl Ledger {
 
     /// How many bookings are of the day itself, and were on no statement before.
     pub(super) fn own(&self) -> usize {
-        self.slots.iter().filter(|slot| !slot.seen && matches!(slot.place, Place::In { .. })).count()
+        self.slots.iter().filter(|slot| !slot.seen && !slot.elsewhere && matches!(slot.place, Place::In { .. })).count()
     }
 
     /// Whether any booking has a fate that must be told.
@@ -155,6 +164,7 @@ impl Slot {
     fn fate(&self) -> Fate {
         match (self.seen, self.place) {
             (true, Place::After) => Fate::TellNextDay,
+            (false, _) if self.elsewhere => Fate::Settled,
             (true, Place::Before | Place::In { .. }) | (false, Place::After) => Fate::Settled,
             (false, Place::Before) if self.carried => Fate::Missing,
             (false, Place::Before) => Fate::Settled,

@@ -1,6 +1,11 @@
 //! One run: reads the statement, matches, settles what differs, ends.
 
-use std::{collections::HashMap, future::Future, pin::pin, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    pin::pin,
+    time::Duration,
+};
 
 use futures_util::StreamExt as _;
 use smol_str::SmolStr;
@@ -8,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     Failed, From, Lines, Plan, Reconciler,
-    day::date_before,
+    day::{date_after, date_before},
     ledger::{self, Fate, Found, Ledger},
 };
 use crate::{
@@ -26,6 +31,9 @@ pub(super) const LEASE: Duration = Duration::from_secs(60);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// How long its end is tried to be written: until the lease may be over, or whoever stops the core has waited enough.
 const END_PATIENCE: Duration = Duration::from_secs(15);
+/// Days that a line may lie apart from its booking: a refund to a bank card is on the statement of the day on which it was
+/// asked for, and booked when the bank has it (WeChat Pay); a long holiday lies between.
+const APART: usize = 14;
 /// Rows are written, and read, so many at a time.
 pub(super) const PAGE: u32 = 500;
 /// Nothing that a run waits for takes longer; a platform that packs a large day does most.
@@ -105,14 +113,14 @@ impl<'a> Working<'a> {
         self.read(lines, &mut ledger).await?;
         self.is_of_this_day()?;
         if fetched {
-            self.is_there(own)?;
+            self.is_there(own).await?;
         }
         self.look_back(&mut ledger).await?;
         self.flush().await?;
         self.settle().await
     }
 
-    /// What is looked up: our record of the day and of what is near to it, and what the day before knows of it.
+    /// What is looked up: our record of the day and of what is near to it, and what is known of it from other days.
     async fn our_record(&mut self) -> Result<Ledger, Failed> {
         let mut ledger = Ledger::new(self.plan.day);
         let (reconciler, plan) = (self.reconciler, self.plan);
@@ -121,19 +129,32 @@ impl<'a> Working<'a> {
             page?.iter().for_each(|booking| ledger.book(booking));
             self.sign_of_life("reads our record").await?;
         }
-        let Some(date) = date_before(&self.plan.id.date) else { return Ok(ledger) };
-        let before = ReconciliationId { date: date.into(), ..self.plan.id.clone() };
+        let before = std::iter::successors(date_before(&plan.id.date), |date| date_before(date)).take(APART);
+        let after = std::iter::successors(date_after(&plan.id.date), |date| date_after(date)).take(APART);
+        for (distance, date) in before.enumerate().chain((APART..).zip(after)) {
+            self.known_from(date, distance == 0, &mut ledger).await?;
+        }
+        Ok(ledger)
+    }
+
+    /// What another day's run knows: lines that are booked on days that it was not about, and what the day just before has
+    /// left to this one.
+    async fn known_from(&mut self, date: String, is_just_before: bool, ledger: &mut Ledger) -> Result<(), Failed> {
+        let other = ReconciliationId { date: date.into(), ..self.plan.id.clone() };
         let mut last = 0;
         loop {
-            let page = self.reconciler.runs.carried(&before, last, PAGE).await?;
-            let Some(end) = page.last() else { return Ok(ledger) };
+            let page = self.reconciler.runs.carried(&other, last, PAGE).await?;
+            let Some(end) = page.last() else { return Ok(()) };
             last = end.seq;
             for carried in page {
                 match carried.side {
-                    Side::Here => ledger.expect(&carried.movement),
-                    Side::There => ledger.seen_before(&carried.movement),
+                    Side::Here if is_just_before => ledger.expect(&carried.movement),
+                    Side::There if is_just_before => ledger.seen_before(&carried.movement),
+                    Side::Here => {}
+                    Side::There => ledger.seen_elsewhere(&carried.movement),
                 }
             }
+            self.sign_of_life("reads our record").await?;
         }
     }
 
@@ -171,11 +192,21 @@ impl<'a> Working<'a> {
     }
 
     /// A platform says "no statement" also while it has not made it yet.
-    fn is_there(&self, own: usize) -> Result<(), Failed> {
-        if self.tally.lines > 0 || own == 0 {
+    async fn is_there(&mut self, own: usize) -> Result<(), Failed> {
+        if self.tally.lines > 0 {
             return Ok(());
         }
         let date = &self.plan.id.date;
+        if own == 0 {
+            // Nor does it take back what it had said before.
+            return match self.gone(&HashSet::new()).await?.len() {
+                0 => Ok(()),
+                open => Err(Failed::Because(format!(
+                    "the platform has no statement for {date}, but {open} cases from an earlier one are open; run it \
+                     again later, or import the file"
+                ))),
+            };
+        }
         Err(Failed::Because(format!(
             "the platform has no statement for {date}, but {own} movements are booked here; run it again later, or \
              import the file"
@@ -214,7 +245,12 @@ impl<'a> Working<'a> {
         let found = self.reconciler.runs.bookings(&wanted).await?;
         let found: HashMap<MoneyKey, Money> = found.into_iter().map(|b| (b.key, b.amount)).collect();
         for line in lines {
-            match keys(self.plan, &line).iter().find_map(|key| found.get(key)) {
+            let keys = keys(self.plan, &line);
+            // The day that it is booked on, now or once it is, shall not miss it. Without a number it might be taken for another.
+            if !keys.is_empty() {
+                self.carry(Side::There, line.clone());
+            }
+            match keys.iter().find_map(|key| found.get(key)) {
                 Some(amount) if *amount == line.amount => self.matched(line),
                 Some(amount) => self.differs(DifferenceKind::Amount, line, Some(*amount)),
                 None => self.differs(DifferenceKind::MissingHere, line, None),

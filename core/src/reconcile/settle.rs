@@ -90,7 +90,7 @@ impl Working<'_> {
 
     /// The open cases of this account's day, whichever run opened them, without those of this run. A run that failed may
     /// have opened some, and its findings are forgotten.
-    async fn gone(&mut self, cases: &HashSet<Sha256>) -> Result<Vec<String>, Failed> {
+    pub(super) async fn gone(&mut self, cases: &HashSet<Sha256>) -> Result<Vec<String>, Failed> {
         let (reconciler, plan) = (self.reconciler, self.plan);
         let mut gone = Vec::new();
         for kind in [

@@ -340,6 +340,46 @@ async fn what_moved_near_midnight_is_left_to_the_next_day() {
     rig.sound().await;
 }
 
+/// A refund to a bank card stands on the statement of the day on which it was asked for, and is booked days later.
+#[tokio::test]
+async fn what_is_booked_days_after_its_line_is_missing_on_no_day() {
+    const DAY: i64 = 24 * 3600;
+    let rig = rig().await;
+    let paid = payment(1, NOON);
+    let (line, booked) = (refund(1, NOON), refund(1, NOON + 3 * DAY));
+    rig.sell(&paid).await;
+    let statement = || lines(vec![paid.clone(), line.clone()], None);
+    rig.run(DATE, statement()).await;
+    assert_eq!(kinds(&rig.differences(DATE).await), [(DifferenceKind::MissingHere, "p1")]);
+    rig.hear(&booked).await;
+    let later = std::iter::successors(Some(DATE.to_owned()), |date| date_after(date)).nth(3).unwrap();
+    let other = payment(2, NOON + 3 * DAY);
+    rig.sell(&other).await;
+    for _ in 0..2 {
+        let result = rig.run(&later, lines(vec![other.clone()], None)).await;
+        assert_eq!((result.tally.matched, result.tally.differences), (1, 0), "{}", result.detail);
+        let again = rig.run(DATE, statement()).await;
+        assert_eq!((again.tally.matched, again.tally.differences, rig.open_cases().await), (2, 0, 0));
+    }
+    rig.sound().await;
+}
+
+#[tokio::test]
+async fn what_is_on_a_later_statement_than_it_is_booked_is_settled_by_the_next_run_of_its_day() {
+    let rig = rig().await;
+    let (early, late, other) = (payment(1, NOON), payment(2, NOON), payment(3, NOON + 24 * 3600));
+    for line in [&early, &late, &other] {
+        rig.sell(line).await;
+    }
+    rig.run(DATE, lines(vec![early.clone()], None)).await;
+    assert_eq!(kinds(&rig.differences(DATE).await), [(DifferenceKind::MissingThere, "p2")]);
+    let next = rig.run(NEXT, lines(vec![other, Movement { occurred_at: None, ..late }], None)).await;
+    assert_eq!((next.tally.matched, next.tally.differences), (2, 0));
+    let again = rig.run(DATE, lines(vec![early], None)).await;
+    assert_eq!((again.tally.matched, again.tally.differences, rig.open_cases().await), (1, 0, 0));
+    rig.sound().await;
+}
+
 /// A platform that tells of payments when it is asked.
 struct Asked {
     door: Door,
@@ -457,6 +497,11 @@ async fn a_statement_that_is_not_made_yet_is_no_empty_one() {
     assert_eq!(result.state, ReconciliationState::Failed);
     assert!(result.detail.contains("but 1 movements are booked here"), "{}", result.detail);
     assert!(rig.cases().await.is_empty());
+    // Nor does it settle what an earlier statement said.
+    rig.run(NEXT, lines(vec![payment(9, NOON + 24 * 3600)], None)).await;
+    assert_eq!(rig.open_cases().await, 1);
+    let result = rig.run_with(Some(Arc::new(Nothing)), NEXT, From::Platform).await;
+    assert_eq!((result.state, rig.open_cases().await), (ReconciliationState::Failed, 1), "{}", result.detail);
 }
 
 #[tokio::test]

@@ -73,6 +73,8 @@ pub struct Core {
     durable: Durable,
     /// One for each stream of events that may be open.
     streams: Arc<Semaphore>,
+    /// One for each order that may be watched.
+    watches: Arc<Semaphore>,
     intake: Intake,
     compensation: Compensation,
     reconciler: Reconciler,
@@ -134,6 +136,7 @@ pub async fn serve(
         door,
         feed,
         streams: Arc::new(Semaphore::new(events::MAX_STREAMS)),
+        watches: Arc::new(Semaphore::new(watch::MAX_WATCHES)),
         intake,
         compensation,
         closing: closing.clone(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use paystate_proto::v1::{self, order_service_server::OrderService};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::{Core, convert, error, error::Violations, now, page, watch};
 use crate::{
@@ -134,12 +134,17 @@ impl OrderService for Core {
         let mut v = Violations::default();
         let id = order_id(&mut v, &request.order_id);
         let id = v.finish(id)?;
+        let open = self.watches.clone().try_acquire_owned().map_err(|_| {
+            let most = watch::MAX_WATCHES;
+            let message = format!("this core has {most} orders watched already; try another one, or later");
+            error::status(Code::ResourceExhausted, "TOO_MANY_STREAMS", &message)
+        })?;
         // First the place in the log, then the order: a change in between is not missed.
         let filter = EventFilter { order_id: Some(id.clone()), ..EventFilter::default() };
         let place = self.feed.locate(Position::Latest, &filter).await.map_err(error::feed)?;
         let follow = Follow::new(self.feed.reader(&place, move |row| filter.wants(&row.event)), None);
         let order = self.order(&id).await?;
-        Ok(Response::new(watch::stream(follow, order, request.until_cancelled, self.closing.clone())))
+        Ok(Response::new(watch::stream(follow, order, request.until_cancelled, self.closing.clone(), open)))
     }
 
     async fn start_payment(

@@ -54,7 +54,7 @@ fn max_attempts(violations: &mut Violations, number: i32) -> Option<u32> {
 }
 
 fn event_id(violations: &mut Violations, field: &str, text: &str) -> Option<(OrderId, i64)> {
-    violations.take(field, EventRow::read_event_id(text).ok_or("is not the id of an event, e.g. o1.3"))
+    violations.take(field, EventRow::read_event_id(text).ok_or("is not the id of an event, e.g. o1.3-64a2c1f03b8e0"))
 }
 
 /// Recognises a repeated request. Stored, so it is written out by hand and does not change with the types.

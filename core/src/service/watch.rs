@@ -4,8 +4,9 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use futures_util::{Stream, stream};
 use paystate_proto::v1;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{convert, error};
 use crate::{
@@ -16,6 +17,9 @@ use crate::{
 
 pub(super) type WatchOrderStream = Pin<Box<dyn Stream<Item = Result<v1::WatchOrderResponse, Status>> + Send>>;
 
+/// Orders that are watched at once at most: each commit wakes all who watch.
+pub(super) const MAX_WATCHES: usize = 4_096;
+
 struct Watch {
     follow: Follow,
     until_cancelled: bool,
@@ -23,6 +27,7 @@ struct Watch {
     progress: Progress,
     /// Read and not sent yet.
     events: VecDeque<Arc<LogEntry>>,
+    _open: OwnedSemaphorePermit,
 }
 
 enum Progress {
@@ -48,15 +53,20 @@ pub(super) fn stream(
     first: Order,
     until_cancelled: bool,
     closing: CancellationToken,
+    open: OwnedSemaphorePermit,
 ) -> WatchOrderStream {
     let progress = Progress::First(Box::new(first));
-    let watch = Watch { follow, until_cancelled, closing, progress, events: VecDeque::new() };
+    let watch = Watch { follow, until_cancelled, closing, progress, events: VecDeque::new(), _open: open };
     Box::pin(stream::unfold(watch, |mut watch| async move {
         let message = match std::mem::replace(&mut watch.progress, Progress::Broken) {
             Progress::First(order) => Ok(watch.message(&order)),
             Progress::Sent { state, .. } if is_final(state) && !watch.until_cancelled => return None,
             Progress::Sent { version, .. } => match watch.after(version).await {
-                Ok(entry) => Ok(watch.message(&entry?.row.event.after)),
+                Ok(Some(entry)) => Ok(watch.message(&entry.row.event.after)),
+                // The end of the stream would say that nothing more is expected.
+                Ok(None) => {
+                    Err(error::status(Code::Unavailable, "GOING_AWAY", "this core stops; watch at another one"))
+                }
                 Err(why) => Err(error::feed(why)),
             },
             Progress::Broken => return None,

@@ -161,16 +161,22 @@ pub struct EventRow {
 }
 
 impl EventRow {
-    /// The stable id, derived from order and sequence.
+    /// The stable id: order, place in its journal, and the moment of the decision, in hexadecimal microseconds. Without the
+    /// moment, what is decided after a database was set back would have the id of what was lost, and be taken for known.
     #[must_use]
     pub fn event_id(&self) -> String {
-        format!("{}.{}", self.order_id, self.event.after.version)
+        format!("{}.{}-{:x}", self.order_id, self.event.after.version, self.event.at.0)
     }
 
-    /// Reads [`EventRow::event_id`] back: the order, and the place in its journal.
+    /// Reads [`EventRow::event_id`] back, with or without its moment: the order, and the place in its journal.
     #[must_use]
     pub fn read_event_id(text: &str) -> Option<(OrderId, i64)> {
-        let (order_id, sequence) = text.rsplit_once('.')?;
+        let (order_id, rest) = text.rsplit_once('.')?;
+        let (sequence, moment) =
+            rest.split_once('-').map_or((rest, None), |(sequence, moment)| (sequence, Some(moment)));
+        if moment.is_some_and(|moment| i64::from_str_radix(moment, 16).is_err()) {
+            return None;
+        }
         let sequence = sequence.parse().ok().filter(|n: &i64| *n > 0 && n.to_string() == sequence)?;
         Some((OrderId::parse(order_id).ok()?, sequence))
     }

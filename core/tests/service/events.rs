@@ -110,7 +110,8 @@ async fn a_stream_shows_what_was_and_what_comes() {
     let first = stream.batch().await;
     assert_eq!((first.after_revision, first.up_to_revision), (0, 2));
     let event = &first.events[0];
-    assert_eq!((event.revision, event.event_id.as_str(), event.kind()), (1, "o1.1", v1::EventKind::OrderCreated));
+    assert_eq!((event.revision, event.kind()), (1, v1::EventKind::OrderCreated));
+    assert!(event.event_id.starts_with("o1.1-"), "{event:?}");
     assert_eq!(event.order.as_ref().unwrap().order_id, "o1");
     clients.create(&["o3"]).await;
     let second = stream.batch().await;

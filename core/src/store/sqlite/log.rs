@@ -51,10 +51,9 @@ impl EventLog for SqliteLog {
         Ok(first.map_or(state.head + 1, |row| row.get(0)))
     }
 
-    async fn set_back(&self, seen: LogId, revision: i64) -> Result<bool, StoreError> {
-        let renew = sqlx::query("UPDATE log SET log_id = lower(hex(randomblob(16))) WHERE log_id = ?1 AND head < ?2")
-            .bind(seen.0.simple().to_string())
-            .bind(revision);
+    async fn set_back(&self, seen: LogId) -> Result<bool, StoreError> {
+        let renew = sqlx::query("UPDATE log SET log_id = lower(hex(randomblob(16))) WHERE log_id = ?1")
+            .bind(seen.0.simple().to_string());
         Ok(renew.execute(&self.writer).await.map_err(failed)?.rows_affected() > 0)
     }
 
