@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::poll_fn, io, net::IpAddr, pin::pin, sync::Arc};
 
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
     time::{sleep_until, timeout},
@@ -85,13 +85,13 @@ impl Connections {
 
     async fn serve(self, opened: Opened) {
         let Opened { stream, peer, _place } = opened;
-        let pace = Arc::new(Pace::new(self.site.limits.clone()));
+        let pace = Arc::new(Pace::new(self.site.limits.clone(), self.site.sources.front.is_shared(peer)));
         let (site, marks) = (self.site.clone(), pace.clone());
         let service = service_fn(move |request| {
             let (site, marks) = (site.clone(), marks.clone());
             async move {
                 marks.request();
-                let reply = site.answer(peer, request).await;
+                let reply = site.answer(peer, request, &marks).await;
                 marks.answered();
                 Ok::<_, Infallible>(reply)
             }
@@ -137,11 +137,7 @@ impl Unopened {
 
 fn http(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        // A backstop only; `pace` has the limits that tell idling from a slow head.
-        .header_read_timeout(limits.keep_alive_idle + limits.header_timeout)
-        .max_headers(limits.max_headers)
-        .max_buf_size(limits.max_head_bytes)
-        .keep_alive(true);
+    // `pace` has the limits that tell idling from a slow head.
+    http.header_read_timeout(None).max_headers(limits.max_headers).max_buf_size(limits.max_head_bytes).keep_alive(true);
     http
 }

@@ -2,14 +2,17 @@
 //!
 //! Contract: a connection that is not making progress ends, whatever it is waiting for. The HTTP library has
 //! one timer for "idle" and "the head is arriving", and none for a peer that does not take its answer; a
-//! payment platform may well idle for a minute, but its head comes in one packet. So the limits are kept
-//! here: bytes read mark the start of a head, the service marks the rest.
+//! payment platform may well idle for a minute, but its head comes in one packet. So all limits are kept
+//! here, and the library's is not used: bytes read mark the start of a head, the service marks the rest.
 
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -24,6 +27,8 @@ use crate::Limits;
 #[derive(Debug)]
 pub(crate) struct Pace {
     limits: Arc<Limits>,
+    /// Whether whoever is there may keep the connection.
+    is_known: AtomicBool,
     state: Mutex<(Stage, Instant)>,
 }
 
@@ -41,9 +46,14 @@ enum Stage {
 
 impl Pace {
     /// A new connection must send its head at once.
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(limits: Arc<Limits>, is_known: bool) -> Self {
         let deadline = Instant::now() + limits.header_timeout;
-        Self { limits, state: Mutex::new((Stage::First, deadline)) }
+        Self { limits, is_known: AtomicBool::new(is_known), state: Mutex::new((Stage::First, deadline)) }
+    }
+
+    /// A genuine callback came this way.
+    pub(crate) fn proven(&self) {
+        self.is_known.store(true, Ordering::Relaxed);
     }
 
     /// Whether the first request is still on its way.
@@ -58,18 +68,25 @@ impl Pace {
 
     /// The service has answered.
     pub(crate) fn answered(&self) {
-        self.set(Stage::Idle, self.limits.keep_alive_idle);
+        let known = self.is_known.load(Ordering::Relaxed);
+        self.set(Stage::Idle, if known { self.limits.keep_alive_idle } else { self.limits.stranger_idle });
     }
 
     /// Pending until the deadline; made to be polled after the connection in the same task, because it reads
-    /// the deadline anew each time.
-    pub(crate) fn poll_expired(&self, sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    /// the deadline anew each time. It usually moves on with each request, and a timer that fires early is cheaper than one
+    /// that is set anew each time.
+    pub(crate) fn poll_expired(&self, mut sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline();
-        let mut sleep = sleep;
-        if sleep.deadline() != deadline {
+        if deadline < sleep.deadline() {
             sleep.as_mut().reset(deadline);
         }
-        sleep.poll(cx)
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
     }
 
     /// Until when.

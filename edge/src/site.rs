@@ -15,6 +15,7 @@ use crate::{
     core_health::CoreHealth,
     door::{Door, Doors},
     observe::{self, Lines, Watched},
+    pace::Pace,
     rejections::{Refused, Rejections},
     reply::{self, Reply},
     route::{Route, route},
@@ -41,13 +42,13 @@ pub(crate) struct Site {
 
 impl Site {
     /// Answers a request. The query of a URL is never looked at: it is not signed.
-    pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Reply {
+    pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Incoming>, pace: &Pace) -> Reply {
         // Chunks are where two readers of one connection can disagree about where a request ends; so nothing
         // is read after them.
         let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
         let reply = match route(request.method(), request.uri().path()) {
             Route::Callback { provider, account } => match self.doors.find(provider, account).cloned() {
-                Some(door) => self.callback(door, peer, request).await,
+                Some(door) => self.callback(door, peer, request, pace).await,
                 None => reply::not_found(),
             },
             Route::Health => reply::health(true),
@@ -66,7 +67,7 @@ impl Site {
         }
     }
 
-    async fn callback(&self, door: Arc<Door>, peer: IpAddr, request: Request<Incoming>) -> Reply {
+    async fn callback(&self, door: Arc<Door>, peer: IpAddr, request: Request<Incoming>, pace: &Pace) -> Reply {
         let mut watched = Watched::new(door.clone(), &self.lines);
         let sender = self.sources.front.sender(peer, request.headers());
         let standing = self.sources.standing(door.provider, sender);
@@ -79,6 +80,9 @@ impl Site {
             }
         };
         watched.ended(&verdict);
+        if matches!(verdict, Verdict::Stored | Verdict::Duplicate) {
+            pace.proven();
+        }
         if matches!(verdict, Verdict::Fault(Fault::Overloaded | Fault::QueueFull)) {
             self.rejections.shed(&door);
         }

@@ -850,7 +850,8 @@ type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Place in the log of all events: gap-free, in commit order, starting at 1.
 	Revision int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Stable over redeliveries and restarts; deduplicate on it.
+	// Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+	// back and other things happened to the order since.
 	EventId string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	// Whose journal.
 	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`

@@ -47,7 +47,9 @@ type OrderServiceClient interface {
 	// Lists orders, newest first.
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
 	// Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-	// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+	// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+	// ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+	// GOING_AWAY, or cannot tell).
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
 	// Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
 	// needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then
@@ -197,7 +199,9 @@ type OrderServiceServer interface {
 	// Lists orders, newest first.
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
 	// Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-	// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+	// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+	// ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+	// GOING_AWAY, or cannot tell).
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
 	// Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
 	// needs. Repeated with the same request_id (or the same number and content), it asks how the attempt stands and then

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import random
 import sys
+import time
 import uuid
 
 import grpc
+from grpc import StatusCode
 
 from paystate import Refused, connect
 from paystate.v1.money_pb2 import Money
-from paystate.v1.order_pb2 import ORDER_STATE_PAID, ORDER_STATE_UNSPECIFIED, OrderState
+from paystate.v1.order_pb2 import (
+    ORDER_STATE_ABNORMAL,
+    ORDER_STATE_CLOSED,
+    ORDER_STATE_PAID,
+    ORDER_STATE_PARTIALLY_REFUNDED,
+    ORDER_STATE_REFUNDED,
+    ORDER_STATE_UNSPECIFIED,
+    OrderState,
+)
 from paystate.v1.order_service_pb2 import (
     PAYMENT_METHOD_EXTERNAL,
     CreateOrderRequest,
@@ -20,6 +31,26 @@ from paystate.v1.order_service_pb2 import (
 from paystate.v1.order_service_pb2_grpc import OrderServiceStub
 
 _PRICE = Money(amount_minor=1999, currency="CNY")
+
+# Where nothing more is expected without somebody's doing.
+_FINAL = {
+    ORDER_STATE_PAID,
+    ORDER_STATE_PARTIALLY_REFUNDED,
+    ORDER_STATE_REFUNDED,
+    ORDER_STATE_CLOSED,
+    ORDER_STATE_ABNORMAL,
+}
+
+# After which the same call may succeed later.
+_PASSING = {
+    StatusCode.UNAVAILABLE,
+    StatusCode.DEADLINE_EXCEEDED,
+    StatusCode.INTERNAL,
+    StatusCode.RESOURCE_EXHAUSTED,
+    StatusCode.ABORTED,
+    StatusCode.UNKNOWN,
+    StatusCode.CANCELLED,
+}
 
 
 def create(orders: OrderServiceStub, order_id: str) -> None:
@@ -47,18 +78,25 @@ def start_payment(orders: OrderServiceStub, order_id: str, account: str) -> None
 def settled(orders: OrderServiceStub, order_id: str) -> int:
     """Watches until nothing more is expected, and answers with the state.
 
-    A stream that is lost is opened again: it begins with the order as it is.
+    Only a final state says so, never the end of a stream: a core that stops ends it too, and so does what is in between.
+    Opened again, it begins with the order as it is.
     """
+    limit = 0.1
     while True:
         try:
-            return watch(orders, order_id)
+            state = watch(orders, order_id)
+            if state in _FINAL:
+                return state
         except grpc.RpcError as failure:
-            if failure.code() != grpc.StatusCode.UNAVAILABLE:
+            if failure.code() not in _PASSING:
                 raise
+        # Random waits, so that not all who lost the same core come back at once.
+        time.sleep(random.uniform(0, limit))
+        limit = min(2 * limit, 5.0)
 
 
 def watch(orders: OrderServiceStub, order_id: str) -> int:
-    """One stream, to the end that the core gives it. Waits for a core that is away."""
+    """One stream, to its end: prints each change, and answers with the last state. Waits for a core that is away."""
     state: int = ORDER_STATE_UNSPECIFIED
     for message in orders.WatchOrder(WatchOrderRequest(order_id=order_id), wait_for_ready=True):
         state = message.order.state

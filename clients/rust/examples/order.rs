@@ -4,14 +4,15 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is what a person asked for")]
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use paystate_client::{
-    Channel, Connect, Refusal,
-    v1::{self, order_service_client::OrderServiceClient},
+    Backoff, Channel, Connect, Refusal,
+    v1::{self, OrderState, order_service_client::OrderServiceClient},
 };
-use tonic::{Code, Status};
+use tokio::time::sleep;
+use tonic::Status;
 
 /// Creates an order and waits for its payment.
 #[derive(Debug, Parser)]
@@ -36,7 +37,8 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(OrderState::Paid) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -44,7 +46,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(options: Options) -> Result<OrderState, Box<dyn std::error::Error>> {
     let mut orders = OrderServiceClient::new(Connect::to(&options.core).open().await?);
     let unique: u64 = rand::random();
     let (order_id, number) = (format!("order-{unique:016x}"), format!("T{unique:016x}"));
@@ -53,7 +55,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     println!("order {order_id}: {goods} for {}.{:02} CNY. Pay it:\n", amount / 100, amount % 100);
     let pay = format!(r#"{{"account":"{account}","out_trade_no":"{number}","amount_minor":{amount}}}"#);
     println!("  curl -sk {sandbox}/pay -d '{pay}'\n");
-    Ok(wait(&mut orders, &order_id).await.map_err(Refusal::from)?)
+    Ok(settled(&mut orders, &order_id).await?)
 }
 
 /// Makes the order and its payment known. A real shop would also start the payment at the platform, under `number`.
@@ -84,24 +86,41 @@ async fn place(
     Ok(())
 }
 
-/// Prints each change until nothing more is expected. A stream that is lost is opened again: it begins with the order as
-/// it is.
-async fn wait(orders: &mut OrderServiceClient<Channel>, order_id: &str) -> Result<(), Status> {
+/// Watches until nothing more is expected, and answers with the state. Only a final state says so, never the end of a
+/// stream: a core that stops ends it too, and so does what is in between. Opened again, it begins with the order as it is.
+async fn settled(orders: &mut OrderServiceClient<Channel>, order_id: &str) -> Result<OrderState, Refusal> {
+    // Random waits, so that not all who lost the same core come back at once.
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     loop {
-        let request = v1::WatchOrderRequest { order_id: order_id.to_owned(), until_cancelled: false };
-        let mut changes = orders.watch_order(request).await?.into_inner();
-        let lost = loop {
-            match changes.message().await {
-                Ok(Some(change)) => {
-                    let order = change.order.unwrap_or_default();
-                    println!("version {}: {}", order.version, order.state().as_str_name());
-                }
-                Ok(None) => return Ok(()),
-                Err(lost) => break lost,
-            }
-        };
-        if !matches!(lost.code(), Code::Unavailable | Code::Unknown | Code::Internal) {
-            return Err(lost);
+        match watch(orders, order_id).await.map_err(Refusal::from) {
+            Ok(state) if is_final(state) => return Ok(state),
+            Err(refusal) if !refusal.may_pass() => return Err(refusal),
+            Ok(_) | Err(_) => sleep(backoff.wait()).await,
         }
+    }
+}
+
+/// One stream, to its end: prints each change, and answers with the last state.
+async fn watch(orders: &mut OrderServiceClient<Channel>, order_id: &str) -> Result<OrderState, Status> {
+    let request = v1::WatchOrderRequest { order_id: order_id.to_owned(), until_cancelled: false };
+    let mut changes = orders.watch_order(request).await?.into_inner();
+    let mut state = OrderState::Unspecified;
+    while let Some(change) = changes.message().await? {
+        let order = change.order.unwrap_or_default();
+        state = order.state();
+        println!("version {}: {}", order.version, state.as_str_name());
+    }
+    Ok(state)
+}
+
+/// Whether nothing more is expected without somebody's doing.
+fn is_final(state: OrderState) -> bool {
+    match state {
+        OrderState::Unspecified | OrderState::Created | OrderState::Pending => false,
+        OrderState::Paid
+        | OrderState::PartiallyRefunded
+        | OrderState::Refunded
+        | OrderState::Closed
+        | OrderState::Abnormal => true,
     }
 }

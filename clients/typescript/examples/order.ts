@@ -1,5 +1,6 @@
 /** What a checkout does: it creates an order, says how it can be paid, and waits until its fate is known. */
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
 import {
@@ -11,6 +12,26 @@ import {
   StartPaymentRequest,
   status,
 } from "paystate-client";
+
+/** Where nothing more is expected without somebody's doing. */
+const FINAL = new Set([
+  OrderState.PAID,
+  OrderState.PARTIALLY_REFUNDED,
+  OrderState.REFUNDED,
+  OrderState.CLOSED,
+  OrderState.ABNORMAL,
+]);
+
+/** After which the same call may succeed later. */
+const PASSING = new Set([
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.INTERNAL,
+  status.RESOURCE_EXHAUSTED,
+  status.ABORTED,
+  status.UNKNOWN,
+  status.CANCELLED,
+]);
 
 const { values } = parseArgs({
   options: {
@@ -31,7 +52,7 @@ await place();
 console.log(`order ${orderId}: ${goods} for ${amountMinor} fen. Pay it:\n`);
 const payment = `{"account":"${account}","out_trade_no":"${outTradeNo}","amount_minor":${amountMinor}}`;
 console.log(`  curl -sk ${values.sandbox}/pay -d '${payment}'\n`);
-await wait();
+process.exitCode = (await settled()) === OrderState.PAID ? 0 : 1;
 close();
 
 /** Makes the order and its payment known. A real shop would also start the payment at the platform, under `outTradeNo`. */
@@ -50,17 +71,29 @@ async function place(): Promise<void> {
   await orders.startPayment(StartPaymentRequest.fromPartial({ orderId, account, method, outTradeNo, requestId }));
 }
 
-/** Prints each change until nothing more is expected. */
-async function wait(): Promise<void> {
-  for (;;) {
+/**
+ * Watches until nothing more is expected, and answers with the state. Only a final state says so, never the end of a
+ * stream: a core that stops ends it too, and so does what is in between. Opened again, it begins with the order as it is.
+ */
+async function settled(): Promise<OrderState> {
+  // Random waits, so that not all who lost the same core come back at once.
+  for (let limit = 100; ; limit = Math.min(2 * limit, 5_000)) {
     try {
-      for await (const { order } of orders.watchOrder({ orderId, untilCancelled: false })) {
-        if (order) console.log(`version ${order.version}: ${OrderState[order.state]}`);
-      }
-      return;
+      const state = await watch();
+      if (FINAL.has(state)) return state;
     } catch (error) {
-      // Opened again it begins with the order as it is.
-      if (!(error instanceof CallError && error.code === status.UNAVAILABLE)) throw error;
+      if (!(error instanceof CallError && PASSING.has(error.code))) throw error;
     }
+    await sleep(Math.random() * limit);
   }
+}
+
+/** One stream, to its end: prints each change, and answers with the last state. */
+async function watch(): Promise<OrderState> {
+  let state = OrderState.UNSPECIFIED;
+  for await (const { order } of orders.watchOrder({ orderId, untilCancelled: false })) {
+    state = order?.state ?? OrderState.UNSPECIFIED;
+    console.log(`version ${order?.version}: ${OrderState[state]}`);
+  }
+  return state;
 }

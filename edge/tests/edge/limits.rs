@@ -76,6 +76,24 @@ async fn an_idle_connection_outlives_the_head_limit_and_not_its_own() {
     assert!(end(&mut client).await < Duration::from_secs(4), "not the idle limit");
 }
 
+/// A health page or a forgery now and then must not hold the place of a platform.
+#[tokio::test]
+async fn who_has_brought_nothing_genuine_does_not_keep_a_connection() {
+    let limits = || Limits { stranger_idle: SHORT, ..Limits::default() };
+    let rig = Rig::start(limits()).await;
+    let mut forger = rig.connect().await;
+    assert_ne!(forger.post(PATH, "forged").await.status, 200);
+    assert!(end(&mut forger).await < PATIENCE / 2, "a forger kept its place");
+    let mut looker = rig.connect().await;
+    looker.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(looker.answer().await.unwrap().status, 200);
+    assert!(end(&mut looker).await < PATIENCE / 2, "a health page kept its place");
+    let mut platform = rig.connect().await;
+    assert_eq!(platform.post(PATH, "paid 1").await.status, 200);
+    sleep(SHORT * 3).await;
+    assert_eq!(platform.post(PATH, "paid 2").await.status, 200);
+}
+
 #[tokio::test]
 async fn a_body_that_drips() {
     let rig = Rig::start(Limits { body_timeout: SHORT, ..Limits::default() }).await;

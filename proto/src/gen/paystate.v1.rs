@@ -223,7 +223,8 @@ pub struct Event {
     /// Place in the log of all events: gap-free, in commit order, starting at 1.
     #[prost(int64, tag = "1")]
     pub revision: i64,
-    /// Stable over redeliveries and restarts; deduplicate on it.
+    /// Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+    /// back and other things happened to the order since.
     #[prost(string, tag = "2")]
     pub event_id: ::prost::alloc::string::String,
     /// Whose journal.
@@ -3523,7 +3524,9 @@ pub mod order_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-        /// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+        /// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+        /// ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+        /// GOING_AWAY, or cannot tell).
         pub async fn watch_order(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchOrderRequest>,
@@ -3717,7 +3720,9 @@ pub mod order_service_server {
             + std::marker::Send
             + 'static;
         /// Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-        /// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+        /// without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+        /// ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+        /// GOING_AWAY, or cannot tell).
         async fn watch_order(
             &self,
             request: tonic::Request<super::WatchOrderRequest>,

@@ -104,10 +104,11 @@ async fn consume_for_ever(options: &Options) {
 async fn consume(options: &Options) -> Result<(), Error> {
     // First the database: without it nothing should be delivered.
     let mut stock = Stock::open(&options.database).await?;
-    let name = ConnectionProperties::default().with_connection_name("stock".into());
-    let connection = Connection::connect(&options.rabbitmq, name).await?;
+    let connection = connect(options, "stock").await?;
     let channel = connection.create_channel().await?;
-    let queues = Queues::declare(channel.clone(), options).await?;
+    // Not the connection that consumes: see `Queues::bury`.
+    let publisher = connect(options, "stock, dead letters").await?;
+    let queues = Queues::declare(&channel, publisher, options).await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let by_hand = BasicConsumeOptions { no_ack: false, ..BasicConsumeOptions::default() };
     let queue = options.queue.as_str().into();
@@ -119,26 +120,35 @@ async fn consume(options: &Options) -> Result<(), Error> {
     Err("RabbitMQ has ended the consumer".into())
 }
 
+async fn connect(options: &Options, name: &str) -> Result<Connection, lapin::Error> {
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    Connection::connect(&options.rabbitmq, properties).await
+}
+
 /// One delivery, up to its acknowledgement: that is the last thing that happens to it.
 async fn take(stock: &mut Stock, queues: &Queues, delivery: Delivery) -> Result<(), Error> {
     let outcome = match Event::decode(&*delivery.data) {
         Ok(event) => stock.apply(&event).await,
         Err(error) => Err(Trouble::Message(format!("is no event: {error}"))),
     };
-    match outcome {
-        Ok(()) => {}
+    let again = match outcome {
+        Ok(()) => false,
         Err(Trouble::Database(error)) => return Err(error.into()),
         Err(Trouble::Message(why)) if queues.attempt(&delivery) < queues.attempts => {
             tracing::warn!(why, attempt = queues.attempt(&delivery), "to be tried again");
-            // Not "requeue", which would come back at once: it goes through QUEUE.retry.
-            delivery.reject(BasicRejectOptions { requeue: false }).await?;
-            return Ok(());
+            true
         }
         Err(Trouble::Message(why)) => {
             tracing::error!(why, "given up; a person must look at it");
-            queues.bury(&delivery, &why).await?;
+            // Tried again while it cannot be buried. Kept here, it would hold up everything behind it.
+            !queues.bury(&delivery, &why).await?
         }
+    };
+    if again {
+        // Not "requeue", which would come back at once: it goes through QUEUE.retry.
+        delivery.reject(BasicRejectOptions { requeue: false }).await?;
+    } else {
+        delivery.ack(BasicAckOptions::default()).await?;
     }
-    delivery.ack(BasicAckOptions::default()).await?;
     Ok(())
 }

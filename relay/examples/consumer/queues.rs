@@ -4,21 +4,29 @@
 //!
 //! RabbitMQ counts how often it moved a message (`x-death`), so no count is lost with a consumer.
 
+use std::time::Duration;
+
 use lapin::{
-    Channel, ExchangeKind,
+    Channel, Connection, ExchangeKind,
     message::Delivery,
     options::{
         BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
     },
     types::{AMQPValue, FieldTable, LongString},
 };
+use tokio::time::timeout;
 
 use crate::{Error, Options};
 
 /// A message that ends its consumer, and so is never rejected, is moved like a rejected one after so many deliveries.
 const DELIVERY_LIMIT: i32 = 20;
+/// For a burial, up to its confirmation.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Queues {
+    /// Nobody consumes on it: see `bury`.
+    publisher: Connection,
+    /// On that connection, in confirm mode.
     channel: Channel,
     queue: String,
     pub(crate) attempts: i64,
@@ -26,7 +34,11 @@ pub(crate) struct Queues {
 
 impl Queues {
     /// Makes what is missing. Queues that are there with other arguments are an error: delete them, or take other names.
-    pub(crate) async fn declare(channel: Channel, options: &Options) -> Result<Self, lapin::Error> {
+    pub(crate) async fn declare(
+        channel: &Channel,
+        publisher: Connection,
+        options: &Options,
+    ) -> Result<Self, lapin::Error> {
         let Options { exchange, queue, key, .. } = options;
         let (retry, dead) = (format!("{queue}.retry"), format!("{queue}.dead"));
         // The same as the relay declares: whoever comes first makes it.
@@ -43,9 +55,9 @@ impl Queues {
         }
         let (name, exchange, key) = (queue.as_str().into(), exchange.as_str().into(), key.as_str().into());
         channel.queue_bind(name, exchange, key, QueueBindOptions::default(), FieldTable::default()).await?;
-        // For what is buried.
+        let channel = publisher.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        Ok(Self { channel, queue: queue.clone(), attempts: options.attempts })
+        Ok(Self { publisher, channel, queue: queue.clone(), attempts: options.attempts })
     }
 
     /// Which try this is; 1 for the first.
@@ -61,19 +73,38 @@ impl Queues {
         1 + counts.sum::<i64>()
     }
 
-    /// Puts it into QUEUE.dead, with what is wrong with it, and returns when RabbitMQ has it there.
-    pub(crate) async fn bury(&self, delivery: &Delivery, why: &str) -> Result<(), Error> {
+    /// Puts it into QUEUE.dead, with what is wrong with it, and returns when RabbitMQ has it there. `false` when RabbitMQ
+    /// takes in nothing now: it may be there later all the same.
+    ///
+    /// A RabbitMQ that runs out of memory or disk stops reading from each connection that publishes, and so reads no
+    /// acknowledgement from there either. One burial on the connection that consumes would stop the very consumer that
+    /// makes room, for ever. So burials have a connection of their own, and a bounded time.
+    pub(crate) async fn bury(&self, delivery: &Delivery, why: &str) -> Result<bool, Error> {
+        // What is published now would pile up here.
+        if self.publisher.status().blocked() {
+            return Ok(false);
+        }
         let mut headers = delivery.properties.headers().clone().unwrap_or_default();
         headers.insert("error".into(), AMQPValue::LongString(LongString::from(why)));
         let properties = delivery.properties.clone().with_headers(headers);
         let mandatory = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let dead = format!("{}.dead", self.queue).into();
-        let confirm = self.channel.basic_publish("".into(), dead, mandatory, &delivery.data, properties).await?;
-        let confirmation = confirm.await?;
-        if confirmation.is_ack() && confirmation.take_message().is_none() {
-            Ok(())
-        } else {
-            Err("RabbitMQ has not taken a message into the dead-letter queue".into())
+        let publish = async {
+            let confirm = self.channel.basic_publish("".into(), dead, mandatory, &delivery.data, properties).await?;
+            confirm.await
+        };
+        match timeout(PATIENCE, publish).await {
+            Ok(confirmation) => {
+                let confirmation = confirmation?;
+                if confirmation.is_ack() && confirmation.take_message().is_none() {
+                    Ok(true)
+                } else {
+                    Err("RabbitMQ has not taken a message into the dead-letter queue".into())
+                }
+            }
+            Err(_) if self.publisher.status().blocked() => Ok(false),
+            // The connection is stuck, so there must be another.
+            Err(_) => Err("RabbitMQ says nothing of a message for the dead-letter queue".into()),
         }
     }
 }

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"log"
+	mathrand "math/rand/v2"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -46,8 +48,12 @@ func main() {
 	fmt.Printf("order %s: %s for %d.%02d CNY. Pay it:\n\n", id, *goods, *amount/100, *amount%100)
 	fmt.Printf("  curl -sk %s/pay -d '{\"account\":%q,\"out_trade_no\":%q,\"amount_minor\":%d}'\n\n",
 		*sandbox, *account, number, *amount)
-	if err := wait(ctx, orders, id); err != nil {
+	state, err := settled(ctx, orders, id)
+	if err != nil {
 		log.Fatal(err)
+	}
+	if state != pb.OrderState_ORDER_STATE_PAID {
+		os.Exit(1)
 	}
 }
 
@@ -73,29 +79,60 @@ func place(ctx context.Context, orders pb.OrderServiceClient, id, number, accoun
 	return err
 }
 
-// wait prints each change until nothing more is expected. A stream that is lost is opened again: it begins with the order as
-// it is.
-func wait(ctx context.Context, orders pb.OrderServiceClient, id string) error {
-	for {
-		stream, err := orders.WatchOrder(ctx, &pb.WatchOrderRequest{OrderId: id}, grpc.WaitForReady(true))
-		if err == nil {
-			err = show(stream)
+// settled watches until nothing more is expected, and answers with the state. Only a final state says so, never the end of a
+// stream: a core that stops ends it too, and so does what is in between. Opened again, it begins with the order as it is.
+func settled(ctx context.Context, orders pb.OrderServiceClient, id string) (pb.OrderState, error) {
+	// Random waits, so that not all who lost the same core come back at once.
+	for limit := 100 * time.Millisecond; ; limit = min(2*limit, 5*time.Second) {
+		state, err := watch(ctx, orders, id)
+		if err == nil && isFinal(state) || err != nil && !mayPass(err) {
+			return state, err
 		}
-		if status.Code(err) != codes.Unavailable {
-			return err
+		select {
+		case <-ctx.Done():
+			return state, ctx.Err()
+		case <-time.After(mathrand.N(limit)):
 		}
 	}
 }
 
-func show(stream grpc.ServerStreamingClient[pb.WatchOrderResponse]) error {
+// watch reads one stream to its end: it prints each change, and answers with the last state. It waits for a core that is away.
+func watch(ctx context.Context, orders pb.OrderServiceClient, id string) (state pb.OrderState, err error) {
+	stream, err := orders.WatchOrder(ctx, &pb.WatchOrderRequest{OrderId: id}, grpc.WaitForReady(true))
+	if err != nil {
+		return state, err
+	}
 	for {
 		message, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return state, nil
 		}
 		if err != nil {
-			return err
+			return state, err
 		}
-		fmt.Printf("version %d: %s\n", message.GetOrder().GetVersion(), message.GetOrder().GetState())
+		state = message.GetOrder().GetState()
+		fmt.Printf("version %d: %s\n", message.GetOrder().GetVersion(), state)
+	}
+}
+
+// isFinal says whether nothing more is expected without somebody's doing.
+func isFinal(state pb.OrderState) bool {
+	switch state {
+	case pb.OrderState_ORDER_STATE_PAID, pb.OrderState_ORDER_STATE_PARTIALLY_REFUNDED,
+		pb.OrderState_ORDER_STATE_REFUNDED, pb.OrderState_ORDER_STATE_CLOSED, pb.OrderState_ORDER_STATE_ABNORMAL:
+		return true
+	default:
+		return false
+	}
+}
+
+// mayPass says whether the same call may succeed later.
+func mayPass(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Internal, codes.ResourceExhausted, codes.Aborted,
+		codes.Unknown, codes.Canceled:
+		return true
+	default:
+		return false
 	}
 }

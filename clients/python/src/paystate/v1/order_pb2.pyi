@@ -494,7 +494,9 @@ class Event(_message.Message):
     revision: _builtins.int
     """Place in the log of all events: gap-free, in commit order, starting at 1."""
     event_id: _builtins.str
-    """Stable over redeliveries and restarts; deduplicate on it."""
+    """Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+    back and other things happened to the order since.
+    """
     order_id: _builtins.str
     """Whose journal."""
     sequence: _builtins.int

@@ -119,7 +119,9 @@ class OrderServiceServicer:
 
     def WatchOrder(self, request, context):
         """Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-        without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+        without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+        ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+        GOING_AWAY, or cannot tell).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

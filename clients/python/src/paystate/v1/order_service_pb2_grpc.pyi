@@ -47,7 +47,9 @@ class OrderServiceStub:
     """Lists orders, newest first."""
     WatchOrder: _grpc.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.WatchOrderResponse]
     """Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-    without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+    without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+    ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+    GOING_AWAY, or cannot tell).
     """
     StartPayment: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.StartPaymentRequest, _order_service_pb2.StartPaymentResponse]
     """Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
@@ -94,7 +96,9 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """Lists orders, newest first."""
     WatchOrder: _aio.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.WatchOrderResponse]  # type: ignore[assignment]
     """Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-    without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+    without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+    ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+    GOING_AWAY, or cannot tell).
     """
     StartPayment: _aio.UnaryUnaryMultiCallable[_order_service_pb2.StartPaymentRequest, _order_service_pb2.StartPaymentResponse]  # type: ignore[assignment]
     """Begins a payment of an order: stores the attempt, then asks the platform, and answers with what the front end
@@ -168,7 +172,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_order_service_pb2.WatchOrderResponse], _abc.AsyncIterator[_order_service_pb2.WatchOrderResponse]]:
         """Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-        without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+        without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+        ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+        GOING_AWAY, or cannot tell).
         """
 
     @_abc_1.abstractmethod

@@ -217,7 +217,10 @@ export interface Refund {
 export interface Event {
   /** Place in the log of all events: gap-free, in commit order, starting at 1. */
   revision: bigint;
-  /** Stable over redeliveries and restarts; deduplicate on it. */
+  /**
+   * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+   * back and other things happened to the order since.
+   */
   eventId: string;
   /** Whose journal. */
   orderId: string;

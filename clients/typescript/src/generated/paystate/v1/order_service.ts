@@ -1846,7 +1846,9 @@ export const OrderServiceService = {
   },
   /**
    * Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-   * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+   * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+   * ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+   * GOING_AWAY, or cannot tell).
    */
   watchOrder: {
     path: "/paystate.v1.OrderService/WatchOrder" as const,
@@ -1935,7 +1937,9 @@ export interface OrderServiceServer extends UntypedServiceImplementation {
   listOrders: handleUnaryCall<ListOrdersRequest, ListOrdersResponse>;
   /**
    * Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-   * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+   * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+   * ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+   * GOING_AWAY, or cannot tell).
    */
   watchOrder: handleServerStreamingCall<WatchOrderRequest, WatchOrderResponse>;
   /**

@@ -80,7 +80,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object eventId_ = "";
   /**
    * <pre>
-   * Stable over redeliveries and restarts; deduplicate on it.
+   * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+   * back and other things happened to the order since.
    * </pre>
    *
    * <code>string event_id = 2 [json_name = "eventId"];</code>
@@ -101,7 +102,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Stable over redeliveries and restarts; deduplicate on it.
+   * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+   * back and other things happened to the order since.
    * </pre>
    *
    * <code>string event_id = 2 [json_name = "eventId"];</code>
@@ -997,7 +999,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object eventId_ = "";
     /**
      * <pre>
-     * Stable over redeliveries and restarts; deduplicate on it.
+     * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+     * back and other things happened to the order since.
      * </pre>
      *
      * <code>string event_id = 2 [json_name = "eventId"];</code>
@@ -1017,7 +1020,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stable over redeliveries and restarts; deduplicate on it.
+     * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+     * back and other things happened to the order since.
      * </pre>
      *
      * <code>string event_id = 2 [json_name = "eventId"];</code>
@@ -1038,7 +1042,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stable over redeliveries and restarts; deduplicate on it.
+     * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+     * back and other things happened to the order since.
      * </pre>
      *
      * <code>string event_id = 2 [json_name = "eventId"];</code>
@@ -1055,7 +1060,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stable over redeliveries and restarts; deduplicate on it.
+     * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+     * back and other things happened to the order since.
      * </pre>
      *
      * <code>string event_id = 2 [json_name = "eventId"];</code>
@@ -1069,7 +1075,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stable over redeliveries and restarts; deduplicate on it.
+     * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+     * back and other things happened to the order since.
      * </pre>
      *
      * <code>string event_id = 2 [json_name = "eventId"];</code>

@@ -22,7 +22,8 @@ public interface EventOrBuilder extends
 
   /**
    * <pre>
-   * Stable over redeliveries and restarts; deduplicate on it.
+   * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+   * back and other things happened to the order since.
    * </pre>
    *
    * <code>string event_id = 2 [json_name = "eventId"];</code>
@@ -31,7 +32,8 @@ public interface EventOrBuilder extends
   java.lang.String getEventId();
   /**
    * <pre>
-   * Stable over redeliveries and restarts; deduplicate on it.
+   * Stable over redeliveries and restarts; deduplicate on it. Another event has another id, also where a database was set
+   * back and other things happened to the order since.
    * </pre>
    *
    * <code>string event_id = 2 [json_name = "eventId"];</code>

@@ -406,7 +406,9 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-     * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+     * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+     * ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+     * GOING_AWAY, or cannot tell).
      * </pre>
      */
     default void watchOrder(paystate.v1.WatchOrderRequest request,
@@ -552,7 +554,9 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-     * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+     * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+     * ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+     * GOING_AWAY, or cannot tell).
      * </pre>
      */
     public void watchOrder(paystate.v1.WatchOrderRequest request,
@@ -684,7 +688,9 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-     * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+     * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+     * ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+     * GOING_AWAY, or cannot tell).
      * </pre>
      */
     @io.grpc.ExperimentalApi("https://github.com/grpc/grpc-java/issues/10918")
@@ -813,7 +819,9 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Sends the order as it is, then again after each change. Ends by itself once nothing more is expected
-     * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`.
+     * without somebody's doing (every state but CREATED and PENDING), unless `until_cancelled`. Errors: NOT_FOUND with reason
+     * ORDER_NOT_FOUND; RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE (watch again: the core stops, with reason
+     * GOING_AWAY, or cannot tell).
      * </pre>
      */
     public java.util.Iterator<paystate.v1.WatchOrderResponse> watchOrder(

@@ -5,6 +5,7 @@ import io.grpc.Status;
 import io.grpc.StatusException;
 import io.grpc.stub.BlockingClientCall;
 import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
 import paystate.client.Channels;
 import paystate.client.RefusedException;
 import paystate.v1.CreateOrderRequest;
@@ -73,21 +74,29 @@ public final class OrderService {
                 .build());
     }
 
-    /** Watches until nothing more is expected. A stream that is lost is opened again: it begins with the order as it is. */
+    /**
+     * Watches until nothing more is expected, and answers with the state. Only a final state says so, never the end of a
+     * stream: a core that stops ends it too, and so does what is in between. Opened again, it begins with the order as it is.
+     */
     static OrderState settled(OrderServiceBlockingV2Stub orders, String orderId)
             throws StatusException, InterruptedException {
-        while (true) {
+        for (long limitMillis = 100; ; limitMillis = Math.min(2 * limitMillis, 5_000)) {
             try {
-                return watch(orders, orderId);
+                OrderState state = watch(orders, orderId);
+                if (isFinal(state)) {
+                    return state;
+                }
             } catch (StatusException failure) {
-                if (failure.getStatus().getCode() != Status.Code.UNAVAILABLE) {
+                if (!mayPass(failure.getStatus().getCode())) {
                     throw failure;
                 }
             }
+            // Random waits, so that not all who lost the same core come back at once.
+            Thread.sleep(ThreadLocalRandom.current().nextLong(limitMillis));
         }
     }
 
-    /** One stream, to the end that the core gives it. Waits for a core that is away. */
+    /** One stream, to its end: prints each change, and answers with the last state. Waits for a core that is away. */
     private static OrderState watch(OrderServiceBlockingV2Stub orders, String orderId)
             throws StatusException, InterruptedException {
         BlockingClientCall<?, WatchOrderResponse> watch = orders.withWaitForReady()
@@ -99,5 +108,22 @@ public final class OrderService {
             System.out.println("version " + order.getVersion() + ": " + state);
         }
         return state;
+    }
+
+    /** Whether nothing more is expected without somebody's doing. */
+    private static boolean isFinal(OrderState state) {
+        return switch (state) {
+            case ORDER_STATE_PAID, ORDER_STATE_PARTIALLY_REFUNDED, ORDER_STATE_REFUNDED, ORDER_STATE_CLOSED,
+                    ORDER_STATE_ABNORMAL -> true;
+            default -> false;
+        };
+    }
+
+    /** Whether the same call may succeed later. */
+    private static boolean mayPass(Status.Code code) {
+        return switch (code) {
+            case UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, RESOURCE_EXHAUSTED, ABORTED, UNKNOWN, CANCELLED -> true;
+            default -> false;
+        };
     }
 }
