@@ -961,7 +961,7 @@ type CloseOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Why, for people. Optional; at most 256 characters.
+	// Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The caller has closed every EXTERNAL payment of this order at its platform itself and vouches for it.
 	PaymentsClosedByCaller bool `protobuf:"varint,3,opt,name=payments_closed_by_caller,json=paymentsClosedByCaller,proto3" json:"payments_closed_by_caller,omitempty"`

@@ -10,6 +10,7 @@
 //! The way of a call: handshake -> `access` (who may) -> deadline -> a service.
 
 mod access;
+mod audit;
 mod case;
 mod convert;
 mod error;

@@ -3,7 +3,7 @@
 use paystate_proto::v1::{self, operations_service_server::OperationsService};
 use tonic::{Request, Response, Status};
 
-use super::{Core, convert, error, error::Violations, explain, page};
+use super::{Core, audit, convert, error, error::Violations, explain, page};
 use crate::{
     order::{OrderId, OutTradeNo},
     store::{CaseFilter, NotificationFilter},
@@ -133,14 +133,22 @@ impl OperationsService for Core {
         &self,
         request: Request<v1::ResolveCaseRequest>,
     ) -> Result<Response<v1::ResolveCaseResponse>, Status> {
-        self.resolve(request.into_inner()).await.map(Response::new)
+        let (caller, request) = (audit::caller(&request), request.into_inner());
+        let (case_id, reason) = (request.case_id.clone(), request.reason.clone());
+        let resolved = self.resolve(request).await;
+        audit::ended(&caller, "ResolveCase", &case_id, &reason, &resolved);
+        resolved.map(Response::new)
     }
 
     async fn assign_case(
         &self,
         request: Request<v1::AssignCaseRequest>,
     ) -> Result<Response<v1::AssignCaseResponse>, Status> {
-        self.assign(request.into_inner()).await.map(Response::new)
+        let (caller, request) = (audit::caller(&request), request.into_inner());
+        let (case_id, owner) = (request.case_id.clone(), request.owner.clone());
+        let assigned = self.assign(request).await;
+        audit::ended(&caller, "AssignCase", &case_id, &owner, &assigned);
+        assigned.map(Response::new)
     }
 
     async fn recheck_payment(

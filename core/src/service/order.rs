@@ -5,7 +5,7 @@ use std::time::Duration;
 use paystate_proto::v1::{self, order_service_server::OrderService};
 use tonic::{Code, Request, Response, Status};
 
-use super::{Core, convert, error, error::Violations, now, page, watch};
+use super::{Core, audit, convert, error, error::Violations, now, page, watch};
 use crate::{
     commit::CommandRequest,
     feed::{Follow, Position},
@@ -66,6 +66,23 @@ fn create(request: v1::CreateOrderRequest) -> Result<(Command, Option<RequestId>
     let expires_at = request.expire_time.as_ref().and_then(|t| v.take("expire_time", convert::read_time(t)));
     let (order_id, amount, key) = v.finish(id.zip(amount).zip(key).map(|((i, a), k)| (i, a, k)))?;
     Ok((Command::Create { order_id, amount, description: request.description, expires_at }, key))
+}
+
+impl Core {
+    async fn close(&self, request: &v1::CloseOrderRequest) -> Result<v1::CloseOrderResponse, Status> {
+        let mut v = Violations::default();
+        let id = order_id(&mut v, &request.order_id);
+        description(&mut v, "reason", &request.reason);
+        let (order_id, payments_closed) = (v.finish(id)?, request.payments_closed_by_caller);
+        // Who vouches may be wrong: what a platform can say counts first. One that is silent does not stop him.
+        if payments_closed && let Some(desk) = self.compensation.any_desk() {
+            let order = self.order(&order_id).await?;
+            desk.ask_open(&order, None, ASK_PATIENCE).await.map_err(error::not_taken_in)?;
+        }
+        let order = self.command(Command::Close { order_id, payments_closed }, None).await?;
+        self.compensation.nudge();
+        Ok(v1::CloseOrderResponse { order: Some(convert::order(&order)) })
+    }
 }
 
 #[tonic::async_trait]
@@ -158,26 +175,20 @@ impl OrderService for Core {
         &self,
         request: Request<v1::CloseOrderRequest>,
     ) -> Result<Response<v1::CloseOrderResponse>, Status> {
-        let request = request.into_inner();
-        let mut v = Violations::default();
-        let id = order_id(&mut v, &request.order_id);
-        description(&mut v, "reason", &request.reason);
-        let (order_id, payments_closed) = (v.finish(id)?, request.payments_closed_by_caller);
-        // Who vouches may be wrong: what a platform can say counts first. One that is silent does not stop him.
-        if payments_closed && let Some(desk) = self.compensation.any_desk() {
-            let order = self.order(&order_id).await?;
-            desk.ask_open(&order, None, ASK_PATIENCE).await.map_err(error::not_taken_in)?;
-        }
-        let order = self.command(Command::Close { order_id, payments_closed }, None).await?;
-        self.compensation.nudge();
-        Ok(Response::new(v1::CloseOrderResponse { order: Some(convert::order(&order)) }))
+        let (caller, request) = (audit::caller(&request), request.into_inner());
+        let closed = self.close(&request).await;
+        audit::ended(&caller, "CloseOrder", &request.order_id, &request.reason, &closed);
+        closed.map(Response::new)
     }
 
     async fn create_refund(
         &self,
         request: Request<v1::CreateRefundRequest>,
     ) -> Result<Response<v1::CreateRefundResponse>, Status> {
-        self.request_refund(&request.into_inner()).await.map(Response::new)
+        let (caller, request) = (audit::caller(&request), request.into_inner());
+        let refund = self.request_refund(&request).await;
+        audit::ended(&caller, "CreateRefund", &request.order_id, &request.reason, &refund);
+        refund.map(Response::new)
     }
 
     async fn get_refund(

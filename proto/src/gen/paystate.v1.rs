@@ -3191,7 +3191,7 @@ pub struct CloseOrderRequest {
     /// Which order.
     #[prost(string, tag = "1")]
     pub order_id: ::prost::alloc::string::String,
-    /// Why, for people. Optional; at most 256 characters.
+    /// Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
     /// The caller has closed every EXTERNAL payment of this order at its platform itself and vouches for it.

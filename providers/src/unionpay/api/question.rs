@@ -19,6 +19,13 @@ use crate::{
     },
 };
 
+/// UnionPay has payments asked about 5, 10, 30, 60 and 120 minutes after they were begun; the last answer is final
+/// (open.unionpay.com, answers 77 and 234). It has no other word for a payer who has left: such a payment stays "accepted"
+/// (05). What is debited later all the same goes back by itself.
+const LAST_QUESTION: i64 = 120 * 60;
+/// Codes under which the payer has been debited already.
+const DEBITED: [&str; 3] = ["42", "74", "75"];
+
 impl UnionPayApi {
     pub(super) fn question(&self, order_id: &str, field: &'static str, at: Instant) -> Result<Request, Unable> {
         let time = stamp("start_time", at)?;
@@ -36,7 +43,12 @@ impl UnionPayApi {
         let verified = self.verified(answer)?;
         let form = verified.form();
         let started_at = ask.started_at.ok_or_else(|| Failure::for_another("txnTime"))?;
-        let fate = found(form, ask.out_trade_no, started_at, &["01"])?;
+        let code = found(form, ask.out_trade_no, started_at, &["01"])?;
+        let is_late = answer.received_at.seconds().saturating_sub(started_at.seconds()) >= LAST_QUESTION;
+        let fate = match Fate::of(code) {
+            Fate::Unknown if is_late && !DEBITED.contains(&code) => Fate::Failed,
+            fate @ (Fate::Succeeded | Fate::Unknown | Fate::Failed) => fate,
+        };
         let fact = match fate {
             Fate::Succeeded => notify::payment(form, fate)?,
             Fate::Unknown | Fate::Failed => unpaid(form, fate, ask)?,
@@ -47,14 +59,14 @@ impl UnionPayApi {
     pub(super) fn read_refund(&self, ask: &Refund<'_>, answer: &Response<'_>) -> Result<Notice, Failure> {
         let verified = self.verified(answer)?;
         let form = verified.form();
-        let fate = found(form, ask.out_refund_no, ask.started_at, &["04", "31"])?;
+        let fate = Fate::of(found(form, ask.out_refund_no, ask.started_at, &["04", "31"])?);
         let fact = refund_fact(form, fate, ask)?;
         notice(&verified, Fact::Refund(fact))
     }
 }
 
-/// How the transaction stands, if the question was answered and the answer is about it.
-fn found(form: &Form, order_id: &str, started_at: Instant, kinds: &[&str]) -> Result<Fate, Failure> {
+/// The code of the transaction, if the question was answered and the answer is about it.
+fn found<'f>(form: &'f Form, order_id: &str, started_at: Instant, kinds: &[&str]) -> Result<&'f str, Failure> {
     about(form, order_id, started_at)?;
     let code = form.need("respCode")?;
     match code {
@@ -66,7 +78,7 @@ fn found(form: &Form, order_id: &str, started_at: Instant, kinds: &[&str]) -> Re
     if !kinds.contains(&form.need("txnType")?) {
         return Err(Failure::for_another("txnType"));
     }
-    Ok(Fate::of(form.need("origRespCode")?))
+    Ok(form.need("origRespCode")?)
 }
 
 fn unpaid(form: &Form, fate: Fate, ask: &PaymentRef<'_>) -> Result<PaymentFact, Failure> {

@@ -244,6 +244,25 @@ fn unpaid_answers_have_the_questions_amount() {
 }
 
 #[test]
+fn what_is_not_paid_two_hours_after_it_was_begun_is_unpaid_unless_the_payer_was_debited() {
+    let status_after = |code: &'static str, seconds: i64| {
+        let told = answer_with(StatusCode::OK, &raw_answer(&unpaid(code)), |answer| {
+            let started_at = payment_ref().started_at.expect("begun by us");
+            let received_at = Instant::from_seconds(started_at.seconds() + seconds);
+            api().payment_answer(&payment_ref(), &Response { received_at, ..*answer })
+        });
+        payment_fact(told).status
+    };
+    for code in ["03", "04", "05", "77", "ZZ"] {
+        assert_eq!(status_after(code, 7199), PaymentStatus::Pending, "{code}");
+        assert_eq!(status_after(code, 7200), PaymentStatus::Failed, "{code}");
+    }
+    for code in ["42", "74", "75"] {
+        assert_eq!(status_after(code, 86_400), PaymentStatus::Pending, "{code}");
+    }
+}
+
+#[test]
 fn the_fate_of_the_question_is_not_that_of_the_payment() {
     let asked = |code| {
         let pairs = with(&with(&unpaid("00"), "origRespCode", None), "respCode", Some(code));

@@ -529,7 +529,7 @@ class CloseOrderRequest(_message.Message):
     order_id: _builtins.str
     """Which order."""
     reason: _builtins.str
-    """Why, for people. Optional; at most 256 characters."""
+    """Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters."""
     payments_closed_by_caller: _builtins.bool
     """The caller has closed every EXTERNAL payment of this order at its platform itself and vouches for it."""
     def __init__(

@@ -194,7 +194,7 @@ export interface SignedParameters_ValuesEntry {
 export interface CloseOrderRequest {
   /** Which order. */
   orderId: string;
-  /** Why, for people. Optional; at most 256 characters. */
+  /** Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters. */
   reason: string;
   /** The caller has closed every EXTERNAL payment of this order at its platform itself and vouches for it. */
   paymentsClosedByCaller: boolean;

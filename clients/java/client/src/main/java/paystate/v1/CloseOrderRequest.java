@@ -106,7 +106,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why, for people. Optional; at most 256 characters.
+   * Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -127,7 +127,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why, for people. Optional; at most 256 characters.
+   * Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -606,7 +606,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why, for people. Optional; at most 256 characters.
+     * Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -626,7 +626,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for people. Optional; at most 256 characters.
+     * Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -647,7 +647,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for people. Optional; at most 256 characters.
+     * Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -664,7 +664,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for people. Optional; at most 256 characters.
+     * Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -678,7 +678,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for people. Optional; at most 256 characters.
+     * Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>

@@ -32,7 +32,7 @@ public interface CloseOrderRequestOrBuilder extends
 
   /**
    * <pre>
-   * Why, for people. Optional; at most 256 characters.
+   * Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -41,7 +41,7 @@ public interface CloseOrderRequestOrBuilder extends
   java.lang.String getReason();
   /**
    * <pre>
-   * Why, for people. Optional; at most 256 characters.
+   * Why, for people: it stands in the core's log beside who called. Optional; at most 256 characters.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
