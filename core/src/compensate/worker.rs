@@ -34,7 +34,7 @@ use crate::{
         About, AccountName, CaseKind, CaseState, Command, Ending, Order, OrderId, OutTradeNo, Payment, Refund, Refusal,
         Resolver, State, TaskKind, Timestamp, TransactionId,
     },
-    store::{CaseFilter, CaseRow, Rate, Store, StoreError, Task},
+    store::{CaseRow, Rate, Store, StoreError, Task},
 };
 
 /// Longer than everything that is done under one lease: three calls to a platform, and the waits for the budget.
@@ -53,9 +53,6 @@ const FAULT_PAUSE: Duration = Duration::from_secs(5);
 const OVERDUE: Duration = Duration::from_secs(60);
 /// How often is counted what waits.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
-
-/// Open cases of a kind that are counted at most; more are as bad.
-const MAX_COUNTED: u32 = 500;
 
 /// Alerts that are told at once: a channel that is slow takes no room from anything else.
 pub(super) const ALERTS: usize = 8;
@@ -453,15 +450,14 @@ impl Worker {
 
     /// What waits, for the page of metrics.
     async fn count(&self) {
-        for kind in CaseKind::ALL {
-            let filter = CaseFilter { open: Some(true), kind: Some(kind), order_id: None };
-            match self.store.cases(&filter, None, MAX_COUNTED).await {
-                Ok(page) => {
-                    let open = u32::try_from(page.rows.len()).unwrap_or(MAX_COUNTED);
+        match self.store.count_open_cases().await {
+            Ok(open) => {
+                for kind in CaseKind::ALL {
+                    let open = u32::try_from(open.get(&kind).copied().unwrap_or(0)).unwrap_or(u32::MAX);
                     metrics::gauge!("paystate_cases_open", "kind" => kind.as_str()).set(f64::from(open));
                 }
-                Err(error) => return tracing::warn!(%error, "cannot count open cases"),
             }
+            Err(error) => return tracing::warn!(%error, "cannot count open cases"),
         }
         let at = now();
         let before = Timestamp(at.0.saturating_sub(i64::try_from(OVERDUE.as_micros()).unwrap_or(i64::MAX)));

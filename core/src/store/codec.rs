@@ -101,6 +101,15 @@ pub(super) fn column<T: Value>(row: &impl Columns, name: &str) -> Result<T, Stor
     T::of(row, name)
 }
 
+/// How many cases of each kind are open, in the words of both databases.
+pub(super) const COUNT_OPEN_CASES: &str = "SELECT kind, count(*) AS cases FROM cases WHERE open GROUP BY kind";
+
+/// A row of [`COUNT_OPEN_CASES`].
+pub(super) fn open_cases(row: &impl Columns) -> Result<(CaseKind, u64), StoreError> {
+    let kind = parse(column(row, "kind")?, |kind: String| CaseKind::parse(&kind).ok_or("is no kind of case"))?;
+    Ok((kind, u64::try_from(column::<i64>(row, "cases")?).unwrap_or(0)))
+}
+
 /// A text that must be one of ours.
 pub(super) fn parse<T, E: std::fmt::Display>(
     text: String,

@@ -34,7 +34,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::order::{Order, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 pub use exchanges::{Exchange, ExchangeOutcome, ExchangeRow, Exchanges};
 pub use log::{Announcements, EventLog, LogEntry, LogId, LogPage, LogState};
 pub use reconciliations::{
@@ -140,6 +140,8 @@ pub trait Store: Send + Sync + 'static {
     /// Lists cases, newest first.
     async fn cases(&self, filter: &CaseFilter, after: Option<&Cursor>, limit: u32)
     -> Result<Page<CaseRow>, StoreError>;
+    /// How many cases of each kind are open; none of a kind that is not there.
+    async fn count_open_cases(&self) -> Result<BTreeMap<CaseKind, u64>, StoreError>;
     /// A case by its id.
     async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError>;
     /// The order on which a refund was asked for.

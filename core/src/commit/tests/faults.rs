@@ -79,6 +79,9 @@ impl Store for Faulty {
     fn subscriptions(&self) -> Arc<dyn crate::store::Subscriptions> {
         self.inner.subscriptions()
     }
+    async fn count_open_cases(&self) -> Result<BTreeMap<CaseKind, u64>, StoreError> {
+        self.inner.count_open_cases().await
+    }
     async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError> {
         self.inner.case(id).await
     }

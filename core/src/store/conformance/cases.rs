@@ -49,6 +49,7 @@ pub(crate) async fn a_case_reads_back_whole(store: Subject) {
             assert_eq!(write(&store, &row).await, row);
         }
     }
+    assert_eq!(store.count_open_cases().await.unwrap(), [(CaseKind::LatePayment, 1)].into());
     // News says more of what is open; its time and its owner stay.
     let mut more = first.clone();
     more.case.summary = "more".into();

@@ -48,7 +48,7 @@ use super::{
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
     Unit,
 };
-use crate::order::{Order, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 pub use retention::{Retained, Robbing, drop_before};
 
 /// Connections for units (batches under way, and those that waited for a busy order) and for the confirmation of
@@ -231,6 +231,7 @@ fn migrator() -> Migrator {
         ("log home", include_str!("schema_2.sql")),
         ("subscriptions", include_str!("schema_3.sql")),
         ("tasks", include_str!("schema_4.sql")),
+        ("open cases", include_str!("schema_5.sql")),
     ];
     let migrations = (1..).zip(steps).map(|(version, (name, sql))| {
         let sql = sqlx::SqlStr::from_static(sql);
@@ -322,6 +323,10 @@ impl Store for PostgresStore {
         limit: u32,
     ) -> Result<Page<StoredNotification>, StoreError> {
         read::notifications(&self.readers, filter, after, limit).await
+    }
+
+    async fn count_open_cases(&self) -> Result<BTreeMap<CaseKind, u64>, StoreError> {
+        read::count_open_cases(&self.readers).await
     }
 
     async fn cases(

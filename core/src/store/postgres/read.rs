@@ -110,6 +110,11 @@ pub(super) async fn order_of_refund(db: &PgPool, out_refund_no: &TransactionId) 
     row.map(|r| codec::parse(codec::column(&r, "order_id")?, OrderId::parse)).transpose()
 }
 
+pub(super) async fn count_open_cases(db: &PgPool) -> Result<BTreeMap<CaseKind, u64>, StoreError> {
+    let rows = sqlx::query(codec::COUNT_OPEN_CASES).fetch_all(db).await.map_err(failed)?;
+    rows.iter().map(codec::open_cases).collect()
+}
+
 pub(super) async fn case(db: &PgPool, id: &str) -> Result<Option<CaseRow>, StoreError> {
     let row =
         sqlx::query("SELECT * FROM cases WHERE case_id = $1").bind(id).fetch_optional(db).await.map_err(failed)?;

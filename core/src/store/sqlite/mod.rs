@@ -32,7 +32,7 @@ use super::{
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
     Unit,
 };
-use crate::order::{Order, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 
 /// Readers at once.
 const READERS: u32 = 4;
@@ -103,6 +103,7 @@ fn migrator() -> Migrator {
         ("init", include_str!("schema.sql")),
         ("subscriptions", include_str!("schema_2.sql")),
         ("tasks", include_str!("schema_3.sql")),
+        ("open cases", include_str!("schema_4.sql")),
     ];
     let migrations = (1..).zip(steps).map(|(version, (name, sql))| {
         let sql = sqlx::SqlStr::from_static(sql);
@@ -209,6 +210,10 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Page<StoredNotification>, StoreError> {
         read::notifications(&self.readers, filter, after, limit).await
+    }
+
+    async fn count_open_cases(&self) -> Result<BTreeMap<CaseKind, u64>, StoreError> {
+        read::count_open_cases(&self.readers).await
     }
 
     async fn cases(

@@ -6,7 +6,7 @@ use sqlx::{Row as _, Sqlite, SqliteExecutor, SqlitePool};
 
 use super::{failed, json};
 use crate::{
-    order::{Order, OrderId, OutTradeNo, State, Timestamp, TransactionId},
+    order::{CaseKind, Order, OrderId, OutTradeNo, State, Timestamp, TransactionId},
     store::{
         CaseFilter, CaseRow, Cursor, EventRow, NotificationFilter, OrderFilter, Page, StoreError, StoredNotification,
         codec,
@@ -122,6 +122,11 @@ pub(super) async fn order_of_refund(
         .await
         .map_err(failed)?;
     row.map(|r| codec::parse(r.get(0), OrderId::parse)).transpose()
+}
+
+pub(super) async fn count_open_cases(db: &SqlitePool) -> Result<BTreeMap<CaseKind, u64>, StoreError> {
+    let rows = sqlx::query(codec::COUNT_OPEN_CASES).fetch_all(db).await.map_err(failed)?;
+    rows.iter().map(codec::open_cases).collect()
 }
 
 pub(super) async fn case(db: &SqlitePool, id: &str) -> Result<Option<CaseRow>, StoreError> {
