@@ -34,6 +34,9 @@ pub enum NotReady {
     /// There is no connection to RabbitMQ.
     #[error("no connection to RabbitMQ")]
     Broker,
+    /// RabbitMQ is out of memory or disk.
+    #[error("RabbitMQ takes nothing in: it is out of memory or disk")]
+    Blocked,
     /// The core has not said anything for a while.
     #[error("nothing heard from the core")]
     Core,
@@ -48,6 +51,9 @@ impl Health {
         let known = self.known();
         if !known.link.as_ref().is_some_and(ConnectionStatus::connected) {
             return Err(NotReady::Broker);
+        }
+        if known.link.as_ref().is_some_and(ConnectionStatus::blocked) {
+            return Err(NotReady::Blocked);
         }
         if known.heard.is_none_or(|heard| heard.elapsed() > SILENCE) {
             return Err(NotReady::Core);

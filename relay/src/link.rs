@@ -3,7 +3,7 @@
 //! Contract: a link is good until something on it fails; then it is thrown away, and what was not confirmed on it is
 //! published again on the next.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use lapin::{
     Channel, Confirmation, Connection, ConnectionProperties, ConnectionStatus, ExchangeKind, PublisherConfirm,
@@ -17,8 +17,7 @@ use crate::{Address, Message};
 
 /// From the first packet to the exchange that is in place.
 const CONNECT: Duration = Duration::from_secs(10);
-/// From the first message of a round to the last confirm. RabbitMQ syncs to disk before it confirms; one that is out
-/// of memory or disk confirms nothing until it has some again.
+/// From the first message of a round to the last confirm. RabbitMQ syncs to disk before it confirms.
 const CONFIRM: Duration = Duration::from_secs(30);
 
 /// Why a link failed.
@@ -26,7 +25,7 @@ const CONFIRM: Duration = Duration::from_secs(30);
 pub(crate) enum Trouble {
     #[error("{0}")]
     Lost(#[from] lapin::Error),
-    #[error("no answer in time; RabbitMQ, or the way to it, is stuck, or it is out of memory or disk")]
+    #[error("no answer in time; RabbitMQ, or the way to it, is stuck")]
     Silent,
 }
 
@@ -82,17 +81,37 @@ impl Link {
         let deadline = Instant::now() + CONFIRM;
         let mut under_way = Vec::with_capacity(messages.len());
         for message in messages {
-            under_way.push((*message, in_time(deadline, self.send(message)).await));
+            under_way.push((*message, self.unless_silent(deadline, self.send(message)).await));
         }
         let mut outcome = Outcome::default();
         for (message, sent) in under_way {
             let confirmed = match sent {
-                Ok(confirm) => in_time(deadline, confirm).await,
+                Ok(confirm) => self.unless_silent(deadline, confirm).await,
                 Err(trouble) => Err(trouble),
             };
             outcome.note(message, confirmed);
         }
         outcome
+    }
+
+    /// In time, or as long as RabbitMQ says that it takes nothing in now: then it reads nothing either, not even a goodbye,
+    /// and each connection that took this one's place would be stuck beside it. A peer that is gone is noticed by its heartbeat.
+    async fn unless_silent<T>(
+        &self,
+        mut deadline: Instant,
+        work: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T, Trouble> {
+        let mut work = pin!(work);
+        loop {
+            match timeout_at(deadline, work.as_mut()).await {
+                Ok(done) => return Ok(done?),
+                Err(_) if self.connection.status().blocked() => {
+                    tracing::warn!("RabbitMQ is out of memory or disk, and takes nothing in until it has some");
+                    deadline = Instant::now() + CONFIRM;
+                }
+                Err(_) => return Err(Trouble::Silent),
+            }
+        }
     }
 
     async fn send(&self, message: &Message) -> lapin::Result<PublisherConfirm> {

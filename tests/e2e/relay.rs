@@ -289,3 +289,32 @@ async fn tls_is_spoken_with_whom_the_authority_vouches_for_and_nobody_else() {
     assert!(relay.terminate().await);
     assert!(core.terminate().await);
 }
+
+/// A RabbitMQ that is out of memory reads nothing more from who has published, not even a goodbye: whoever comes back to it
+/// on another connection leaves one behind each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rabbitmq_out_of_memory_is_waited_for_on_one_connection() {
+    /// Longer than a relay waits for a confirm of a RabbitMQ that is well.
+    const LONG: Duration = Duration::from_secs(36);
+    let (_dir, data) = home().await;
+    let core = Process::role("core", &data.join("paystate.toml"), &[], "core metrics").await;
+    let core_address = core.address("core").to_string();
+    let mut rabbitmq = RabbitMq::new();
+    let more = rabbitmq.data().join("more.conf");
+    fs::write(&more, "vm_memory_high_watermark.absolute = 1KB\n").unwrap();
+    rabbitmq.start().await;
+    all_events(&rabbitmq).await;
+    let relay = start_relay(&data, &core_address, rabbitmq.address()).await;
+    core.shop().await.sell("o1", "alipay", "ALARM00001", 100).await.unwrap();
+    let says = "503 RabbitMQ takes nothing in: it is out of memory or disk";
+    until("an alarm that is noticed", async || ready(&relay).await == says).await;
+    sleep(LONG).await;
+    assert_eq!(counted(&relay, "paystate_relay_connections_total", "").await, 1, "it came back beside itself");
+    rabbitmq.stop().await;
+    fs::remove_file(more).unwrap();
+    rabbitmq.start().await;
+    let last = async || counted(&relay, "paystate_relay_acknowledged_revision", "").await;
+    until("the events", async || last().await == 2).await;
+    assert_eq!(take_all(&rabbitmq).await.len(), 2);
+    assert!(relay.terminate().await && core.terminate().await);
+}

@@ -18,7 +18,7 @@ use std::{future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Du
 use futures_util::FutureExt as _;
 use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot},
-    time::timeout,
+    time::{Instant, sleep},
 };
 use tokio_util::task::TaskTracker;
 
@@ -107,9 +107,12 @@ impl Door {
     }
 }
 
-/// How long a commit keeps the next one from beginning. Two that are quick cost more than one after the other, because
-/// they meet at the head of the log; one that takes long, or waits for what somebody holds, must not hold up the rest.
+/// How long a commit keeps the next one from beginning, unless a whole batch waits by then. Two that are quick cost more
+/// than one after the other, because they are smaller and meet at the head of the log; one that takes long, or waits for
+/// what somebody holds, must not hold up the rest.
 const TURN: Duration = Duration::from_millis(30);
+/// Between two looks at what waits.
+const LOOK: Duration = Duration::from_millis(1);
 
 async fn run(queue: Arc<Mutex<mpsc::Receiver<Work>>>, committer: Arc<Committer>, batch_max: usize) {
     let mut works = Vec::with_capacity(batch_max);
@@ -119,10 +122,20 @@ async fn run(queue: Arc<Mutex<mpsc::Receiver<Work>>>, committer: Arc<Committer>,
             return;
         }
         let mut commit = pin!(watched(committer.commit(std::mem::take(&mut works))));
-        if timeout(TURN, commit.as_mut()).await.is_err() {
-            drop(turn);
-            commit.await;
+        tokio::select! {
+            biased;
+            () = commit.as_mut() => continue,
+            () = turn_is_over(&turn, batch_max) => {}
         }
+        drop(turn);
+        commit.await;
+    }
+}
+
+async fn turn_is_over<T>(queue: &mpsc::Receiver<T>, batch_max: usize) {
+    let end = Instant::now() + TURN;
+    while Instant::now() < end && queue.len() < batch_max {
+        sleep(LOOK).await;
     }
 }
 

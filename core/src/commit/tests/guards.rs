@@ -135,3 +135,27 @@ async fn a_redis_that_lies_changes_nothing() {
         assert_eq!(liar.lies() > 0, lie != Lie::None, "{lie:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_under_way_holds_up_the_next_one_for_a_while_and_no_whole_batch() {
+    let (sender, queue) = mpsc::channel(8);
+    let begun = Instant::now();
+    let waited = async {
+        turn_is_over(&queue, 2).await;
+        begun.elapsed()
+    };
+    assert_eq!(waited.await, TURN, "nothing waits");
+    sender.try_send(()).unwrap();
+    let begun = Instant::now();
+    let (at_once, ()) = tokio::join!(
+        async {
+            turn_is_over(&queue, 2).await;
+            begun.elapsed()
+        },
+        async {
+            sleep(LOOK * 5).await;
+            sender.try_send(()).unwrap();
+        }
+    );
+    assert!(at_once <= LOOK * 6, "{at_once:?}");
+}
