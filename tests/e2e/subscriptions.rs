@@ -57,11 +57,12 @@ impl Consumer {
         self.core().get_subscription(request).await.unwrap().into_inner().subscription.unwrap()
     }
 
-    /// The events that are put aside.
+    /// The events that are put aside, as order and sequence.
     async fn parked(&mut self) -> BTreeSet<String> {
         let request = v1::ListParkedRequest { subscription: NAME.into(), page_size: 500, ..Default::default() };
         let page = self.core().list_parked(request).await.unwrap().into_inner();
-        page.parked_events.into_iter().map(|parked| parked.event.unwrap().event_id).collect()
+        let place = |event: v1::Event| format!("{}.{}", event.order_id, event.sequence);
+        page.parked_events.into_iter().map(|parked| place(parked.event.unwrap())).collect()
     }
 
     async fn redrive(&mut self) -> i64 {
