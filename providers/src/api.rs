@@ -199,6 +199,8 @@ pub struct PaymentRef<'a> {
     /// When the attempt was begun at the platform; UnionPay names payments by it too. `None`: the shop began it itself,
     /// and nobody here knows.
     pub started_at: Option<Instant>,
+    /// Until when the payer may pay it; `None`: not known.
+    pub expires_at: Option<Instant>,
     /// As [`Initiated::reference`] said; empty where there is none.
     pub reference: &'a str,
     /// What must be paid: stands in facts about unpaid attempts, whose answers name no amount on some platforms.

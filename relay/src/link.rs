@@ -49,6 +49,12 @@ pub(crate) struct Link {
     exchange: String,
 }
 
+/// Until when the messages of a round are waited for.
+struct Patience {
+    end: Instant,
+    was_blocked: bool,
+}
+
 impl Link {
     pub(crate) async fn open(address: &Address) -> Result<Self, Trouble> {
         in_time(Instant::now() + CONNECT, Self::connect(address)).await
@@ -78,15 +84,15 @@ impl Link {
 
     /// Publishes in the order given, then waits for what the broker says of each.
     pub(crate) async fn publish<'m>(&self, messages: &[&'m Message]) -> Outcome<'m> {
-        let deadline = Instant::now() + CONFIRM;
+        let mut patience = Patience { end: Instant::now() + CONFIRM, was_blocked: false };
         let mut under_way = Vec::with_capacity(messages.len());
         for message in messages {
-            under_way.push((*message, self.unless_silent(deadline, self.send(message)).await));
+            under_way.push((*message, self.unless_silent(&mut patience, self.send(message)).await));
         }
         let mut outcome = Outcome::default();
         for (message, sent) in under_way {
             let confirmed = match sent {
-                Ok(confirm) => self.unless_silent(deadline, confirm).await,
+                Ok(confirm) => self.unless_silent(&mut patience, confirm).await,
                 Err(trouble) => Err(trouble),
             };
             outcome.note(message, confirmed);
@@ -98,19 +104,23 @@ impl Link {
     /// and each connection that took this one's place would be stuck beside it. A peer that is gone is noticed by its heartbeat.
     async fn unless_silent<T>(
         &self,
-        mut deadline: Instant,
+        patience: &mut Patience,
         work: impl Future<Output = lapin::Result<T>>,
     ) -> Result<T, Trouble> {
         let mut work = pin!(work);
         loop {
-            match timeout_at(deadline, work.as_mut()).await {
-                Ok(done) => return Ok(done?),
-                Err(_) if self.connection.status().blocked() => {
-                    tracing::warn!("RabbitMQ is out of memory or disk, and takes nothing in until it has some");
-                    deadline = Instant::now() + CONFIRM;
-                }
-                Err(_) => return Err(Trouble::Silent),
+            if let Ok(done) = timeout_at(patience.end, work.as_mut()).await {
+                return Ok(done?);
             }
+            let is_blocked = self.connection.status().blocked();
+            if !is_blocked && !patience.was_blocked {
+                return Err(Trouble::Silent);
+            }
+            if is_blocked {
+                tracing::warn!("RabbitMQ is out of memory or disk, and takes nothing in until it has some");
+            }
+            // Once it takes something in again, it has the whole time for that.
+            *patience = Patience { end: Instant::now() + CONFIRM, was_blocked: is_blocked };
         }
     }
 

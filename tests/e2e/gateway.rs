@@ -66,7 +66,14 @@ async fn begun_and_asked(gateway: &mut Gateway, (account, method, currency): (&s
     assert!(begun.action.is_some(), "{account}");
 
     let platform_reference = begun.platform_reference;
-    let ask = QueryPaymentRequest { account: account.clone(), out_trade_no, start_time, platform_reference, amount };
+    let ask = QueryPaymentRequest {
+        account: account.clone(),
+        out_trade_no,
+        start_time,
+        platform_reference,
+        amount,
+        expire_time: None,
+    };
     let answer = gateway.query_payment(ask).await.unwrap().into_inner().answer.unwrap();
     // Whether a payment is known before its payer has seen the page differs.
     assert!(

@@ -27,7 +27,8 @@ use crate::{
     wire,
 };
 
-/// How long all questions about one order may take for somebody who waits. What is heard later counts all the same.
+/// How long all questions about one order may take for somebody who waits. What is not heard by then is asked again by the
+/// schedule.
 const ALL_ASKED: Duration = Duration::from_secs(10);
 /// Between two looks at a budget that is used up.
 const BUDGET_PAUSE: Duration = Duration::from_millis(50);
@@ -141,6 +142,7 @@ impl Desk {
             start_time: (!payment.method.is_external()).then(|| wire::time(payment.started_at)),
             platform_reference: payment.reference.as_deref().unwrap_or_default().to_owned(),
             amount: Some(wire::money(order.amount)),
+            expire_time: payment.expires_at.map(wire::time),
         };
         let answer = self.platforms.query_payment(request).await;
         self.take_in(&About::payment(order, payment), "query_payment", answer).await

@@ -60,9 +60,10 @@ async fn look(feed: &Shared) -> Result<(), StoreError> {
         let is_last = page.entries.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         match judge(&page, log_id, after).and_then(|()| goes_on(&mut page, last.as_deref())) {
             Ok(()) => {}
-            Err(FeedError::BeyondHead { .. }) => {
+            Err(FeedError::BeyondHead { head }) => {
+                let behind = Some(end).filter(|end| head < *end);
                 // Nobody shall go on there with what he was told before: it gets a new id, unless it has one.
-                answered(feed.log.set_back(log_id)).await?;
+                answered(feed.log.set_back(log_id, behind)).await?;
                 tracing::warn!("the log was set back; its readers are sent away");
                 feed.ring.send_modify(super::Ring::break_off);
                 continue;

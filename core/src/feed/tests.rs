@@ -79,8 +79,9 @@ impl EventLog for Memory {
         Ok(first.unwrap_or_else(|| i64::try_from(events.len()).unwrap() + 1))
     }
 
-    async fn set_back(&self, seen: LogId) -> Result<bool, StoreError> {
-        let renewed = self.state_now().id == seen;
+    async fn set_back(&self, seen: LogId, revision: Option<i64>) -> Result<bool, StoreError> {
+        let state = self.state_now();
+        let renewed = state.id == seen && revision.is_none_or(|revision| state.head < revision);
         *self.id.lock().unwrap() += u128::from(renewed);
         Ok(renewed)
     }

@@ -2,7 +2,7 @@
 
 use super::{
     AccountName, Case, CaseKind, CaseState, Decision, Ending, EventKind, Fact, Fit, Money, Observation, Order, Payment,
-    PaymentFact, PaymentStatus, Refund, RefundFact, Refusal, Timestamp, Transaction, journal::Journal,
+    PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus, Refusal, Timestamp, Transaction, journal::Journal,
 };
 
 /// Takes in one fact about the order. News that is old, weaker than what is known, or about somebody
@@ -96,7 +96,7 @@ impl Journal {
         payment.transactions.push(new);
         let event = if cases.is_empty() { EventKind::PaymentSucceeded } else { EventKind::PaymentHeld };
         // Refunds that were heard of first may turn out to be more than this brought.
-        cases.extend(self.refund_cases());
+        cases.extend(self.refund_cases(&[]));
         self.record(event, cases)
     }
 
@@ -119,23 +119,28 @@ impl Journal {
         if self.order.refunds == before {
             return Ok(());
         }
-        let cases = self.refund_cases();
+        let under_way = before.iter().filter(|r| r.requested.is_some() && r.status == RefundStatus::Pending);
+        let under_way: Vec<_> = under_way.map(Order::refund_stuck_id).collect();
+        let cases = self.refund_cases(&under_way);
         self.record(EventKind::RefundUpdated, cases)
     }
 
     /// Cases that follow from the refunds as they are known now: opened while the trouble lasts, settled
     /// when later news ends it. So they do not depend on the order in which the news came. What was ruled on is
-    /// no trouble any more.
-    pub(super) fn refund_cases(&mut self) -> Vec<Case> {
-        let mut trouble = self.order.refund_trouble(self.at);
+    /// no trouble any more, unless it is about a refund that was `under_way` up to now: that was sent again after the ruling.
+    pub(super) fn refund_cases(&mut self, under_way: &[String]) -> Vec<Case> {
+        let trouble = self.order.refund_trouble(self.at);
         self.order.forget_given_up();
         let lasts = |id: &String| !Case::is_about_refunds(id) || trouble.iter().any(|case| case.id == Case::cause(id));
         let (open, over): (Vec<_>, Vec<_>) = self.order.open_cases.drain(..).partition(lasts);
         self.order.open_cases = open;
-        trouble.retain(|case| !self.order.ruled_cases.contains(&case.id));
         let settled = self.settled_by_news(&over);
-        let new = trouble.into_iter().filter(|case| !self.order.open_cases.contains(&case.id));
-        settled.into_iter().chain(new).collect()
+        let new = trouble.into_iter().filter_map(|case| match self.order.ruled_cases.contains(&case.id) {
+            true if under_way.contains(&case.id) => self.id_anew(&case.id).map(|id| Case { id, ..case }),
+            true => None,
+            false => Some(case).filter(|case| !self.order.open_cases.contains(&case.id)),
+        });
+        settled.into_iter().chain(new.collect::<Vec<_>>()).collect()
     }
 
     fn case(&self, kind: CaseKind, money: &Transaction, index: usize) -> Case {

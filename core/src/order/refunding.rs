@@ -59,12 +59,7 @@ pub(super) fn troubled(
     refund.status = RefundStatus::Abnormal;
     refund.updated_at = at;
     let about = Order::refund_stuck_id(refund);
-    let mut cases = journal.refund_cases();
-    // Trouble that was ruled on, and is there again after the ruling was carried out.
-    if let Some(id) = journal.id_anew(&about).filter(|id| *id != about) {
-        let trouble = journal.order.refund_trouble(at).into_iter().find(|case| case.id == about);
-        cases.extend(trouble.map(|case| Case { id, ..case }));
-    }
+    let mut cases = journal.refund_cases(std::slice::from_ref(&about));
     for case in cases.iter_mut().filter(|case| Case::cause(&case.id) == about && case.state == CaseState::Open) {
         case.evidence.clone_from(&evidence);
     }

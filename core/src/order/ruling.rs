@@ -259,11 +259,12 @@ impl Journal {
                 self.abandon_refund(case);
                 Ok(())
             }
-            Resolution::Ignore => {
+            // A rule that ignores would do so again after each round of questions.
+            Resolution::Ignore if ruling.by == Resolver::Operator => {
                 self.ask_further(case);
                 Ok(())
             }
-            Resolution::Accept | Resolution::Bound | Resolution::Overtaken => Ok(()),
+            Resolution::Accept | Resolution::Ignore | Resolution::Bound | Resolution::Overtaken => Ok(()),
         }
     }
 
@@ -279,6 +280,9 @@ impl Journal {
         };
         if refund.status != RefundStatus::Abnormal {
             return Err("the platform says that it failed for good; CreateRefund with another number tries again");
+        }
+        if refund.refund_id.is_some() {
+            return Err("the platform has it, and sending it again changes nothing: put it right in its console");
         }
         refund.status = RefundStatus::Pending;
         refund.updated_at = self.at;

@@ -1,18 +1,42 @@
 //! Who did what: one line of the log for each call by which somebody moves money, or rules on a case.
 //!
-//! Contract: the target is `paystate::audit`, the level INFO, and the line is written once the call has ended, however it
-//! ended. `caller` is the identity of the caller's certificate, `(unasked)` behind a plaintext listener.
+//! Contract: the target is `paystate::audit`, the level INFO. `caller` is the identity of the caller's certificate,
+//! `(unasked)` behind a plaintext listener. The line is written however the call ends, also where the caller did not wait
+//! for that: then what it asked for may still happen.
 
 use paystate_rpc::Peer;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
-/// Who calls.
-pub(super) fn caller<T>(request: &Request<T>) -> String {
-    request.extensions().get().map_or_else(|| Peer::Unasked.to_string(), Peer::to_string)
+use crate::intake::clip;
+
+/// A call that is under way.
+pub(super) struct Call {
+    caller: String,
+    call: &'static str,
+    /// The order or the case.
+    about: String,
+    /// What the caller gave as one.
+    reason: String,
+    outcome: &'static str,
 }
 
-/// Notes the end of a call; `about` is the order or the case, `reason` what the caller gave as one.
-pub(super) fn ended<T>(caller: &str, call: &'static str, about: &str, reason: &str, result: &Result<T, Status>) {
-    let outcome = result.as_ref().map_or_else(|status| status.code().description(), |_| "done");
-    tracing::info!(target: "paystate::audit", ?caller, call, ?about, ?reason, outcome, "by hand");
+impl Call {
+    pub(super) fn begin<T>(request: &Request<T>, call: &'static str, about: &str, reason: &str) -> Self {
+        let caller = request.extensions().get().map_or_else(|| Peer::Unasked.to_string(), Peer::to_string);
+        let (about, reason) = (clip(about.to_owned()), clip(reason.to_owned()));
+        Self { caller, call, about, reason, outcome: "the caller left; it may still happen" }
+    }
+
+    /// Its end.
+    pub(super) fn ended<T>(mut self, result: Result<T, Status>) -> Result<Response<T>, Status> {
+        self.outcome = result.as_ref().map_or_else(|status| status.code().description(), |_| "done");
+        result.map(Response::new)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let Self { caller, call, about, reason, outcome } = self;
+        tracing::info!(target: "paystate::audit", ?caller, call, ?about, ?reason, outcome, "by hand");
+    }
 }

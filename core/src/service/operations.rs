@@ -133,22 +133,18 @@ impl OperationsService for Core {
         &self,
         request: Request<v1::ResolveCaseRequest>,
     ) -> Result<Response<v1::ResolveCaseResponse>, Status> {
-        let (caller, request) = (audit::caller(&request), request.into_inner());
-        let (case_id, reason) = (request.case_id.clone(), request.reason.clone());
-        let resolved = self.resolve(request).await;
-        audit::ended(&caller, "ResolveCase", &case_id, &reason, &resolved);
-        resolved.map(Response::new)
+        let asked = request.get_ref();
+        let call = audit::Call::begin(&request, "ResolveCase", &asked.case_id, &asked.reason);
+        call.ended(self.resolve(request.into_inner()).await)
     }
 
     async fn assign_case(
         &self,
         request: Request<v1::AssignCaseRequest>,
     ) -> Result<Response<v1::AssignCaseResponse>, Status> {
-        let (caller, request) = (audit::caller(&request), request.into_inner());
-        let (case_id, owner) = (request.case_id.clone(), request.owner.clone());
-        let assigned = self.assign(request).await;
-        audit::ended(&caller, "AssignCase", &case_id, &owner, &assigned);
-        assigned.map(Response::new)
+        let asked = request.get_ref();
+        let call = audit::Call::begin(&request, "AssignCase", &asked.case_id, &asked.owner);
+        call.ended(self.assign(request.into_inner()).await)
     }
 
     async fn recheck_payment(

@@ -175,20 +175,18 @@ impl OrderService for Core {
         &self,
         request: Request<v1::CloseOrderRequest>,
     ) -> Result<Response<v1::CloseOrderResponse>, Status> {
-        let (caller, request) = (audit::caller(&request), request.into_inner());
-        let closed = self.close(&request).await;
-        audit::ended(&caller, "CloseOrder", &request.order_id, &request.reason, &closed);
-        closed.map(Response::new)
+        let asked = request.get_ref();
+        let call = audit::Call::begin(&request, "CloseOrder", &asked.order_id, &asked.reason);
+        call.ended(self.close(asked).await)
     }
 
     async fn create_refund(
         &self,
         request: Request<v1::CreateRefundRequest>,
     ) -> Result<Response<v1::CreateRefundResponse>, Status> {
-        let (caller, request) = (audit::caller(&request), request.into_inner());
-        let refund = self.request_refund(&request).await;
-        audit::ended(&caller, "CreateRefund", &request.order_id, &request.reason, &refund);
-        refund.map(Response::new)
+        let asked = request.get_ref();
+        let call = audit::Call::begin(&request, "CreateRefund", &asked.order_id, &asked.reason);
+        call.ended(self.request_refund(asked).await)
     }
 
     async fn get_refund(

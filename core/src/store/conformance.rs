@@ -488,8 +488,10 @@ pub(crate) async fn a_log_that_was_set_back_has_another_id(store: Subject) {
     let log = store.log();
     commit(&*store, &created("o1", 1)).await.unwrap();
     let before = log.state().await.unwrap();
-    assert!(log.set_back(before.id).await.unwrap());
-    assert!(!log.set_back(before.id).await.unwrap(), "somebody else was first");
+    assert!(!log.set_back(before.id, Some(1)).await.unwrap(), "it has that revision");
+    assert!(log.set_back(before.id, Some(2)).await.unwrap());
+    assert!(!log.set_back(before.id, None).await.unwrap(), "somebody else was first");
+    assert!(log.set_back(log.state().await.unwrap().id, None).await.unwrap(), "it has another event there");
     let after = log.state().await.unwrap();
     assert!(after.id != before.id && after.head == before.head);
 }

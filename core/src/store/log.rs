@@ -75,9 +75,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// The revision of the first event at or after a time; one more than the head when there is none. Right where
     /// times run less than a minute against the order of revisions.
     async fn first_at(&self, time: Timestamp) -> Result<i64, StoreError>;
-    /// Gives the log a new id because it was set back behind what was read of it; answers whether it did. Nothing is done
-    /// when the log is another one by now.
-    async fn set_back(&self, seen: LogId) -> Result<bool, StoreError>;
+    /// Gives the log a new id because it was set back behind a revision that it had; answers whether it did. Nothing is
+    /// done when the log is another one by now, or `revision` is given and the log reaches it.
+    async fn set_back(&self, seen: LogId, revision: Option<i64>) -> Result<bool, StoreError>;
     /// Tells other processes that the log has grown.
     async fn announce(&self) -> Result<(), StoreError>;
     /// Listens to what other processes announce.

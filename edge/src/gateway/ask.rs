@@ -65,6 +65,7 @@ pub(crate) fn query_payment(ask: &v1::QueryPaymentRequest) -> Result<PaymentRef<
     Ok(PaymentRef {
         out_trade_no: required("out_trade_no", &ask.out_trade_no)?,
         started_at: ask.start_time.as_ref().map(|time| instant("start_time", Some(time))).transpose()?,
+        expires_at: ask.expire_time.as_ref().map(|time| instant("expire_time", Some(time))).transpose()?,
         reference: &ask.platform_reference,
         amount: money("amount", ask.amount.as_ref())?,
     })
@@ -76,6 +77,7 @@ pub(crate) fn close_payment(ask: &v1::ClosePaymentRequest) -> Result<PaymentRef<
     Ok(PaymentRef {
         out_trade_no: required("out_trade_no", &ask.out_trade_no)?,
         started_at: None,
+        expires_at: None,
         reference: &ask.platform_reference,
         amount: Money { minor: 0, currency: Currency::CNY },
     })

@@ -4406,6 +4406,10 @@ pub struct QueryPaymentRequest {
     /// What must be paid; stands in facts about unpaid attempts, whose answers name no amount on some platforms.
     #[prost(message, optional, tag = "5")]
     pub amount: ::core::option::Option<Money>,
+    /// Until when the payer may pay; absent where nobody here knows. A platform that has no word for a payer who has left
+    /// (UnionPay) is read by it.
+    #[prost(message, optional, tag = "6")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Response of QueryPayment.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -17,8 +17,8 @@ use serde_json::value::RawValue;
 
 use super::{Line, LineKind, Place, StatementError, json::Values};
 use crate::{
-    Instant, Reason, Rejection, ident,
-    stripe::amount::{fee_of_stripe, of_stripe},
+    Currency, Instant, Money, Reason, Rejection, ident,
+    stripe::amount::{of_stripe, rounded_of_stripe},
 };
 
 const NOT_EXPANDED: &str = "its source is not expanded: fetch it with expand[]=data.source";
@@ -104,7 +104,7 @@ pub fn line(text: &[u8], number: u64) -> Result<Option<Line>, StatementError> {
     let line = source.line(kind, number).map_err(|rejection| damaged(rejection.detail))?;
     // The fee is in the currency of the balance. In another than the payment's it says nothing about the payment.
     let same = line.amount.currency.as_str().eq_ignore_ascii_case(&transaction.currency);
-    let fee_minor = if same { fee_of_stripe(transaction.fee, line.amount.currency) } else { 0 };
+    let fee_minor = if same { rounded_of_stripe(transaction.fee, line.amount.currency) } else { 0 };
     Ok(Some(Line { fee_minor, occurred_at: Some(Instant::from_seconds(transaction.created)), ..line }))
 }
 
@@ -119,7 +119,9 @@ impl Transaction<'_> {
             LineKind::Refund => (optional(&cause.payment_intent.unwrap_or_default(), "payment_intent")?, own),
         };
         let units = self.amount.checked_abs().ok_or_else(|| Rejection::new(Reason::BadAmount, "no such amount"))?;
-        let amount = of_stripe(units, &self.currency)?;
+        let currency = Currency::parse(&self.currency)?;
+        // Of the balance, which need not be what was paid in.
+        let amount = Money { minor: rounded_of_stripe(units, currency), currency };
         Ok(Line {
             number,
             kind,
@@ -128,7 +130,7 @@ impl Transaction<'_> {
             out_refund_no: String::new(),
             refund_id,
             amount,
-            fee_minor: fee_of_stripe(self.fee, amount.currency),
+            fee_minor: rounded_of_stripe(self.fee, amount.currency),
             occurred_at: Some(Instant::from_seconds(self.created)),
         })
     }

@@ -38,8 +38,8 @@ pub(crate) fn of_stripe(units: i64, currency: &str) -> Result<Money, Rejection> 
     Ok(Money { minor, currency })
 }
 
-/// A fee in minor units, rounded: Stripe also takes parts of what nobody can pay.
-pub(crate) fn fee_of_stripe(units: i64, currency: Currency) -> i64 {
+/// Units of the balance in minor units, rounded: Stripe also takes and converts parts of what nobody can pay.
+pub(crate) fn rounded_of_stripe(units: i64, currency: Currency) -> i64 {
     let (stripes, ours) = ratio(currency);
     units.saturating_mul(ours).saturating_add(stripes / 2).div_euclid(stripes)
 }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn fees_are_rounded() {
-        let fee = |units, currency: &str| fee_of_stripe(units, Currency::parse(currency).unwrap());
+        let fee = |units, currency: &str| rounded_of_stripe(units, Currency::parse(currency).unwrap());
         assert_eq!(
             (fee(149, "ISK"), fee(150, "ISK"), fee(-149, "ISK"), fee(37, "EUR"), fee(3, "MGA")),
             (1, 2, -1, 37, 300)

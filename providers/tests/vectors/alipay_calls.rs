@@ -24,8 +24,13 @@ pub(crate) fn meaning(method: &str, body: &str, signed: &str, account: Alipay) -
     let answer = Response { status: StatusCode::OK, headers: &headers, body: body.as_bytes(), received_at: now };
     let number = text(&node, "out_trade_no");
     let fen = |name| Money { minor: parse_yuan(text(&node, name)).unwrap_or(1), currency: Currency::CNY };
-    let payment =
-        PaymentRef { out_trade_no: number, started_at: Some(now), reference: "", amount: fen("total_amount") };
+    let payment = PaymentRef {
+        out_trade_no: number,
+        started_at: Some(now),
+        expires_at: None,
+        reference: "",
+        amount: fen("total_amount"),
+    };
     let refund = Refund {
         out_trade_no: number,
         transaction_id: text(&node, "trade_no"),

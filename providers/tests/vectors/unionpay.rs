@@ -82,7 +82,8 @@ fn facts(account: &UnionPay, vector: &Value, now: Instant) -> Verdict {
 fn meaning(account: UnionPay, vector: &Value, now: Instant) -> Verdict {
     let field = |key| text(&vector["params"], key);
     let amount = Money { minor: parse_integer(field("txnAmt")).unwrap_or(1), currency: Currency::CNY };
-    let payment = PaymentRef { out_trade_no: field("orderId"), started_at: Some(now), reference: "", amount };
+    let payment =
+        PaymentRef { out_trade_no: field("orderId"), started_at: Some(now), expires_at: None, reference: "", amount };
     let refund = Refund {
         out_trade_no: "",
         transaction_id: field("origQryId"),

@@ -232,6 +232,7 @@ impl Attempt {
         PaymentRef {
             out_trade_no: &self.number,
             started_at: Some(self.started_at),
+            expires_at: None,
             reference: &self.reference,
             amount: self.amount,
         }

@@ -204,6 +204,16 @@ fn a_refused_refund_is_sent_again_under_its_number_once_a_person_says_so() {
         assert_eq!(scene.order.open_cases, [format!("refund-stuck:a:refund R1 again {n}")]);
         assert!(scene.case(CaseKind::RefundStuck).evidence.contains("the balance is too low"));
     }
+    let again = scene.order.open_cases[0].clone();
+    scene.ask(&ruling(&again, Resolution::Refund)).unwrap();
+    // The platform takes it now, and says later that it failed after all.
+    for (status, back) in [(Abnormal, 600), (Failed, 1000)] {
+        let failed = scene.clone().seeing(&[told(Some("R1"), Some("re1"), status, 400)]);
+        assert_eq!(failed.order.open_cases, ["refund-stuck:a:refund R1 again 3"], "{status:?}");
+        assert_eq!(left(&failed), back);
+        let twice = failed.seeing(&[told(Some("R1"), Some("re1"), Failed, 400)]);
+        assert_eq!(twice.order.open_cases, ["refund-stuck:a:refund R1 again 3"], "{status:?}, then FAILED");
+    }
     let went = scene.seeing(&[told(Some("R1"), Some("re1"), Succeeded, 400)]);
     assert_eq!((went.order.state(), went.kinds(), left(&went)), (State::PartiallyRefunded, BTreeSet::new(), 600));
 }
@@ -215,7 +225,10 @@ fn what_cannot_be_sent_again_is_not() {
     failed.ask(&back("R1", 400)).unwrap();
     failed = failed.seeing(&[told(Some("R1"), None, Failed, 400)]);
     let foreign = Scene::paid().seeing(&[told(Some("X1"), None, Abnormal, 400)]);
-    for (scene, why) in [(failed, "failed for good"), (foreign, "not asked for here")] {
+    let mut there = Scene::paid();
+    there.ask(&back("R1", 400)).unwrap();
+    there = there.seeing(&[told(Some("R1"), Some("re1"), Abnormal, 400)]);
+    for (scene, why) in [(failed, "failed for good"), (foreign, "not asked for here"), (there, "in its console")] {
         assert!(sent_again(scene).to_string().contains(why), "{why}");
     }
     let mut scene = Scene::paid();

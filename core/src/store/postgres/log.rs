@@ -110,10 +110,10 @@ impl EventLog for PostgresLog {
         Ok(first.map_or(state.head + 1, |row| row.get(0)))
     }
 
-    async fn set_back(&self, seen: LogId) -> Result<bool, StoreError> {
+    async fn set_back(&self, seen: LogId, revision: Option<i64>) -> Result<bool, StoreError> {
         let mut one = self.connection().await?;
-        let renew = sqlx::query("UPDATE log SET log_id = gen_random_uuid() WHERE log_id = $1");
-        let renewed = renew.bind(seen.0).execute(&mut *one).await.map_err(failed)?;
+        let renew = sqlx::query("UPDATE log SET log_id = gen_random_uuid() WHERE log_id = $1 AND head < $2");
+        let renewed = renew.bind(seen.0).bind(revision.unwrap_or(i64::MAX)).execute(&mut *one).await.map_err(failed)?;
         one.end();
         Ok(renewed.rows_affected() > 0)
     }

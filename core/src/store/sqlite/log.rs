@@ -51,9 +51,10 @@ impl EventLog for SqliteLog {
         Ok(first.map_or(state.head + 1, |row| row.get(0)))
     }
 
-    async fn set_back(&self, seen: LogId) -> Result<bool, StoreError> {
-        let renew = sqlx::query("UPDATE log SET log_id = lower(hex(randomblob(16))) WHERE log_id = ?1")
-            .bind(seen.0.simple().to_string());
+    async fn set_back(&self, seen: LogId, revision: Option<i64>) -> Result<bool, StoreError> {
+        let renew = sqlx::query("UPDATE log SET log_id = lower(hex(randomblob(16))) WHERE log_id = ?1 AND head < ?2")
+            .bind(seen.0.simple().to_string())
+            .bind(revision.unwrap_or(i64::MAX));
         Ok(renew.execute(&self.writer).await.map_err(failed)?.rows_affected() > 0)
     }
 

@@ -54,6 +54,7 @@ fn initiate(method: InitiateMethod) -> Initiate<'static> {
 const PAYMENT: PaymentRef<'static> = PaymentRef {
     out_trade_no: "ORDER_1",
     started_at: Some(NOW),
+    expires_at: None,
     reference: "",
     amount: Money { minor: 1230, currency: Currency::CNY },
 };

@@ -50,7 +50,7 @@ fn initiate(method: InitiateMethod) -> Initiate<'static> {
 }
 
 fn payment_ref(reference: &'static str) -> PaymentRef<'static> {
-    PaymentRef { out_trade_no: "ORDER-1", started_at: Some(at(0)), reference, amount: euros(1230) }
+    PaymentRef { out_trade_no: "ORDER-1", started_at: Some(at(0)), expires_at: None, reference, amount: euros(1230) }
 }
 
 fn ask_refund() -> Refund<'static> {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Fact, Instant, Notice, PaymentFact, RefundAmount, RefundFact,
     api::{PaymentRef, Refund, Request, Response, Said, Unable},
+    crypto::sha256_hex,
     failure::Failure,
     form::Form,
     ident,
@@ -19,12 +20,11 @@ use crate::{
     },
 };
 
-/// UnionPay has payments asked about 5, 10, 30, 60 and 120 minutes after they were begun; the last answer is final
-/// (open.unionpay.com, answers 77 and 234). It has no other word for a payer who has left: such a payment stays "accepted"
-/// (05). What is debited later all the same goes back by itself.
-const LAST_QUESTION: i64 = 120 * 60;
-/// Codes under which the payer has been debited already.
-const DEBITED: [&str; 3] = ["42", "74", "75"];
+/// Accepted, and not more. UnionPay has no other word for a payer who has left, so such a payment stays so for ever.
+const ACCEPTED: &str = "05";
+/// How long after the end of the payer's time that is no word for a payer who has just paid: UnionPay has payments asked about
+/// for 120 minutes (open.unionpay.com, answers 77 and 234), and gives back what is debited after `payTimeout`.
+const SETTLED_WITHIN: i64 = 120 * 60;
 
 impl UnionPayApi {
     pub(super) fn question(&self, order_id: &str, field: &'static str, at: Instant) -> Result<Request, Unable> {
@@ -44,16 +44,19 @@ impl UnionPayApi {
         let form = verified.form();
         let started_at = ask.started_at.ok_or_else(|| Failure::for_another("txnTime"))?;
         let code = found(form, ask.out_trade_no, started_at, &["01"])?;
-        let is_late = answer.received_at.seconds().saturating_sub(started_at.seconds()) >= LAST_QUESTION;
-        let fate = match Fate::of(code) {
-            Fate::Unknown if is_late && !DEBITED.contains(&code) => Fate::Failed,
-            fate @ (Fate::Succeeded | Fate::Unknown | Fate::Failed) => fate,
-        };
+        let end = ask.expires_at.map(|end| end.max(started_at).seconds().saturating_add(SETTLED_WITHIN));
+        let is_left = code == ACCEPTED && end.is_some_and(|end| answer.received_at.seconds() >= end);
+        let fate = if is_left { Fate::Failed } else { Fate::of(code) };
         let fact = match fate {
             Fate::Succeeded => notify::payment(form, fate)?,
             Fate::Unknown | Fate::Failed => unpaid(form, fate, ask)?,
         };
-        notice(&verified, Fact::Payment(fact))
+        let mut notice = notice(&verified, Fact::Payment(fact))?;
+        if is_left {
+            // The same words as before, and another meaning: another message, or it would be taken for a repetition.
+            notice.content_sha256 = sha256_hex(format!("{}, and the payer has left", notice.content_sha256).as_bytes());
+        }
+        Ok(notice)
     }
 
     pub(super) fn read_refund(&self, ask: &Refund<'_>, answer: &Response<'_>) -> Result<Notice, Failure> {

@@ -53,6 +53,7 @@ fn payment_ref() -> PaymentRef<'static> {
     PaymentRef {
         out_trade_no: "ORDER1000",
         started_at: Some(Instant::from_seconds(NOW)),
+        expires_at: None,
         reference: "",
         amount: yuan(1230),
     }
@@ -244,22 +245,33 @@ fn unpaid_answers_have_the_questions_amount() {
 }
 
 #[test]
-fn what_is_not_paid_two_hours_after_it_was_begun_is_unpaid_unless_the_payer_was_debited() {
-    let status_after = |code: &'static str, seconds: i64| {
-        let told = answer_with(StatusCode::OK, &raw_answer(&unpaid(code)), |answer| {
-            let started_at = payment_ref().started_at.expect("begun by us");
-            let received_at = Instant::from_seconds(started_at.seconds() + seconds);
-            api().payment_answer(&payment_ref(), &Response { received_at, ..*answer })
-        });
-        payment_fact(told).status
+fn a_payment_that_is_only_accepted_two_hours_after_the_payers_time_was_left() {
+    let told_after = |code: &'static str, expires_at: Option<i64>, seconds: i64| {
+        answer_with(StatusCode::OK, &raw_answer(&unpaid(code)), |answer| {
+            let started_at = payment_ref().started_at.expect("begun by us").seconds();
+            let expires_at = expires_at.map(|after| Instant::from_seconds(started_at + after));
+            let received_at = Instant::from_seconds(started_at + seconds);
+            let ask = PaymentRef { expires_at, ..payment_ref() };
+            api().payment_answer(&ask, &Response { received_at, ..*answer })
+        })
     };
-    for code in ["03", "04", "05", "77", "ZZ"] {
-        assert_eq!(status_after(code, 7199), PaymentStatus::Pending, "{code}");
-        assert_eq!(status_after(code, 7200), PaymentStatus::Failed, "{code}");
+    let status = |code, expires_at, seconds| payment_fact(told_after(code, expires_at, seconds)).status;
+    let (half_an_hour, day) = (Some(1800), 86_400);
+    assert_eq!(status("05", half_an_hour, 8999), PaymentStatus::Pending);
+    assert_eq!(status("05", half_an_hour, 9000), PaymentStatus::Failed);
+    assert_eq!(status("05", Some(7 * day), 7 * day), PaymentStatus::Pending, "the payer may just have paid");
+    assert_eq!(status("05", None, 30 * day), PaymentStatus::Pending, "nobody knows how long he may pay");
+    // The payer may have been debited, or UnionPay does not know itself: the statement tells.
+    for code in ["03", "04", "12", "42", "74", "75", "77", "ZZ"] {
+        assert_eq!(status(code, half_an_hour, 30 * day), PaymentStatus::Pending, "{code}");
     }
-    for code in ["42", "74", "75"] {
-        assert_eq!(status_after(code, 86_400), PaymentStatus::Pending, "{code}");
-    }
+    let hash = |seconds| {
+        let Reply::Answered(Some(notice)) = told_after("05", half_an_hour, seconds) else { panic!("an answer") };
+        notice.content_sha256
+    };
+    assert_eq!(hash(1), hash(2), "the same again");
+    assert_ne!(hash(1), hash(9000), "what it means now is news");
+    assert_eq!(hash(9000), hash(9001));
 }
 
 #[test]

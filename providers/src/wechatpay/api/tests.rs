@@ -64,6 +64,7 @@ fn initiate(method: InitiateMethod) -> Initiate<'static> {
 const PAYMENT: PaymentRef<'static> = PaymentRef {
     out_trade_no: "ORDER-1",
     started_at: Some(NOW),
+    expires_at: None,
     reference: "",
     amount: Money { minor: 100, currency: Currency::CNY },
 };
