@@ -10,7 +10,6 @@ import {
   OrderState,
   PaymentMethod,
   StartPaymentRequest,
-  status,
 } from "paystate-client";
 
 /** Where nothing more is expected without somebody's doing. */
@@ -20,17 +19,6 @@ const FINAL = new Set([
   OrderState.REFUNDED,
   OrderState.CLOSED,
   OrderState.ABNORMAL,
-]);
-
-/** After which the same call may succeed later. */
-const PASSING = new Set([
-  status.UNAVAILABLE,
-  status.DEADLINE_EXCEEDED,
-  status.INTERNAL,
-  status.RESOURCE_EXHAUSTED,
-  status.ABORTED,
-  status.UNKNOWN,
-  status.CANCELLED,
 ]);
 
 const { values } = parseArgs({
@@ -82,7 +70,7 @@ async function settled(): Promise<OrderState> {
       const state = await watch();
       if (FINAL.has(state)) return state;
     } catch (error) {
-      if (!(error instanceof CallError && PASSING.has(error.code))) throw error;
+      if (!(error instanceof CallError && error.mayPass)) throw error;
     }
     await sleep(Math.random() * limit);
   }

@@ -1,6 +1,16 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { Metadata, status, type ServiceError } from "@grpc/grpc-js";
 
+const PASSING: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.INTERNAL,
+  status.RESOURCE_EXHAUSTED,
+  status.ABORTED,
+  status.UNKNOWN,
+  status.CANCELLED,
+]);
+
 /** A call that failed. Every call throws this, unless it was aborted. */
 export class CallError extends Error {
   override readonly name: string = "CallError";
@@ -16,6 +26,11 @@ export class CallError extends Error {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+
+  /** Whether the same call may succeed later. */
+  get mayPass(): boolean {
+    return PASSING.has(this.code);
   }
 
   /** @internal */

@@ -1,5 +1,3 @@
-import { status } from "@grpc/grpc-js";
-
 import { Chain } from "./chain.js";
 import type { Paystate } from "./connect.js";
 import { CallError, ChainBrokenError, RejectedError, UnprocessableError } from "./errors.js";
@@ -271,20 +269,10 @@ class Session {
   }
 }
 
-const PASSING: ReadonlySet<status> = new Set([
-  status.UNAVAILABLE,
-  status.DEADLINE_EXCEEDED,
-  status.INTERNAL,
-  status.RESOURCE_EXHAUSTED,
-  status.ABORTED,
-  status.UNKNOWN,
-  status.CANCELLED,
-]);
-
 /**
  * Whether another stream may do better. A lost lease is no refusal: somebody has opened a newer stream of the subscription,
  * or moved it.
  */
-function passes({ code, reason }: CallError): boolean {
-  return PASSING.has(code) || reason === "LEASE_LOST";
+function passes({ mayPass, reason }: CallError): boolean {
+  return mayPass || reason === "LEASE_LOST";
 }
