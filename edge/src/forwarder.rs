@@ -37,8 +37,11 @@ pub(crate) struct Forwarder {
 #[derive(Debug)]
 struct Waiting {
     message: VerifiedMessage,
-    answer: oneshot::Sender<Verdict>,
+    answer: oneshot::Sender<Delivery>,
 }
+
+/// What the core said of a message, or why it said nothing.
+type Delivery = Result<Verdict, Fault>;
 
 /// The end of the queue at which workers take.
 struct Queue {
@@ -77,17 +80,17 @@ impl Forwarder {
     }
 
     /// Queues a message and waits for the core's answer to it, at most `core_timeout`.
-    pub(crate) async fn submit(&self, message: VerifiedMessage) -> Verdict {
+    pub(crate) async fn submit(&self, message: VerifiedMessage) -> Delivery {
         let (answer, answered) = oneshot::channel();
         match self.queue.try_send(Waiting { message, answer }) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => return Verdict::Fault(Fault::QueueFull),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Verdict::Fault(Fault::CoreFailed),
+            Err(mpsc::error::TrySendError::Full(_)) => return Err(Fault::QueueFull),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Fault::CoreFailed),
         }
         match timeout(self.limits.core_timeout, answered).await {
-            Ok(Ok(verdict)) => verdict,
-            Ok(Err(_)) => Verdict::Fault(Fault::CoreFailed),
-            Err(_) => Verdict::Fault(Fault::CoreSlow),
+            Ok(Ok(delivery)) => delivery,
+            Ok(Err(_)) => Err(Fault::CoreFailed),
+            Err(_) => Err(Fault::CoreSlow),
         }
     }
 }
@@ -108,13 +111,13 @@ impl Worker {
         let sent = messages.len();
         match self.call(messages).await {
             Ok(results) if results.len() == sent => {
-                let verdicts: Vec<_> = results.iter().map(verdict).collect();
+                let deliveries: Vec<_> = results.iter().map(delivery).collect();
                 // A core that stores nothing says so itself in its health service; do not vouch for it here.
                 if results.iter().any(|r| is_stored(r.outcome())) {
                     self.health.note(true);
                 }
                 // A caller that no longer listens is no error: its message is stored all the same.
-                waiting.into_iter().zip(verdicts).for_each(|(answer, verdict)| drop(answer.send(verdict)));
+                waiting.into_iter().zip(deliveries).for_each(|(answer, delivery)| drop(answer.send(delivery)));
             }
             Ok(results) => {
                 tracing::error!(
@@ -125,7 +128,11 @@ impl Worker {
                 fail(waiting, Fault::CoreFailed);
             }
             Err(fault) => {
-                self.health.note(false);
+                // One that is slow may say itself whether it serves: that callbacks pile up is no reason to have the
+                // balancer turn all of them away.
+                if fault != Fault::CoreSlow {
+                    self.health.note(false);
+                }
                 fail(waiting, fault);
             }
         }
@@ -193,13 +200,13 @@ fn is_stored(outcome: RecordOutcome) -> bool {
     }
 }
 
-fn verdict(result: &RecordResult) -> Verdict {
+fn delivery(result: &RecordResult) -> Delivery {
     match result.outcome() {
-        RecordOutcome::Stored => Verdict::Stored,
-        RecordOutcome::Duplicate => Verdict::Duplicate,
+        RecordOutcome::Stored => Ok(Verdict::Stored),
+        RecordOutcome::Duplicate => Ok(Verdict::Duplicate),
         RecordOutcome::Unavailable | RecordOutcome::Unspecified => {
             tracing::warn!(detail = ?clip(&result.detail), "the core could not store a message");
-            Verdict::Fault(Fault::CoreFailed)
+            Err(Fault::CoreFailed)
         }
     }
 }
@@ -209,8 +216,8 @@ fn failed(sent: usize, status: &Status) -> Fault {
     Fault::CoreFailed
 }
 
-fn fail(waiting: Vec<oneshot::Sender<Verdict>>, fault: Fault) {
-    waiting.into_iter().for_each(|answer| drop(answer.send(Verdict::Fault(fault))));
+fn fail(waiting: Vec<oneshot::Sender<Delivery>>, fault: Fault) {
+    waiting.into_iter().for_each(|answer| drop(answer.send(Err(fault))));
 }
 
 fn clip(text: &str) -> String {
@@ -221,7 +228,7 @@ fn clip(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn message(id: &str, answer: oneshot::Sender<Verdict>) -> Waiting {
+    fn message(id: &str, answer: oneshot::Sender<Delivery>) -> Waiting {
         Waiting { message: VerifiedMessage { account: id.to_owned(), ..Default::default() }, answer }
     }
 

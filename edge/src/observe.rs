@@ -24,6 +24,7 @@ const IN_FLIGHT: &str = "paystate_callbacks_in_flight";
 const UNLISTED: &str = "paystate_callbacks_unlisted_total";
 const SUPPRESSED: &str = "paystate_rejections_suppressed_total";
 const CONNECTIONS: &str = "paystate_connections";
+const UNROUTED: &str = "paystate_requests_unrouted_total";
 const REFUSED_CONNECTIONS: &str = "paystate_connections_refused_total";
 
 /// Gives the measurements their help texts.
@@ -33,6 +34,7 @@ pub(crate) fn describe() {
     metrics::describe_gauge!(IN_FLIGHT, "Callbacks that are not answered yet.");
     metrics::describe_counter!(UNLISTED, "Callbacks from outside of the allow list that were let pass.");
     metrics::describe_counter!(SUPPRESSED, "Refused callbacks that were not told to the core one by one.");
+    metrics::describe_counter!(UNROUTED, "Requests for an account, a path or a method that is not there, by which.");
     metrics::describe_gauge!(CONNECTIONS, "Open connections.");
     metrics::describe_counter!(REFUSED_CONNECTIONS, "Connections that ended before a request, by why.");
 }
@@ -124,8 +126,8 @@ impl Lines {
     }
 }
 
-/// How many lines [`unlisted`] may write.
-pub(crate) fn unlisted_lines() -> Bucket {
+/// How many lines [`unlisted`] may write, and [`no_such_account`].
+pub(crate) fn few_lines() -> Bucket {
     const PER_SECOND: u32 = 1;
     const BURST: u32 = 10;
     Bucket::new(PER_SECOND, BURST, tokio::time::Instant::now())
@@ -140,6 +142,23 @@ pub(crate) fn unlisted(door: &Door, sender: Option<IpAddr>, verdict: &Verdict, l
     if outcome == Outcome::Accepted && lines.take(tokio::time::Instant::now()) {
         let sender = sender.map(tracing::field::display);
         tracing::warn!(provider, account = %door.name, sender, "accepted from an address that is not on the allow list");
+    }
+}
+
+/// Counts a request for something that is not there.
+pub(crate) fn unrouted(why: &'static str) {
+    counter!(UNROUTED, "reason" => why).increment(1);
+}
+
+/// Counts a callback for an account that is not configured. A platform that was told a wrong URL is among those who only
+/// try, so a line is written; the names consist of letters, digits and `-_.`.
+pub(crate) fn no_such_account(provider: &str, account: &str, lines: &Bucket) {
+    const LONGEST: usize = 64;
+    unrouted("UNKNOWN_ACCOUNT");
+    if lines.take(tokio::time::Instant::now()) {
+        let short = |name: &str| name.chars().take(LONGEST).collect::<String>();
+        let (provider, account) = (short(provider), short(account));
+        tracing::info!(provider, account, "a callback for an account that is not configured here was answered 404");
     }
 }
 

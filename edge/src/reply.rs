@@ -19,7 +19,7 @@ pub(crate) fn of(door: &Door, verdict: &Verdict) -> Reply {
         // The body that is still under way is not for us to read.
         Verdict::NotAllowed(_) => closing(acknowledged(door, verdict.outcome())),
         Verdict::Unread(unread) => closing(plain(unread.status(), unread.sentence())),
-        Verdict::Stored | Verdict::Duplicate | Verdict::Rejected(_) | Verdict::Fault(_) => {
+        Verdict::Stored | Verdict::Duplicate | Verdict::Rejected(_) | Verdict::Fault(_) | Verdict::Unstored(..) => {
             acknowledged(door, verdict.outcome())
         }
     }

@@ -32,6 +32,7 @@ pub(crate) struct Site {
     pub(crate) sources: Sources,
     pub(crate) lines: Lines,
     pub(crate) unlisted_lines: Bucket,
+    pub(crate) unrouted_lines: Bucket,
     pub(crate) limits: Arc<Limits>,
     pub(crate) shed: Shed,
     pub(crate) rejections: Rejections,
@@ -49,12 +50,21 @@ impl Site {
         let reply = match route(request.method(), request.uri().path()) {
             Route::Callback { provider, account } => match self.doors.find(provider, account).cloned() {
                 Some(door) => self.callback(door, peer, request, pace).await,
-                None => reply::not_found(),
+                None => {
+                    observe::no_such_account(provider, account, &self.unrouted_lines);
+                    reply::not_found()
+                }
             },
             Route::Health => reply::health(true),
             Route::Ready => self.ready().await,
-            Route::WrongMethod { allow } => reply::wrong_method(allow),
-            Route::Unknown => reply::not_found(),
+            Route::WrongMethod { allow } => {
+                observe::unrouted("WRONG_METHOD");
+                reply::wrong_method(allow)
+            }
+            Route::Unknown => {
+                observe::unrouted("UNKNOWN_PATH");
+                reply::not_found()
+            }
         };
         // An edge that stops says so with its last answer, rather than to cut a connection that a platform keeps.
         if chunked || self.shutdown.is_cancelled() { reply::closing(reply) } else { reply }
@@ -83,7 +93,7 @@ impl Site {
         if matches!(verdict, Verdict::Stored | Verdict::Duplicate) {
             pace.proven();
         }
-        if matches!(verdict, Verdict::Fault(Fault::Overloaded | Fault::QueueFull)) {
+        if matches!(verdict, Verdict::Fault(Fault::Overloaded) | Verdict::Unstored(Fault::QueueFull, _)) {
             self.rejections.shed(&door);
         }
         if standing == Standing::Unlisted {

@@ -17,8 +17,10 @@ pub(crate) enum Verdict {
     NotAllowed(Rejection),
     /// It could not be read.
     Unread(Unread),
-    /// We could not do our part.
+    /// We could not do our part, before it was known what it says.
     Fault(Fault),
+    /// It is genuine, and we could not do our part; the text names what it is about.
+    Unstored(Fault, String),
 }
 
 /// What of ours stood in the way.
@@ -45,7 +47,7 @@ impl Verdict {
             Self::Stored | Self::Duplicate => Outcome::Accepted,
             Self::Rejected(rejection) | Self::NotAllowed(rejection) => rejection.reason.outcome(),
             Self::Unread(_) => Outcome::Refused,
-            Self::Fault(_) => Outcome::Unavailable,
+            Self::Fault(_) | Self::Unstored(..) => Outcome::Unavailable,
         }
     }
 
@@ -58,7 +60,7 @@ impl Verdict {
                 Reason::as_str(*reason)
             }
             Self::Unread(unread) => unread.as_str(),
-            Self::Fault(fault) => fault.as_str(),
+            Self::Fault(fault) | Self::Unstored(fault, _) => fault.as_str(),
         }
     }
 
@@ -67,6 +69,7 @@ impl Verdict {
         match self {
             Self::Rejected(rejection) | Self::NotAllowed(rejection) => &rejection.detail,
             Self::Unread(unread) => unread.sentence().trim_end(),
+            Self::Unstored(_, what) => what,
             Self::Stored | Self::Duplicate | Self::Fault(_) => "",
         }
     }

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use paystate_proto::v1::ObservationSource;
-use paystate_providers::{Callback, Instant};
+use paystate_providers::{Callback, Fact, Instant, Notice};
 
 use crate::{
     convert::{self, Genuine},
@@ -59,7 +59,13 @@ impl Verify {
         let Received { door, headers, body, received_at, .. } = &received;
         let callback = Callback { headers, body, received_at: *received_at };
         match door.platform.notify(&callback) {
-            Ok(notice) => self.forwarder.submit(convert::message(&received.genuine(), notice)).await,
+            Ok(notice) => {
+                let what = named(&notice);
+                match self.forwarder.submit(convert::message(&received.genuine(), notice)).await {
+                    Ok(verdict) => verdict,
+                    Err(fault) => Verdict::Unstored(fault, what),
+                }
+            }
             Err(rejection) => {
                 self.rejections.record(&Refused {
                     door,
@@ -74,6 +80,15 @@ impl Verify {
             }
         }
     }
+}
+
+/// What a notice is about, for who looks for the order whose callback was not stored.
+fn named(notice: &Notice) -> String {
+    let number = notice.facts.iter().find_map(|fact| match fact {
+        Fact::Payment(payment) => payment.out_trade_no.as_ref(),
+        Fact::Refund(refund) => refund.out_trade_no.as_ref(),
+    });
+    number.map(|number| format!("out_trade_no {number}")).unwrap_or_default()
 }
 
 /// The wall clock, which freshness windows are measured against.

@@ -21,7 +21,7 @@ use rustls::ServerConfig;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
-use crate::{Peer, status};
+use crate::{Peer, meter::Method, status};
 
 const DENIED: &str = "paystate_calls_denied_total";
 /// At most one line about denied calls in this time: a caller that may do nothing must not fill the log.
@@ -155,9 +155,12 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         match self.gate.judge(request.uri().path(), request.extensions().get()) {
-            Ok(()) => Either::Left(self.inner.call(request)),
+            Ok(method) => {
+                request.extensions_mut().insert(Method(method));
+                Either::Left(self.inner.call(request))
+            }
             Err(denied) => Either::Right(ready(Ok(self.gate.deny(denied).into_http()))),
         }
     }
@@ -180,15 +183,16 @@ enum Why {
 }
 
 impl Gate {
-    fn judge<'a>(&self, method: &'a str, peer: Option<&'a Peer>) -> Result<(), Denied<'a>> {
+    /// The method as its rule spells it, or why not.
+    fn judge<'a>(&self, method: &'a str, peer: Option<&'a Peer>) -> Result<&'static str, Denied<'a>> {
         let denied = |why| Err(Denied { method, peer, why });
         let Some(rule) = self.rules.get(method) else { return denied(Why::Unknown) };
         match (rule.allowed, peer) {
             (_, None) => denied(Why::Nameless(rule.method)),
-            (_, Some(Peer::Unasked)) | (Allowed::Anyone, Some(Peer::Certified(_))) => Ok(()),
+            (_, Some(Peer::Unasked)) | (Allowed::Anyone, Some(Peer::Certified(_))) => Ok(rule.method),
             (Allowed::Roles(_), Some(Peer::Certified(names))) if names.is_empty() => denied(Why::Nameless(rule.method)),
             (Allowed::Roles(wanted), Some(Peer::Certified(names))) => match self.roles.has_any(names, wanted) {
-                true => Ok(()),
+                true => Ok(rule.method),
                 false => denied(Why::Unfit(rule.method, wanted)),
             },
         }
@@ -274,7 +278,7 @@ mod tests {
 
     fn answer(method: &str, peer: Option<&Peer>) -> Result<(), (Code, String)> {
         let gate = gate();
-        gate.judge(method, peer).map_err(|denied| {
+        gate.judge(method, peer).map(|known| assert_eq!(known, method)).map_err(|denied| {
             let status = gate.deny(denied);
             (status.code(), status.get_details_error_info().unwrap().reason)
         })

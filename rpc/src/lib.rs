@@ -5,16 +5,18 @@
 //!   call has a [`Peer`] with verified names;
 //! - [`AccessLayer`] is the one place that decides who may call what, from one table of methods; a method
 //!   without a rule is never reached;
+//! - [`MeterLayer`] counts the calls that were let pass, by how they ended;
 //! - [`DeadlineLayer`] answers every call in time, with DEADLINE_EXCEEDED if need be;
 //! - nothing here knows what the calls are about.
 //!
-//! The way of a call: [`incoming`] (handshake, names) -> [`AccessLayer`] -> [`DeadlineLayer`] -> the service.
+//! The way of a call: [`incoming`] (handshake, names) -> [`AccessLayer`] -> [`MeterLayer`] -> [`DeadlineLayer`] -> the service.
 
 mod access;
 mod channel;
 mod deadline;
 mod drain;
 mod incoming;
+mod meter;
 mod peer;
 mod pem;
 mod servers;
@@ -26,6 +28,7 @@ pub use channel::channel;
 pub use deadline::DeadlineLayer;
 pub use drain::bounded;
 pub use incoming::{Connection, incoming};
+pub use meter::MeterLayer;
 pub use peer::Peer;
 pub use pem::{TlsError, certificates, private_key};
 pub use servers::{Failure, Repeat, Servers};

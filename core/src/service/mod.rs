@@ -7,7 +7,7 @@
 //! `drain_delay` the listener closes, streams end, calls under way finish, and the door closes after its queue is
 //! empty.
 //!
-//! The way of a call: handshake -> `access` (who may) -> deadline -> a service.
+//! The way of a call: handshake -> `access` (who may) -> meter -> deadline -> a service.
 
 mod access;
 mod audit;
@@ -29,7 +29,7 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use paystate_proto::v1;
-use paystate_rpc::{AccessLayer, Callers, DeadlineLayer};
+use paystate_rpc::{AccessLayer, Callers, DeadlineLayer, MeterLayer};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
@@ -153,6 +153,7 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(Some(1024))
         .layer(AccessLayer::new(access::RULES.iter().copied(), &parts.callers))
+        .layer(MeterLayer::new())
         .layer(DeadlineLayer::new(MAX_CALL_TIME).patient_with(PATIENT_WITH))
         .add_service(health_service)
         .add_service(reflection_v1())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use paystate_proto::v1::provider_gateway_service_server::ProviderGatewayServiceServer;
-use paystate_rpc::{AccessLayer, Allowed, Callers, DeadlineLayer, Role, Rule};
+use paystate_rpc::{AccessLayer, Allowed, Callers, DeadlineLayer, MeterLayer, Role, Rule};
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tonic::{server::NamedService as _, transport::Server};
@@ -63,6 +63,7 @@ pub async fn serve_gateway(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .layer(AccessLayer::new(RULES.iter().copied(), &callers))
+        .layer(MeterLayer::new())
         .layer(DeadlineLayer::new(CALL_TIMEOUT))
         .add_service(health)
         .add_service(ProviderGatewayServiceServer::new(gateway.clone()))

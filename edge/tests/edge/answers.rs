@@ -97,8 +97,11 @@ async fn a_core_that_is_slower_than_the_deadline_means_try_again() {
     let rig = Rig::start(limits).await;
     rig.core.set(Mode::Hold);
     let started = Instant::now();
-    assert_try_again(&rig.connect().await.post(PATH, "paid 1").await);
+    let mut client = rig.connect().await;
+    assert_try_again(&client.post(PATH, "paid 1").await);
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    client.send("GET /readyz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(client.answer().await.unwrap().status, 200, "the core says itself whether it serves");
 }
 
 #[tokio::test]

@@ -30,8 +30,6 @@ use super::{
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Sends that become due within this time are released together; more wake-ups would cost more than they tell.
 const QUANTUM: Duration = Duration::from_micros(200);
-/// A connection that was idle for longer is opened anew; the edge closes it after a minute.
-const IDLE: Duration = Duration::from_secs(30);
 /// Handshakes at a time before the clock starts.
 const HANDSHAKES: usize = 64;
 /// Asked once on each connection before the clock starts.
@@ -104,7 +102,7 @@ pub(super) async fn run(load: Load, dialer: &Dialer, begin: impl FnOnce()) -> Re
     let pacer = thread::spawn(move || pacing.pace());
     let mut lines = JoinSet::new();
     for (number, open) in open.into_iter().enumerate() {
-        let line = Line { shared: shared.clone(), edge: shared.edge(number), open, used: start };
+        let line = Line { shared: shared.clone(), edge: shared.edge(number), open };
         lines.spawn(line.run());
     }
     let mut samples = Vec::with_capacity(shared.load.arrivals.len());
@@ -191,7 +189,6 @@ struct Line {
     shared: Arc<Shared>,
     edge: Option<SocketAddr>,
     open: Option<Connection>,
-    used: Instant,
 }
 
 impl Line {
@@ -238,7 +235,8 @@ impl Line {
 
     /// One request on the connection; it stays open only if it can be used again.
     async fn exchange(&mut self, request: &[u8]) -> io::Result<Answer> {
-        let open = self.open.take().filter(|_| self.used.elapsed() < IDLE);
+        // Like every client that keeps connections: one that the edge has ended meanwhile is opened anew.
+        let open = self.open.take().filter(Connection::is_open);
         let mut connection = match (open, self.edge) {
             (Some(open), _) => open,
             (None, Some(edge)) => self.shared.dialer.dial(edge).await?,
@@ -247,7 +245,6 @@ impl Line {
         let answer = connection.exchange(request).await?;
         if answer.kept && !self.shared.load.new_connections {
             self.open = Some(connection);
-            self.used = Instant::now();
         }
         Ok(answer)
     }

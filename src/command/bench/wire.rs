@@ -1,7 +1,13 @@
 //! One connection to an edge: HTTP/1.1 over TLS, whole requests out, answers in. Cheap on purpose: the
 //! generator shares the machine with what it measures.
 
-use std::{io, net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    task::{Context, Waker},
+};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -9,7 +15,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -66,6 +72,14 @@ impl Dialer {
 }
 
 impl Connection {
+    /// Whether the other side still waits for a request. Between two of them it says nothing, so whatever has come is
+    /// its goodbye.
+    pub(super) fn is_open(&self) -> bool {
+        let mut byte = [0];
+        let mut context = Context::from_waker(Waker::noop());
+        self.stream.get_ref().0.poll_peek(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+
     /// Sends a request and waits for its answer. After an error the connection is of no use.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> io::Result<Answer> {
         self.stream.write_all(request).await?;
