@@ -22,9 +22,10 @@ pub struct Limits {
     /// How long a connection may wait for its next request, or for the peer to take an answer. Platforms that
     /// keep connections alive save us a handshake, which costs ten times the rest. Default 60 s.
     pub keep_alive_idle: Duration,
-    /// The same for a connection that has brought no genuine callback yet, and is not a proxy's: a health page or a forgery
-    /// now and then shall not hold a place that a platform needs. Default 5 s.
-    pub stranger_idle: Duration,
+    /// How long a connection may stay that has brought no genuine callback yet, and is not a proxy's, from its handshake to
+    /// the last request that is still read: health pages and forgeries shall not hold a place that a platform needs.
+    /// Default 5 s.
+    pub stranger_tenure: Duration,
     /// Bytes that a PROXY header may have behind its first 16; the addresses take 36. Default 4,096.
     pub max_proxy_header_bytes: usize,
     /// Bytes of a body; the largest genuine callback is below 20 KiB. Default 65,536.
@@ -69,7 +70,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(15),
             keep_alive_idle: Duration::from_secs(60),
-            stranger_idle: Duration::from_secs(5),
+            stranger_tenure: Duration::from_secs(5),
             max_proxy_header_bytes: 4096,
             max_body_bytes: 64 * 1024,
             max_head_bytes: 16 * 1024,

@@ -29,6 +29,8 @@ pub(crate) struct Pace {
     limits: Arc<Limits>,
     /// Whether whoever is there may keep the connection.
     is_known: AtomicBool,
+    /// Until when a stranger may.
+    tenure: Instant,
     state: Mutex<(Stage, Instant)>,
 }
 
@@ -47,8 +49,9 @@ enum Stage {
 impl Pace {
     /// A new connection must send its head at once.
     pub(crate) fn new(limits: Arc<Limits>, is_known: bool) -> Self {
-        let deadline = Instant::now() + limits.header_timeout;
-        Self { limits, is_known: AtomicBool::new(is_known), state: Mutex::new((Stage::First, deadline)) }
+        let now = Instant::now();
+        let (deadline, tenure) = (now + limits.header_timeout, now + limits.stranger_tenure);
+        Self { limits, is_known: AtomicBool::new(is_known), tenure, state: Mutex::new((Stage::First, deadline)) }
     }
 
     /// A genuine callback came this way.
@@ -63,13 +66,21 @@ impl Pace {
 
     /// A head has arrived; the service has limits of its own, and a little more than theirs is allowed.
     pub(crate) fn request(&self) {
-        self.set(Stage::Answer, self.limits.request_timeout + Duration::from_secs(1));
+        self.set(Stage::Answer, Instant::now() + self.limits.request_timeout + Duration::from_secs(1));
     }
 
     /// The service has answered.
     pub(crate) fn answered(&self) {
-        let known = self.is_known.load(Ordering::Relaxed);
-        self.set(Stage::Idle, if known { self.limits.keep_alive_idle } else { self.limits.stranger_idle });
+        let until = match self.is_known.load(Ordering::Relaxed) {
+            true => Instant::now() + self.limits.keep_alive_idle,
+            false => self.tenure,
+        };
+        self.set(Stage::Idle, until);
+    }
+
+    /// Whether a stranger has been here for as long as one may.
+    pub(crate) fn outstayed(&self) -> bool {
+        !self.is_known.load(Ordering::Relaxed) && Instant::now() >= self.tenure
     }
 
     /// Pending until the deadline; made to be polled after the connection in the same task, because it reads
@@ -101,8 +112,8 @@ impl Pace {
         }
     }
 
-    fn set(&self, stage: Stage, limit: Duration) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now() + limit);
+    fn set(&self, stage: Stage, until: Instant) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (stage, until);
     }
 }
 

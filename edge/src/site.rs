@@ -67,7 +67,8 @@ impl Site {
             }
         };
         // An edge that stops says so with its last answer, rather than to cut a connection that a platform keeps.
-        if chunked || self.shutdown.is_cancelled() { reply::closing(reply) } else { reply }
+        let last = chunked || self.shutdown.is_cancelled() || pace.outstayed();
+        if last { reply::closing(reply) } else { reply }
     }
 
     async fn ready(&self) -> Reply {

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use paystate_core::{
@@ -299,11 +300,16 @@ struct RawLimits {
     max_in_flight: Option<usize>,
     queue: Option<usize>,
     rejections_per_second: Option<u32>,
+    stranger_tenure_ms: Option<u64>,
 }
 
 impl RawLimits {
     fn check(&self, problems: &mut Problems) -> paystate_edge::Limits {
         let d = paystate_edge::Limits::default();
+        let tenure = self.stranger_tenure_ms.map(Duration::from_millis);
+        if tenure.is_some_and(|t| !(Duration::from_millis(100)..=Duration::from_secs(3600)).contains(&t)) {
+            problems.add("edge.limits.stranger_tenure_ms", "must be 100 to 3600000");
+        }
         let mut bound = |name: &str, value: Option<usize>, default: usize| {
             if value.is_some_and(|v| !(1..=1_000_000).contains(&v)) {
                 problems.add(format!("edge.limits.{name}"), "must be 1 to 1000000");
@@ -320,6 +326,7 @@ impl RawLimits {
             max_in_flight: bound("max_in_flight", self.max_in_flight, d.max_in_flight),
             queue: bound("queue", self.queue, d.queue),
             rejections_per_second: self.rejections_per_second.unwrap_or(d.rejections_per_second),
+            stranger_tenure: tenure.unwrap_or(d.stranger_tenure),
             ..d
         }
     }

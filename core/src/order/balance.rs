@@ -3,12 +3,16 @@
 use super::{Money, Order, Refund, RefundStatus, Transaction, refunds::sum};
 
 impl Order {
-    /// The transaction that pays the order: of those that count, the one of which least was given back. An
-    /// order is as paid as its best-kept payment. So refunding one half of a double payment leaves it PAID,
-    /// whichever of the two came first.
+    /// The transaction that pays the order: of those that count and are not all back, the one of which least was given
+    /// back. An order is as paid as its best-kept payment. So refunding one half of a double payment leaves it PAID,
+    /// whichever of the two came first; and it is REFUNDED only when nothing is kept of any.
     #[must_use]
     pub fn credited(&self) -> Option<&Transaction> {
-        self.transactions().filter(|t| t.counts()).min_by_key(|t| (self.refunded_of(t).minor(), &t.id))
+        let kept_best = |t: &&Transaction| {
+            let back = self.refunded_of(t);
+            (back == t.amount, back.minor(), t.id.clone())
+        };
+        self.transactions().filter(|t| t.counts()).min_by_key(kept_best)
     }
 
     /// What counts as paid: nothing, or exactly the amount. An amount that was accepted counts as the right one.

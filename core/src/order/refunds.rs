@@ -23,17 +23,17 @@ fn same(a: &Refund, b: &Refund) -> bool {
     }
 }
 
-/// Keeps the stronger of two reports about one refund, field by field.
+/// Keeps the stronger of two reports about one refund. How much went back is for the report to say that it did: what was
+/// asked for, or is under way, need not be it.
 fn strengthen(known: &mut Refund, new: &Refund) {
     if (new.status, new.amount) > (known.status, known.amount) {
+        (known.status, known.amount) = (new.status, new.amount);
         known.updated_at = new.updated_at;
         // A running total carries the number of the refund that reached it.
         if known.cumulative && new.out_refund_no.is_some() {
             known.out_refund_no.clone_from(&new.out_refund_no);
         }
     }
-    known.status = known.status.max(new.status);
-    known.amount = known.amount.max(new.amount);
     known.requested = known.requested.take().or_else(|| new.requested.clone());
     known.given_up = known.given_up.take().or(new.given_up);
     known.elsewhere = known.elsewhere.max(new.elsewhere);
@@ -199,7 +199,19 @@ impl Order {
             );
             self.refund_case(CaseKind::AmountMismatch, r, summary, at)
         });
-        stuck.chain(strange).chain(over).chain(again).collect()
+        let other = self.refunds.iter().filter(|r| !self.is_back_twice(r)).filter_map(|r| {
+            let asked = r.requested.as_ref().filter(|asked| asked.amount != r.amount)?;
+            let is_over = !r.cumulative && r.status == RefundStatus::Succeeded;
+            let summary = format!(
+                "refund {} was asked for as {}, and the platform gave back {}; if its number was used elsewhere before, \
+                 CreateRefund with another one gives back the rest",
+                r.number(),
+                asked.amount,
+                r.amount
+            );
+            is_over.then(|| self.refund_case(CaseKind::AmountMismatch, r, summary, at))
+        });
+        stuck.chain(strange).chain(over).chain(again).chain(other).collect()
     }
 
     /// Whether a refund that was given up went through, and its money, which was free again, was given back since.

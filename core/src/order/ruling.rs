@@ -197,6 +197,10 @@ impl Journal {
         if transaction.amount.currency() != self.order.amount.currency() {
             return Err("it is in another currency than the order");
         }
+        // Otherwise the goods would go out, and the money too.
+        if transaction.settled == Some(Settlement::Returned) || self.order.left_of(transaction).is_zero() {
+            return Err("all of it goes back, or went back already; close the case");
+        }
         self.settle(transaction, Settlement::Accepted);
         // The closing was announced. Now the order is paid after all, and that is an event too.
         if matches!(self.order.ending, Ending::Closed(_)) {

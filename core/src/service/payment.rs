@@ -116,7 +116,10 @@ impl Core {
         let payment = payment_of(&order, &wanted.out_trade_no)?;
         match desk {
             None => Ok(answer(&order, payment, None)),
-            Some(desk) if payment.started_at == at => self.initiate(desk, &order, payment, &request).await,
+            // News may have waited for this number: then there may be nothing left to begin.
+            Some(desk) if payment.started_at == at && payment.status == PaymentStatus::Pending => {
+                self.initiate(desk, &order, payment, &request).await
+            }
             Some(desk) => self.go_on(desk, &order, payment, &request).await,
         }
     }

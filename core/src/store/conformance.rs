@@ -571,6 +571,7 @@ macro_rules! conformance {
             what_a_subscription_has_yet_to_see_is_counted
             a_case_reads_back_whole
             what_was_ruled_on_stays_settled
+            a_case_follows_its_earlier_state
             open_cases_are_found_by_their_ids
             a_unit_finds_cases_and_refunds_with_their_orders
             a_task_comes_with_its_unit_and_is_claimed_when_it_is_due

@@ -192,19 +192,37 @@ pub struct CaseRow {
 }
 
 impl CaseRow {
-    /// The case after a later change of it. One that is settled keeps what it was opened with: news that settles a
-    /// case knows no more than its id. One that is opened again while it is open keeps its due time and owner.
+    /// The case after a later change of it; both databases write it so.
+    ///
+    /// A ruling stays: no news opens the case again or says that it was settled otherwise. One that is settled keeps what
+    /// it was opened with: news that settles a case knows no more than its id. News about one that is open says more of
+    /// what was observed; when it was opened, its due time and its owner stay. One that news has settled, news opens anew.
     pub(crate) fn followed_by(self, later: Self) -> Self {
-        match (self.case.state, later.case.state) {
-            (CaseState::Open, CaseState::Open) if later.case.due_at.is_none() => {
-                let Case { due_at, owner, .. } = self.case;
-                Self { case: Case { due_at, owner, ..later.case }, ..later }
-            }
-            (_, CaseState::Open) => later,
+        let (known, new) = (self.case, later.case);
+        let (was, is) = (known.state, new.state);
+        let is_ruled = matches!(was, CaseState::Resolved { by: Some(_), .. });
+        if is_ruled && is == CaseState::Open {
+            return Self { case: known, ..self };
+        }
+        let order_id = new.order_id.clone().or_else(|| known.order_id.clone());
+        match (was, is) {
+            (_, CaseState::Resolved { by: None, .. }) if is_ruled => Self { case: Case { order_id, ..known }, ..self },
             (_, state @ CaseState::Resolved { .. }) => {
-                let Case { order_id, reason, .. } = later.case;
-                let order_id = order_id.or(self.case.order_id);
-                Self { case: Case { state, order_id, reason, ..self.case }, ..self }
+                Self { case: Case { order_id, state, reason: new.reason, ..known }, ..self }
+            }
+            (_, CaseState::Open) => {
+                let out_trade_no = new.out_trade_no.clone().or_else(|| known.out_trade_no.clone());
+                let transaction_id = new.transaction_id.clone().or_else(|| known.transaction_id.clone());
+                let case = Case { order_id, out_trade_no, transaction_id, ..new };
+                let case = match was {
+                    CaseState::Resolved { .. } => case,
+                    CaseState::Open => {
+                        let Case { expected, opened_at, due_at, owner, .. } = known;
+                        let evidence = if case.evidence.is_empty() { known.evidence } else { case.evidence };
+                        Case { expected, evidence, opened_at, due_at, owner, ..case }
+                    }
+                };
+                Self { case, ..later }
             }
         }
     }

@@ -79,7 +79,7 @@ async fn an_idle_connection_outlives_the_head_limit_and_not_its_own() {
 /// A health page or a forgery now and then must not hold the place of a platform.
 #[tokio::test]
 async fn who_has_brought_nothing_genuine_does_not_keep_a_connection() {
-    let limits = || Limits { stranger_idle: SHORT, ..Limits::default() };
+    let limits = || Limits { stranger_tenure: SHORT, ..Limits::default() };
     let rig = Rig::start(limits()).await;
     let mut forger = rig.connect().await;
     assert_ne!(forger.post(PATH, "forged").await.status, 200);
@@ -88,6 +88,17 @@ async fn who_has_brought_nothing_genuine_does_not_keep_a_connection() {
     looker.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!(looker.answer().await.unwrap().status, 200);
     assert!(end(&mut looker).await < PATIENCE / 2, "a health page kept its place");
+    // Nor does whoever asks again and again.
+    let (mut busy, since) = (rig.connect().await, Instant::now());
+    loop {
+        busy.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let Some(answer) = busy.answer().await else { break };
+        if answer.header("connection") == Some("close") {
+            break;
+        }
+        assert!(since.elapsed() < PATIENCE / 2, "requests kept the place");
+        sleep(SHORT / 10).await;
+    }
     let mut platform = rig.connect().await;
     assert_eq!(platform.post(PATH, "paid 1").await.status, 200);
     sleep(SHORT * 3).await;

@@ -121,10 +121,8 @@ pub(super) fn claimed_out_trade_no(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct ClaimObject {
         metadata: Option<Metadata>,
-        client_reference_id: Option<String>,
     }
     crate::form::check_size(body).ok()?;
-    let object = serde_json::from_slice::<Claim>(body).ok()?.data.object;
-    let named = object.metadata.and_then(|metadata| metadata.out_trade_no);
-    ident::claimed(&named.or(object.client_reference_id)?)
+    let metadata = serde_json::from_slice::<Claim>(body).ok()?.data.object.metadata?;
+    ident::claimed(&metadata.out_trade_no?)
 }

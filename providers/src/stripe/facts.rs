@@ -49,13 +49,9 @@ pub(super) fn session(
     status: PaymentStatus,
     when: Option<Instant>,
 ) -> Result<Option<PaymentFact>, Rejection> {
-    let out_trade_no = match out_trade_no(session.metadata.as_ref())? {
-        Some(number) => Some(number),
-        // Anybody can open a Payment Link with somebody else's number in its address.
-        None if session.payment_link.is_some() => None,
-        // It is the shop's, and need not be a payment's: what cannot be one is no fault.
-        None => session.client_reference_id.as_deref().and_then(ident::claimed),
-    };
+    // Not `client_reference_id`: in a Payment Link and a pricing table it is the payer who sets it, so it could say that
+    // money for something else was money for this order.
+    let out_trade_no = out_trade_no(session.metadata.as_ref())?;
     let intent = session.payment_intent.as_ref().map(|intent| intent.id());
     let transaction_id = ident::optional_id(intent, "payment_intent")?;
     let other_mode = session.mode.as_deref().is_some_and(|mode| mode != "payment");

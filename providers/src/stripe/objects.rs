@@ -75,9 +75,6 @@ pub(super) struct Session {
     pub(super) payment_intent: Option<Ref<PaymentIntent>>,
     pub(super) amount_total: Option<i64>,
     pub(super) currency: Option<String>,
-    pub(super) client_reference_id: Option<String>,
-    /// The Payment Link that made the session: then the payer has set `client_reference_id`, or could have.
-    pub(super) payment_link: Option<IgnoredAny>,
     pub(super) metadata: Option<Metadata>,
 }
 

@@ -342,6 +342,8 @@ fn ground(options: &Options, config: PathBuf, database: &str, shape: &Shape) -> 
     let room = shape.connections + 64;
     settings.push(Setting::new("edge.limits.max_connections_per_ip", room));
     settings.push(Setting::new("edge.limits.max_connections", room.max(4096)));
+    // They stand for those that platforms have kept since they brought something genuine.
+    settings.push(Setting::new("edge.limits.stranger_tenure_ms", 3_600_000));
     if options.no_shedding {
         let bounds = ["edge.limits.max_in_flight", "edge.limits.queue", "core.commit.queue"];
         settings.extend(bounds.map(|bound| Setting::new(bound, 1_000_000)));

@@ -128,7 +128,10 @@ async fn a_case_of_no_order_is_ruled_on_stays_ruled_and_is_bound_all_the_same() 
     assert!(matches!(only(rig.cases().await).state, CaseState::Resolved { resolution: Resolution::Ignore, .. }));
     rig.sell("o1", "p1").await;
     assert_eq!(rig.order("o1").await.state(), State::Paid);
-    assert!(matches!(only(rig.cases().await).state, CaseState::Resolved { resolution: Resolution::Bound, .. }));
+    // Who ruled, and why, is not for news to wipe out; that it is on an order is said too.
+    let ruled = only(rig.cases().await);
+    assert_eq!((ruled.state, ruled.reason.as_str()), (done.case.unwrap().case.state, "why"));
+    assert_eq!(ruled.order_id.as_ref().map(OrderId::as_str), Some("o1"));
     rig.sound().await;
 }
 

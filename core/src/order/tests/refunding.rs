@@ -40,6 +40,27 @@ fn the_same_number_is_the_same_refund() {
     assert!(matches!(scene.ask(&back("R9", 100)), Err(Refusal::RefundNumberTaken(_))));
 }
 
+/// The shop may have used the number before, elsewhere and for less.
+#[test]
+fn what_the_platform_gave_back_counts_and_not_what_was_asked_for() {
+    let reports = [told(Some("R1"), None, Pending, DUE), told(Some("R1"), Some("re1"), Succeeded, 300)];
+    for order in [[0, 1], [1, 0]] {
+        let mut scene = Scene::paid();
+        scene.ask(&back("R1", DUE)).unwrap();
+        for report in order {
+            scene = scene.seeing(std::slice::from_ref(&reports[report]));
+        }
+        assert_eq!((scene.order.state(), scene.order.refunded().minor()), (State::PartiallyRefunded, 300));
+        assert_eq!((left(&scene), scene.kinds()), (DUE - 300, ["amount-mismatch".to_owned()].into()));
+        let summary = scene.case(CaseKind::AmountMismatch).summary.clone();
+        assert!(summary.contains("the platform gave back") && summary.starts_with("refund R1"), "{summary}");
+        scene.ask(&back("R2", DUE - 300)).unwrap();
+        scene.rule(CaseKind::AmountMismatch, Resolution::Ignore).unwrap();
+        scene = scene.seeing(&[told(Some("R2"), None, Succeeded, DUE - 300), reports[1].clone()]);
+        assert_eq!((scene.order.state(), scene.kinds()), (State::Refunded, BTreeSet::new()));
+    }
+}
+
 #[test]
 fn a_running_total_confirms_the_refund_that_reached_it_and_what_is_under_way_is_taken_off_too() {
     let mut scene = Scene::paid();

@@ -105,6 +105,40 @@ fn an_accepted_amount_pays_the_order_and_is_all_back_when_it_is_all_back() {
     }
 }
 
+/// Otherwise the goods would go out, and the money too.
+#[test]
+fn money_that_goes_back_is_not_accepted() {
+    let mut scene = Scene::of(pending()).seeing(&[paid("a", "p0", "t1", money(400, "CNY"))]);
+    scene.ask(&back_of("t1", "R1", 400)).unwrap();
+    let refused = scene.rule(CaseKind::AmountMismatch, Accept);
+    assert!(matches!(refused, Err(Refusal::ResolutionNotAllowed { .. })), "{refused:?}");
+    // It failed for good, so the money is there.
+    let mut kept = scene.clone().seeing(&[told(Some("R1"), None, RefundStatus::Failed, 400)]);
+    kept.rule(CaseKind::AmountMismatch, Accept).unwrap();
+    assert_eq!(kept.order.state(), State::Paid);
+    let mut gone = scene.seeing(&[told(Some("R1"), None, RefundStatus::Succeeded, 400)]);
+    assert!(gone.rule(CaseKind::AmountMismatch, Accept).is_err());
+    // What was ruled to go back stays ruled so, whatever else is said of it.
+    let mut ruled = Scene::of(pending()).seeing(&[paid("a", "p0", "t1", money(DUE, "USD"))]);
+    ruled.rule(CaseKind::CurrencyMismatch, GiveBack).unwrap();
+    let mut again = ruled.seeing(&[paid("a", "p0", "t1", money(400, "CNY"))]);
+    assert!(again.rule(CaseKind::AmountMismatch, Accept).is_err());
+}
+
+#[test]
+fn an_order_is_refunded_only_when_nothing_is_kept_of_any_money_that_pays_it() {
+    let mut scene = Scene::of(pending()).seeing(&[paid("a", "p0", "t1", money(1, "CNY"))]);
+    scene.rule(CaseKind::AmountMismatch, Accept).unwrap();
+    scene = scene.seeing(&[refund("a", "t1", Some("re1"), RefundStatus::Succeeded, 1)]);
+    assert_eq!(scene.order.state(), State::Refunded);
+    scene = scene.seeing(&[paid("b", "p1", "t2", money(DUE, "CNY"))]);
+    assert_eq!(scene.order.state(), State::Paid);
+    scene = scene.seeing(&[refund("b", "t2", Some("re2"), RefundStatus::Succeeded, 100)]);
+    assert_eq!((scene.order.state(), scene.order.refunded().minor()), (State::PartiallyRefunded, 100));
+    scene = scene.seeing(&[refund("b", "t2", Some("re3"), RefundStatus::Succeeded, DUE - 100)]);
+    assert_eq!(scene.order.state(), State::Refunded);
+}
+
 #[test]
 fn a_late_payment_that_is_accepted_opens_the_order_again() {
     let late = paid("a", "p0", "t1", money(DUE, "CNY"));

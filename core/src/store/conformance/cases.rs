@@ -96,6 +96,38 @@ pub(crate) async fn what_was_ruled_on_stays_settled(store: Subject) {
     assert_eq!(write(&store, &first).await, ruled, "news does not open it again");
 }
 
+/// A unit writes a case whose row it may not have read; what the database makes of the two is what the code would.
+pub(crate) async fn a_case_follows_its_earlier_state(store: Subject) {
+    commit(&*store, &created("o1", 1)).await.unwrap();
+    let states = |name: &str, at: i64| {
+        let mut first = open(name);
+        first.case.opened_at = Timestamp(at);
+        first.case.due_at = Some(Timestamp(at + 50));
+        first.case.owner = format!("owner {at}");
+        first.case.summary = format!("summary {at}");
+        first.case.expected = Some(cny(at));
+        first.case.observed = Some(cny(at + 1));
+        first.case.evidence = format!("evidence {at}");
+        first.notification_id = format!("n{at}");
+        let mut bare = first.clone();
+        bare.case.evidence.clear();
+        (bare.case.order_id, bare.case.out_trade_no, bare.case.transaction_id) = (None, None, None);
+        (bare.case.expected, bare.case.observed) = (None, None);
+        let gone = settled(&first, Resolution::Overtaken, None);
+        let bound = settled(&bare, Resolution::Bound, None);
+        let ruled = settled(&first, Resolution::Ignore, Some(Resolver::Operator));
+        [first, bare, gone, bound, ruled]
+    };
+    for was in 0..5 {
+        for is in 0..5 {
+            let name = format!("c {was} {is}");
+            let (known, later) = (states(&name, 5)[was].clone(), states(&name, 9)[is].clone());
+            write(&store, &known).await;
+            assert_eq!(write(&store, &later).await, known.followed_by(later), "{name}");
+        }
+    }
+}
+
 pub(crate) async fn a_unit_finds_cases_and_refunds_with_their_orders(store: Subject) {
     let (number, other) = (TransactionId::parse("r1").unwrap(), TransactionId::parse("r2").unwrap());
     let request = RequestRow { id: RequestId::parse("q1").unwrap(), fingerprint: "f".into(), order_id: None };

@@ -155,7 +155,7 @@ async fn cases(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError>
     if rows.is_empty() {
         return Ok(());
     }
-    // What was ruled on is not opened again, and what is open keeps its time and its owner.
+    // `CaseRow::followed_by`, for a row that this unit may not have read.
     sqlx::query(
         "INSERT INTO cases (case_id, kind, open, order_id, account, out_trade_no, transaction_id, expected_minor, \
            expected_currency, observed_minor, observed_currency, summary, notification_id, opened_at, resolution, resolved_at, \
@@ -163,14 +163,25 @@ async fn cases(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError>
          SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], \
            $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[], \
            $17::text[], $18::text[], $19::text[], $20::bigint[], $21::text[]) \
-         ON CONFLICT (case_id) DO UPDATE SET open = excluded.open, resolution = excluded.resolution, \
-           resolved_at = excluded.resolved_at, resolver = excluded.resolver, reason = excluded.reason, \
+         ON CONFLICT (case_id) DO UPDATE SET open = excluded.open, \
+           resolution = CASE WHEN cases.resolver <> '' AND excluded.resolver = '' THEN cases.resolution ELSE excluded.resolution END, \
+           resolved_at = CASE WHEN cases.resolver <> '' AND excluded.resolver = '' THEN cases.resolved_at ELSE excluded.resolved_at END, \
+           reason = CASE WHEN cases.resolver <> '' AND excluded.resolver = '' THEN cases.reason ELSE excluded.reason END, \
+           resolver = CASE WHEN excluded.resolver = '' THEN cases.resolver ELSE excluded.resolver END, \
            order_id = coalesce(excluded.order_id, cases.order_id), \
+           out_trade_no = CASE WHEN excluded.open THEN coalesce(excluded.out_trade_no, cases.out_trade_no) ELSE cases.out_trade_no END, \
+           transaction_id = CASE WHEN excluded.open THEN coalesce(excluded.transaction_id, cases.transaction_id) \
+             ELSE cases.transaction_id END, \
+           expected_minor = CASE WHEN excluded.open AND NOT cases.open THEN excluded.expected_minor ELSE cases.expected_minor END, \
+           expected_currency = CASE WHEN excluded.open AND NOT cases.open THEN excluded.expected_currency \
+             ELSE cases.expected_currency END, \
            summary = CASE WHEN excluded.open THEN excluded.summary ELSE cases.summary END, \
            observed_minor = CASE WHEN excluded.open THEN excluded.observed_minor ELSE cases.observed_minor END, \
            observed_currency = CASE WHEN excluded.open THEN excluded.observed_currency ELSE cases.observed_currency END, \
            notification_id = CASE WHEN excluded.open THEN excluded.notification_id ELSE cases.notification_id END, \
-           evidence = CASE WHEN excluded.evidence <> '' THEN excluded.evidence ELSE cases.evidence END, \
+           evidence = CASE WHEN excluded.open AND (excluded.evidence <> '' OR NOT cases.open) THEN excluded.evidence \
+             ELSE cases.evidence END, \
+           opened_at = CASE WHEN excluded.open AND NOT cases.open THEN excluded.opened_at ELSE cases.opened_at END, \
            due_at = CASE WHEN excluded.open AND NOT cases.open THEN excluded.due_at ELSE cases.due_at END, \
            owner = CASE WHEN excluded.open AND NOT cases.open THEN excluded.owner ELSE cases.owner END \
          WHERE cases.resolver = '' OR NOT excluded.open",

@@ -364,15 +364,24 @@ async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
             .push_bind(c.due_at.map(|at| at.0))
             .push_bind(&c.owner);
     });
-    // What was ruled on is not opened again, and what is open keeps its time and its owner.
+    // `CaseRow::followed_by`, for a row that this unit may not have read.
     sql.push(
-        " ON CONFLICT (case_id) DO UPDATE SET open = excluded.open, resolution = excluded.resolution, \
-         resolved_at = excluded.resolved_at, resolver = excluded.resolver, reason = excluded.reason, order_id = coalesce(excluded.order_id, cases.order_id), \
+        " ON CONFLICT (case_id) DO UPDATE SET open = excluded.open, \
+         resolution = iif(cases.resolver <> '' AND excluded.resolver = '', cases.resolution, excluded.resolution), \
+         resolved_at = iif(cases.resolver <> '' AND excluded.resolver = '', cases.resolved_at, excluded.resolved_at), \
+         reason = iif(cases.resolver <> '' AND excluded.resolver = '', cases.reason, excluded.reason), \
+         resolver = iif(excluded.resolver = '', cases.resolver, excluded.resolver), \
+         order_id = coalesce(excluded.order_id, cases.order_id), \
+         out_trade_no = iif(excluded.open, coalesce(excluded.out_trade_no, cases.out_trade_no), cases.out_trade_no), \
+         transaction_id = iif(excluded.open, coalesce(excluded.transaction_id, cases.transaction_id), cases.transaction_id), \
+         expected_minor = iif(excluded.open AND NOT cases.open, excluded.expected_minor, cases.expected_minor), \
+         expected_currency = iif(excluded.open AND NOT cases.open, excluded.expected_currency, cases.expected_currency), \
          summary = iif(excluded.open, excluded.summary, cases.summary), \
          observed_minor = iif(excluded.open, excluded.observed_minor, cases.observed_minor), \
          observed_currency = iif(excluded.open, excluded.observed_currency, cases.observed_currency), \
          notification_id = iif(excluded.open, excluded.notification_id, cases.notification_id), \
-         evidence = iif(excluded.evidence <> '', excluded.evidence, cases.evidence), \
+         evidence = iif(excluded.open AND (excluded.evidence <> '' OR NOT cases.open), excluded.evidence, cases.evidence), \
+         opened_at = iif(excluded.open AND NOT cases.open, excluded.opened_at, cases.opened_at), \
          due_at = iif(excluded.open AND NOT cases.open, excluded.due_at, cases.due_at), \
          owner = iif(excluded.open AND NOT cases.open, excluded.owner, cases.owner) \
          WHERE cases.resolver = '' OR NOT excluded.open",
