@@ -17,7 +17,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = command::Cli::parse();
-    telemetry::init(cli.log_levels(), cli.log_json);
+    if let Err(why) = telemetry::init(cli.log_levels(), cli.log_json) {
+        return command::fail(&why);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return command::fail(&format!("cannot start threads: {error}")),

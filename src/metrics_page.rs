@@ -27,6 +27,11 @@ fn recorder() -> Option<&'static PrometheusHandle> {
     HANDLE.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
 }
 
+/// Begins to measure: what is counted before is lost.
+pub(crate) fn install() {
+    let _ = recorder();
+}
+
 /// Serves until `shutdown`.
 pub(crate) async fn serve(listener: TcpListener, ready: Option<Ready>, shutdown: CancellationToken) {
     let Some(handle) = recorder() else { return };

@@ -161,6 +161,7 @@ fn numbers(provider: &str, out_trade_no: &str) -> Result<(), &'static str> {
 /// by their bound addresses.
 pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack, Vec<Problem>> {
     let addresses = listeners.addresses();
+    about(&config);
     let opened = open(&config, addresses.edge).await?;
     let (mut outer, mut inner) = (Ring::new(), Ring::new());
 
@@ -261,6 +262,22 @@ fn relay(section: config::Relay, health: Health) -> Relay {
         address: section.rabbitmq,
         format: section.format,
         health,
+    }
+}
+
+/// What runs here, and until when its certificates let it.
+fn about(config: &Config) {
+    metrics_page::install();
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    tracing::info!(version = VERSION, "starting");
+    metrics::gauge!("paystate_build_info", "version" => VERSION).set(1.0);
+    for certificate in &config.certificates {
+        let ends = u32::try_from(certificate.ends.as_second()).unwrap_or(u32::MAX);
+        metrics::gauge!("paystate_certificate_expiry_seconds", "certificate" => certificate.at.clone())
+            .set(f64::from(ends));
+        if let Some(warning) = certificate.warning(jiff::Timestamp::now()) {
+            tracing::warn!("{warning}");
+        }
     }
 }
 

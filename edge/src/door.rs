@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use paystate_providers::{Platform, Provider, api::PlatformApi};
 use rustls::ClientConfig;
 
+use crate::observe;
+
 /// One account whose callbacks this edge takes, and whose platform it calls.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -44,6 +46,7 @@ impl Doors {
     pub(crate) fn new(accounts: Accounts) -> Self {
         let door = |(name, account): (String, Account)| {
             let door = Door { name: name.as_str().into(), provider: account.provider, platform: account.platform };
+            observe::expect(&door);
             (name, Arc::new(door))
         };
         Self(accounts.into_iter().map(door).collect())

@@ -14,9 +14,13 @@ use std::{
 };
 
 use metrics::{SharedString, counter, gauge, histogram};
-use paystate_providers::Outcome;
+use paystate_providers::{Outcome, Reason};
 
-use crate::{bucket::Bucket, door::Door, verdict::Verdict};
+use crate::{
+    bucket::Bucket,
+    door::Door,
+    verdict::{Fault, Verdict},
+};
 
 const CALLBACKS: &str = "paystate_callbacks_total";
 const SECONDS: &str = "paystate_callback_seconds";
@@ -37,6 +41,31 @@ pub(crate) fn describe() {
     metrics::describe_counter!(UNROUTED, "Requests for an account, a path or a method that is not there, by which.");
     metrics::describe_gauge!(CONNECTIONS, "Open connections.");
     metrics::describe_counter!(REFUSED_CONNECTIONS, "Connections that ended before a request, by why.");
+}
+
+/// Puts what an alert waits for on the page before it happens: a count that appears with its first event has not risen.
+pub(crate) fn expect(door: &Door) {
+    let of = |outcome: &'static str, reason: &'static str| {
+        let (provider, account) = (door.provider.as_str(), SharedString::from_shared(door.name.clone()));
+        counter!(CALLBACKS, "provider" => provider, "account" => account, "outcome" => outcome, "reason" => reason)
+            .increment(0);
+    };
+    for reason in [
+        Reason::SignatureInvalid,
+        Reason::UnknownKey,
+        Reason::CertificateInvalid,
+        Reason::DecryptionFailed,
+        Reason::WrongAccount,
+        Reason::BadAmount,
+        Reason::Unsupported,
+        Reason::Stale,
+    ] {
+        of(name(reason.outcome()), reason.as_str());
+    }
+    for fault in [Fault::Overloaded, Fault::QueueFull, Fault::CoreSlow, Fault::CoreFailed] {
+        of("unavailable", fault.as_str());
+    }
+    of("accepted", "STORED");
 }
 
 /// One callback, from its head to its end, whatever that end is: it reports when it is dropped, and without

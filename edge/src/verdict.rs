@@ -76,7 +76,7 @@ impl Verdict {
 }
 
 impl Fault {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Overloaded => "OVERLOADED",
             Self::QueueFull => "QUEUE_FULL",

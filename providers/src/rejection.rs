@@ -18,6 +18,12 @@ impl Rejection {
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
+
+    /// The same, of a message whose signature is good: what cannot be read in it is ours to learn, and no stranger's.
+    pub(crate) fn of_genuine(self) -> Self {
+        let reason = if self.reason == Reason::Malformed { Reason::Unsupported } else { self.reason };
+        Self { reason, ..self }
+    }
 }
 
 impl fmt::Display for Rejection {
@@ -51,6 +57,8 @@ pub enum Reason {
     WrongAccount,
     /// Not readable as this platform's format: encoding, duplicate keys, missing or malformed fields.
     Malformed,
+    /// Genuine, and says what this version cannot read. Ours to fix, so the platform retries.
+    Unsupported,
     /// An amount or currency that is not an exact decimal in range.
     BadAmount,
     /// Too large.
@@ -74,6 +82,7 @@ impl Reason {
             Self::DecryptionFailed => "DECRYPTION_FAILED",
             Self::WrongAccount => "WRONG_ACCOUNT",
             Self::Malformed => "MALFORMED",
+            Self::Unsupported => "UNSUPPORTED",
             Self::BadAmount => "BAD_AMOUNT",
             Self::TooLarge => "TOO_LARGE",
             Self::SourceNotAllowed => "SOURCE_NOT_ALLOWED",
@@ -85,7 +94,7 @@ impl Reason {
     #[must_use]
     pub fn proves_signature(self) -> bool {
         match self {
-            Self::DecryptionFailed | Self::WrongAccount | Self::BadAmount => true,
+            Self::DecryptionFailed | Self::WrongAccount | Self::BadAmount | Self::Unsupported => true,
             Self::SignatureMissing
             | Self::SignatureInvalid
             | Self::SignatureProbe
@@ -106,7 +115,9 @@ impl Reason {
         match self {
             // Stale: it may be our clock that is off, and a genuine platform signs its next try anew.
             // SourceNotAllowed: platforms change their addresses, and then it is our list that is out of date.
-            Self::UnknownKey | Self::DecryptionFailed | Self::Stale | Self::SourceNotAllowed => Outcome::Unavailable,
+            Self::UnknownKey | Self::DecryptionFailed | Self::Stale | Self::SourceNotAllowed | Self::Unsupported => {
+                Outcome::Unavailable
+            }
             Self::SignatureMissing
             | Self::SignatureInvalid
             | Self::SignatureProbe

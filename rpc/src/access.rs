@@ -6,13 +6,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
 };
 
 use futures_util::future::{Either, Ready, ready};
@@ -21,11 +16,9 @@ use rustls::ServerConfig;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
-use crate::{Peer, meter::Method, status};
+use crate::{Peer, meter::Method, sparse::Sparse, status};
 
 const DENIED: &str = "paystate_calls_denied_total";
-/// At most one line about denied calls in this time: a caller that may do nothing must not fill the log.
-const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a caller is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -227,31 +220,6 @@ impl Gate {
     }
 }
 
-/// Says now and then whether something may be logged, and how often it was not since.
-#[derive(Default)]
-struct Sparse {
-    last: Mutex<Option<Instant>>,
-    unsaid: AtomicU64,
-}
-
-impl Sparse {
-    fn due(&self) -> Option<u64> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|at| at.elapsed() < LOG_INTERVAL) {
-            self.unsaid.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        *last = Some(Instant::now());
-        Some(self.unsaid.swap(0, Ordering::Relaxed))
-    }
-}
-
-impl fmt::Debug for Sparse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sparse").finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tonic_types::StatusExt as _;
@@ -313,14 +281,5 @@ mod tests {
         let expected = [("method", "/a.B/Shut"), ("roles", "writer, operator"), ("identity", "stock, spiffe://stock")];
         let expected = expected.map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!((info.domain.as_str(), info.metadata), ("paystate", HashMap::from(expected)));
-    }
-
-    #[test]
-    fn a_flood_of_denials_is_one_line_a_second() {
-        let log = Sparse::default();
-        assert_eq!(log.due(), Some(0));
-        assert_eq!((log.due(), log.due()), (None, None));
-        *log.last.lock().unwrap() = Instant::now().checked_sub(LOG_INTERVAL);
-        assert_eq!(log.due(), Some(2));
     }
 }

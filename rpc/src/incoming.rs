@@ -20,10 +20,10 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::either::Either;
 use tonic::transport::server::Connected;
 
-use crate::{Callers, Peer};
+use crate::{Callers, Peer, sparse::Sparse};
 
-/// From accept to the end of the handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// From accept to the end of the handshake. Ours take milliseconds, and give up after a second.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Handshakes at a time; more wait in the kernel's backlog.
 const HANDSHAKES: usize = 256;
 /// After an error of the listener that will not go away at once, such as a full table of files.
@@ -42,21 +42,25 @@ pub fn incoming(listener: TcpListener, callers: &Callers) -> impl Stream<Item = 
         Callers::Anybody => None,
         Callers::Certified { tls, .. } => Some(tls.clone()),
     };
+    let log = Arc::new(Sparse::default());
     TcpListenerStream::new(listener)
-        .map(move |accepted| open(accepted, tls.clone()))
+        // One after the other: while nothing can be accepted, nobody tries.
+        .then(async |accepted| match accepted {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(PAUSE).await;
+                None
+            }
+        })
+        .filter_map(std::future::ready)
+        .map(move |stream| open(stream, tls.clone(), log.clone()))
         .buffer_unordered(HANDSHAKES)
         .filter_map(|connection| async { connection.map(Ok) })
 }
 
-async fn open(accepted: io::Result<TcpStream>, tls: Option<Arc<ServerConfig>>) -> Option<Connection> {
-    let stream = match accepted {
-        Ok(stream) => stream,
-        Err(error) => {
-            tracing::warn!(%error, "cannot accept a connection");
-            sleep(PAUSE).await;
-            return None;
-        }
-    };
+/// Whoever can reach the listener can fail at it, so few lines say so.
+async fn open(stream: TcpStream, tls: Option<Arc<ServerConfig>>, log: Arc<Sparse>) -> Option<Connection> {
     // Without it an answer of more than one packet waits for the peer's delayed acknowledgement: 40 ms.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else { return Some(Connection { stream: Either::Left(stream), peer: Peer::Unasked }) };
@@ -67,11 +71,15 @@ async fn open(accepted: io::Result<TcpStream>, tls: Option<Arc<ServerConfig>>) -
             Some(Connection { stream: Either::Right(stream), peer })
         }
         Ok(Err(error)) => {
-            tracing::info!(?from, error = ?error.to_string(), "TLS handshake failed");
+            if let Some(unsaid) = log.due() {
+                tracing::info!(?from, error = ?error.to_string(), unsaid, "TLS handshake failed");
+            }
             None
         }
         Err(_) => {
-            tracing::info!(?from, "TLS handshake took too long");
+            if let Some(unsaid) = log.due() {
+                tracing::info!(?from, unsaid, "TLS handshake took too long");
+            }
             None
         }
     }

@@ -20,6 +20,7 @@ mod meter;
 mod peer;
 mod pem;
 mod servers;
+mod sparse;
 mod status;
 pub mod tls;
 
@@ -30,6 +31,6 @@ pub use drain::bounded;
 pub use incoming::{Connection, incoming};
 pub use meter::MeterLayer;
 pub use peer::Peer;
-pub use pem::{TlsError, certificates, private_key};
+pub use pem::{TlsError, certificates, ends, private_key};
 pub use servers::{Failure, Repeat, Servers};
 pub use status::status;

@@ -7,6 +7,7 @@ use rustls::{
         pem::{self, PemObject},
     },
 };
+use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
 /// Why certificate and key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,15 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError
         true => Err(TlsError::NoCertificate),
         false => Ok(chain),
     }
+}
+
+/// When a chain of certificates ends: the first of them to do so, in seconds since 1970. `None` if one cannot be read.
+#[must_use]
+pub fn ends(pem: &[u8]) -> Option<i64> {
+    let end = |der: &CertificateDer<'_>| {
+        X509Certificate::from_der(der).ok().map(|(_, certificate)| certificate.validity().not_after.timestamp())
+    };
+    certificates(pem).ok()?.iter().map(end).collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 /// The private key of a PEM file: PKCS#8, SEC1 or PKCS#1, without a password.

@@ -23,5 +23,11 @@ pub(super) fn run(file: &Path) -> Result<(), String> {
     };
     let accounts: Vec<_> = config.known.iter().map(account).collect();
     say(&format!("{name}: sound. Sections: {}. Accounts: {}.", there.join(", "), accounts.join(", ")));
+    for certificate in &config.certificates {
+        match certificate.warning(jiff::Timestamp::now()) {
+            Some(warning) => say(&format!("warning: {warning}")),
+            None => say(&format!("{}: ends at {}", certificate.at, certificate.ends)),
+        }
+    }
     Ok(())
 }

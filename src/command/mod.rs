@@ -56,7 +56,7 @@ enum Command {
     Migrate(migrate::Options),
     /// Drops messages, journal entries and exchanges with platforms of old months (PostgreSQL).
     Retain(retain::Options),
-    /// Checks the invariants that a database can show.
+    /// Checks the invariants that a database can show; exit 1 if one is broken, 2 if it cannot be checked.
     Verify(ConfigFile),
     /// Compares a platform's statement of a day with the record of a running core.
     Reconcile(Box<reconcile::Options>),
@@ -117,7 +117,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Check(file) => check::run(&file.config),
         Command::Migrate(options) => migrate::run(options).await,
         Command::Retain(options) => retain::run(options).await,
-        Command::Verify(file) => verify::run(&file.config).await,
+        Command::Verify(file) => return verify::run(&file.config).await,
         Command::Reconcile(options) => reconcile::run(*options).await,
         Command::Events(options) => events::run(options).await,
         Command::Subscription(options) => subscription::run(*options).await,

@@ -10,23 +10,23 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use tonic::{Code, Status};
 
-/// The way to a core. The names are those of the configuration.
+/// The way to a core. The names are those of the configuration. Whoever does this often sets the variables.
 #[derive(Debug, Args)]
 pub(crate) struct Remote {
     /// The core, `http://host:port` or `https://host:port`.
-    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:50051")]
+    #[arg(long, global = true, value_name = "URL", env = "PAYSTATE_CORE", default_value = "http://127.0.0.1:50051")]
     core: String,
     /// PEM; the authorities whose certificates are believed. Needed with https.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CA")]
     ca: Option<PathBuf>,
     /// PEM; the certificate that this side shows, then its chain. A core with `[core.tls]` asks for one.
-    #[arg(long, global = true, value_name = "FILE", requires = "key")]
+    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CERTIFICATE", requires = "key")]
     certificate: Option<PathBuf>,
     /// PEM; the certificate's private key.
-    #[arg(long, global = true, value_name = "FILE", requires = "certificate")]
+    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_KEY", requires = "certificate")]
     key: Option<PathBuf>,
     /// The name that the core's certificate must have, if not the host of the URL.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", env = "PAYSTATE_SERVER_NAME")]
     server_name: Option<String>,
     /// Lets http leave this machine.
     #[arg(long, global = true)]

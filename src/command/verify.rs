@@ -1,13 +1,33 @@
 //! `paystate verify`: the invariants that a database can show.
 
-use std::path::Path;
+use std::{path::Path, process::ExitCode};
 
 use paystate_core::store::AuditResult;
 
-use super::{problems, say};
+use super::{fail, problems, say};
 use crate::config::{self, Database, Roles};
 
-pub(super) async fn run(file: &Path) -> Result<(), String> {
+/// What could not be checked is no invariant that is broken: whoever is woken by a script is to know which.
+const UNCHECKED: u8 = 2;
+
+pub(super) async fn run(file: &Path) -> ExitCode {
+    let results = match audit(file).await {
+        Ok(results) => results,
+        Err(why) => {
+            fail(&why);
+            return ExitCode::from(UNCHECKED);
+        }
+    };
+    for result in &results {
+        say(&line(result));
+    }
+    match results.iter().filter(|r| !r.violations.is_empty()).count() {
+        0 => ExitCode::SUCCESS,
+        broken => fail(&format!("{broken} of {} invariants do not hold", results.len())),
+    }
+}
+
+async fn audit(file: &Path) -> Result<Vec<AuditResult>, String> {
     let name = file.display().to_string();
     let config = config::load(file, Some(Roles::CORE)).map_err(|found| problems(&name, &found))?;
     let Some(core) = config.core else { return Err(format!("{name}: no [core]")) };
@@ -19,11 +39,7 @@ pub(super) async fn run(file: &Path) -> Result<(), String> {
     let store = core.database.open().await.map_err(|e| format!("{}: {e}", core.database))?;
     let results = store.audit().await.map_err(|e| e.to_string())?;
     store.close().await;
-    for result in &results {
-        say(&line(result));
-    }
-    let broken = results.iter().filter(|r| !r.violations.is_empty()).count();
-    if broken == 0 { Ok(()) } else { Err(format!("{broken} of {} invariants do not hold", results.len())) }
+    Ok(results)
 }
 
 fn line(result: &AuditResult) -> String {

@@ -55,8 +55,13 @@ pub(super) fn read(
 ) -> Option<Raw> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()));
     let text = problems.take("(file)", text)?;
-    let mut table: Table =
-        problems.take("(file)", text.parse().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned()))?;
+    // Not the line itself, as the library would show it: there may be a password in it.
+    let unreadable = |error: toml::de::Error| {
+        let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+        let at = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        format!("{at}{}", error.message())
+    };
+    let mut table: Table = problems.take("(file)", text.parse().map_err(unreadable))?;
     if let Some(bound) = bound {
         readdress(&mut table, bound);
     }
@@ -386,6 +391,7 @@ fn tls(
     };
     let (certificate, key) = (read("tls_certificate", certificate), read("tls_key", key));
     let (certificate, key) = (certificate?, key?);
+    problems.certificate(format!("{section}.tls_certificate"), &certificate);
     problems
         .take(format!("{section}.tls_certificate and {section}.tls_key"), paystate_edge::tls_config(&certificate, &key))
 }

@@ -265,6 +265,9 @@ fn pair(
         problems.take(at, source.bytes(base))
     };
     let (certificate, key) = (read("certificate", certificate), read("key", key));
+    if let Some(certificate) = &certificate {
+        problems.certificate(format!("{section}.certificate"), certificate);
+    }
     certificate.zip(key)
 }
 

@@ -48,13 +48,42 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Collects problems.
+/// A certificate of ours, or a chain of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Certificate {
+    /// Where it is named, e.g. `core.tls.certificate`.
+    pub(crate) at: String,
+    /// When the first of the chain ends.
+    pub(crate) ends: jiff::Timestamp,
+}
+
+/// Whoever runs paystate has this long to renew a certificate.
+const RENEW: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl Certificate {
+    /// What to do about it, if it is time.
+    pub(crate) fn warning(&self, now: jiff::Timestamp) -> Option<String> {
+        let due = now >= self.ends.checked_sub(RENEW).unwrap_or(self.ends);
+        due.then(|| format!("{}: the certificate ends at {}; renew it, then restart", self.at, self.ends))
+    }
+}
+
+/// Collects problems, and what is to be known of a configuration that has none.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(Vec<Problem>);
+pub(crate) struct Problems {
+    found: Vec<Problem>,
+    certificates: Vec<Certificate>,
+}
 
 impl Problems {
     pub(crate) fn add(&mut self, at: impl Into<String>, what: impl ToString) {
-        self.0.push(Problem { at: at.into(), what: what.to_string() });
+        self.found.push(Problem { at: at.into(), what: what.to_string() });
+    }
+
+    /// Notes a chain of ours; that it is sound is for others to say.
+    fn certificate(&mut self, at: String, pem: &[u8]) {
+        let ends = paystate_rpc::ends(pem).and_then(|ends| jiff::Timestamp::from_second(ends).ok());
+        self.certificates.extend(ends.map(|ends| Certificate { at, ends }));
     }
 
     pub(crate) fn take<T, E: ToString>(&mut self, at: impl Into<String>, result: Result<T, E>) -> Option<T> {
@@ -63,13 +92,13 @@ impl Problems {
 
     /// Every place that has a problem.
     fn places(&self) -> BTreeSet<String> {
-        self.0.iter().map(|p| p.at.clone()).collect()
+        self.found.iter().map(|p| p.at.clone()).collect()
     }
 
     pub(crate) fn none<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
         match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            Some(_) | None => Err(self.0),
+            Some(value) if self.found.is_empty() => Ok(value),
+            Some(_) | None => Err(self.found),
         }
     }
 }
@@ -85,6 +114,8 @@ pub(crate) struct Config {
     pub(crate) accounts: Accounts,
     /// Every account as the core knows it.
     pub(crate) known: paystate_core::Accounts,
+    /// Ours, whose end is to be known before it comes.
+    pub(crate) certificates: Vec<Certificate>,
 }
 
 /// `[core]`
@@ -195,7 +226,7 @@ pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Prob
 pub(crate) fn load_bound(path: &Path, roles: Option<Roles>, bound: Option<Bound>) -> Result<Config, Vec<Problem>> {
     let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let mut problems = Problems::default();
-    let Some(raw) = file::read(&mut problems, path, env, bound) else { return Err(problems.0) };
+    let Some(raw) = file::read(&mut problems, path, env, bound) else { return Err(problems.found) };
     let base = path.parent().unwrap_or(Path::new("."));
     let one_process = roles.is_some();
     let roles = roles.unwrap_or(raw.there);
@@ -226,7 +257,8 @@ pub(crate) fn load_bound(path: &Path, roles: Option<Roles>, bound: Option<Bound>
     if (roles.core || roles.edge) && !has_accounts {
         problems.add("accounts", "there is no account; add a section [accounts.NAME] for each one");
     }
-    problems.none(Some(Config { core, edge, relay, sandbox, accounts, known }))
+    let certificates = std::mem::take(&mut problems.certificates);
+    problems.none(Some(Config { core, edge, relay, sandbox, accounts, known, certificates }))
 }
 
 /// Core and edge of one process are joined to each other, so both or neither must speak TLS, on either way.

@@ -128,7 +128,7 @@ impl Committer {
                 for (work, outcome) in works.into_iter().zip(outcomes) {
                     answer(work, Ok(outcome));
                 }
-                if !changed.is_empty() {
+                if changed {
                     self.bell.ring();
                 }
                 stored
@@ -159,7 +159,7 @@ impl Committer {
         }
     }
 
-    async fn attempt(&self, works: &[Work]) -> Result<(Vec<Outcome>, BTreeSet<crate::order::OrderId>), StoreError> {
+    async fn attempt(&self, works: &[Work]) -> Result<(Vec<Outcome>, bool), StoreError> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -173,29 +173,26 @@ impl Committer {
         }
     }
 
-    async fn transaction(&self, works: &[Work]) -> Result<(Vec<Outcome>, BTreeSet<crate::order::OrderId>), StoreError> {
-        let (mut waiting, mut cases) = (Vec::new(), BTreeSet::new());
-        let (mut unit, plan) = loop {
+    /// Outcomes, and whether an order changed.
+    async fn transaction(&self, works: &[Work]) -> Result<(Vec<Outcome>, bool), StoreError> {
+        let mut keys = Plan::keys(works);
+        loop {
             let mut unit = self.store.begin().await?;
             let mut plan = Plan::of(works, &self.policy);
-            let mut keys = plan.keys();
-            Plan::widen(&mut keys, &waiting);
-            keys.cases.append(&mut cases);
             let fresh = unit.claim(&plan.notifications(), &keys).await?;
             let loaded = if plan.keep_fresh(fresh) { unit.load(&keys).await? } else { Loaded::default() };
-            // Facts that wait, and money of nobody, lead to more keys. A unit names all of its keys at once, so that no
-            // two units can wait for each other: this one is given up and begun again.
-            if Plan::widen(&mut keys, &loaded.parked) | plan.widen_by_strangers(&mut keys, &loaded) {
-                (waiting, cases) = (loaded.parked, keys.cases);
+            // What waits, and money of nobody, lead to more keys. A unit names all of its keys at once, so that no two units
+            // can wait for each other: this one is given up and begun again.
+            if plan.widen(&mut keys, &loaded) {
+                unit.give_up().await?;
                 continue;
             }
             plan.decide(loaded)?;
-            break (unit, plan);
-        };
-        unit.write(&plan.writes).await?;
-        unit.commit().await?;
-        let changed = plan.writes.orders.iter().map(|(order, _)| order.id.clone()).collect();
-        Ok((plan.outcomes(), changed))
+            unit.write(&plan.writes).await?;
+            unit.commit().await?;
+            let changed = !plan.writes.orders.is_empty();
+            return Ok((plan.outcomes(), changed));
+        }
     }
 }
 

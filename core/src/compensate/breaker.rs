@@ -28,7 +28,7 @@ impl Breaker {
 
     /// How many questions may be asked now: as many as one likes, one as a probe, or none.
     pub(super) fn room(&self, now: Timestamp) -> u32 {
-        match self.opens_at() {
+        match self.blocked_until() {
             Some(until) if now < until => 0,
             Some(_) | None if self.is_open() => 1,
             Some(_) | None => u32::MAX,
@@ -36,7 +36,7 @@ impl Breaker {
     }
 
     /// Nothing is asked before.
-    pub(super) fn opens_at(&self) -> Option<Timestamp> {
+    pub(super) fn blocked_until(&self) -> Option<Timestamp> {
         self.probe_at.max(self.patient_until)
     }
 

@@ -142,6 +142,14 @@ impl Compensation {
         let numbers = settings.numbers;
         let policy = settings.policy(intake.accounts());
         tasks.spawn(Adoption { store: store.clone(), policy, closing: closing.clone() }.run());
+        // A count that appears with its first event has not risen.
+        for channel in &settings.channels {
+            metrics::counter!("paystate_alerts_total", "channel" => channel.name.to_string(), "outcome" => "failed")
+                .increment(0);
+        }
+        for (account, _) in intake.accounts().iter().filter(|(_, known)| known.calls.is_some()) {
+            metrics::gauge!("paystate_breaker_open", "account" => account.to_string()).set(0.0);
+        }
         let worker = Worker {
             store: store.clone(),
             door,

@@ -13,7 +13,7 @@ use std::{
 
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep},
+    time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -31,8 +31,8 @@ use crate::{
     clock::{after, now},
     commit::{CommandRequest, Door, DoorError},
     order::{
-        About, AccountName, CaseKind, CaseState, Command, Ending, Order, OrderId, OutTradeNo, Payment, Refund, Refusal,
-        Resolver, State, TaskKind, Timestamp, TransactionId,
+        About, AccountName, CaseState, Command, Ending, Order, OrderId, OutTradeNo, Payment, Refund, Refusal, Resolver,
+        State, TaskKind, Timestamp, TransactionId,
     },
     store::{CaseRow, Rate, Store, StoreError, Task},
 };
@@ -49,17 +49,13 @@ const BATCHES: usize = 4;
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(3600);
 /// After a fault of ours.
 const FAULT_PAUSE: Duration = Duration::from_secs(5);
-/// A task that waits longer than this for somebody to take it is overdue.
-const OVERDUE: Duration = Duration::from_secs(60);
-/// How often is counted what waits.
-const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Alerts that are told at once: a channel that is slow takes no room from anything else.
 pub(super) const ALERTS: usize = 8;
 
-/// What the rest of the work does not wait for.
+/// Tasks for which no platform is asked, or not by their account's turn.
 const OURS: [TaskKind; 2] = [TaskKind::Expiry, TaskKind::Policy];
-/// What does.
+/// Tasks that ask an account's platform, and take from its budget.
 const THEIRS: [TaskKind; 2] = [TaskKind::Payment, TaskKind::Refund];
 
 pub(super) struct Worker {
@@ -84,6 +80,8 @@ pub(super) struct Lane {
     breaker: Breaker,
     /// The last place in line that was given.
     line: Option<Timestamp>,
+    /// Whether was said that the account has work, and cannot be called.
+    complained: bool,
 }
 
 impl Lane {
@@ -118,14 +116,9 @@ enum Fault {
 
 impl Worker {
     pub(super) async fn run(self: Arc<Self>, closing: CancellationToken) {
-        let mut counted = Instant::now();
         while !closing.is_cancelled() {
             if let Err(error) = self.round().await {
                 tracing::warn!(%error, "tasks wait");
-            }
-            if counted.elapsed() >= COUNT_INTERVAL {
-                counted = Instant::now();
-                self.count().await;
             }
             tokio::select! {
                 () = self.bell.notified() => {}
@@ -164,8 +157,18 @@ impl Worker {
     /// Claims tasks of an account and starts what may be asked now; answers whether there may be more of them.
     async fn questions(self: &Arc<Self>, desk: &Desk, account: &AccountName) -> Result<bool, StoreError> {
         let (room, tasks) = (room(&self.slots), self.store.tasks());
-        let Some(rate) = desk.rate(account).filter(|_| room > 0) else { return Ok(false) };
-        let (admitted, opens_at) = self.lane(account, |lane| (lane.breaker.room(now()), lane.breaker.opens_at()));
+        let Some(rate) = desk.rate(account) else {
+            if !self.lane(account, |lane| std::mem::replace(&mut lane.complained, true)) {
+                tracing::error!(%account, "there is work for this account, and this core may not call it: \
+                    [accounts.NAME.api] is missing here");
+            }
+            return Ok(false);
+        };
+        if room == 0 {
+            return Ok(false);
+        }
+        let (admitted, blocked_until) =
+            self.lane(account, |lane| (lane.breaker.room(now()), lane.breaker.blocked_until()));
         let left_alone = admitted <= 1;
         let claimed = tasks.claim(&THEIRS, Some(account), BATCH, now(), LEASE).await?;
         let full = claimed.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
@@ -199,7 +202,7 @@ impl Worker {
         for task in open {
             let due_at = if left_alone {
                 let some_time = after(now(), spread(self.settings.patience, chance(&task)));
-                opens_at.map_or(some_time, |at| at.max(some_time))
+                blocked_until.map_or(some_time, |at| at.max(some_time))
             } else {
                 self.lane(account, |lane| lane.next_place(rate))
             };
@@ -446,31 +449,6 @@ impl Worker {
         tracing::warn!(channel = name, case_id, %why, "nobody was told of a case yet");
         let failed = task.attempt.saturating_add(1);
         Ok(End::Later(alert::pause(failed), failed, String::new()))
-    }
-
-    /// What waits, for the page of metrics.
-    async fn count(&self) {
-        match self.store.count_open_cases().await {
-            Ok(open) => {
-                for kind in CaseKind::ALL {
-                    let open = u32::try_from(open.get(&kind).copied().unwrap_or(0)).unwrap_or(u32::MAX);
-                    metrics::gauge!("paystate_cases_open", "kind" => kind.as_str()).set(f64::from(open));
-                }
-            }
-            Err(error) => return tracing::warn!(%error, "cannot count open cases"),
-        }
-        let at = now();
-        let before = Timestamp(at.0.saturating_sub(i64::try_from(OVERDUE.as_micros()).unwrap_or(i64::MAX)));
-        match self.store.tasks().overdue(before, at).await {
-            Ok(overdue) => {
-                let count = u32::try_from(overdue.count).unwrap_or(u32::MAX);
-                metrics::gauge!("paystate_tasks_overdue").set(f64::from(count));
-                let age = overdue.oldest.map_or(0, |oldest| at.0.saturating_sub(oldest.0) / 1_000_000);
-                metrics::gauge!("paystate_tasks_overdue_seconds")
-                    .set(f64::from(u32::try_from(age).unwrap_or(u32::MAX)));
-            }
-            Err(error) => tracing::warn!(%error, "cannot count overdue tasks"),
-        }
     }
 }
 

@@ -33,6 +33,10 @@ impl Day {
     }
 
     /// Whether it is over. Until then its statement cannot be whole.
+    pub(crate) fn end(&self) -> Timestamp {
+        self.to
+    }
+
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         now >= self.to
     }

@@ -1,5 +1,6 @@
 //! Runs on a real store: planted differences, and nothing but them.
 
+use std::collections::BTreeMap;
 use std::{sync::Mutex, time::Duration};
 
 use futures_util::stream;
@@ -612,6 +613,9 @@ impl Reconciliations for Watched {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.inner.end(run, result, tally, now).await
+    }
+    async fn latest(&self) -> Result<BTreeMap<AccountName, String>, StoreError> {
+        self.inner.latest().await
     }
     async fn get(&self, id: &ReconciliationId) -> Result<Option<Reconciliation>, StoreError> {
         self.inner.get(id).await

@@ -1,4 +1,5 @@
-//! Who did what: one line of the log for each call by which somebody moves money, or rules on a case.
+//! Who did what: one line of the log for each call by which somebody moves money, rules on a case, or has an
+//! account's record compared with a statement, which settles cases too.
 //!
 //! Contract: the target is `paystate::audit`, the level INFO. `caller` is the identity of the caller's certificate,
 //! `(unasked)` behind a plaintext listener. The line is written however the call ends, also where the caller did not wait
@@ -25,6 +26,11 @@ impl Call {
         let caller = request.extensions().get().map_or_else(|| Peer::Unasked.to_string(), Peer::to_string);
         let (about, reason) = (clip(about.to_owned()), clip(reason.to_owned()));
         Self { caller, call, about, reason, outcome: "the caller left; it may still happen" }
+    }
+
+    /// What it is about, where that comes later than the call.
+    pub(super) fn about(&mut self, about: &str) {
+        self.about = clip(about.to_owned());
     }
 
     /// Its end.

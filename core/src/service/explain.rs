@@ -12,6 +12,8 @@ use crate::{
 
 /// Lines at most, of each kind and in all.
 const MAX_LINES: u32 = 1_000;
+/// Refused callbacks among them.
+const MAX_REFUSED: u32 = 50;
 
 /// `asked` says whether an account's platform is asked by us.
 pub(super) async fn order(
@@ -27,11 +29,14 @@ pub(super) async fn order(
         transaction_ids: order.transactions().map(|t| t.id.clone()).collect(),
         ..NotificationFilter::default()
     };
-    let notifications = if about.out_trade_nos.is_empty() {
-        Vec::new()
-    } else {
-        store.notifications(&about, None, MAX_LINES).await.map_err(error::store)?.rows
-    };
+    let mut notifications = Vec::new();
+    if !about.out_trade_nos.is_empty() {
+        // Whoever knows a number may have many a forgery refused under it: they must not push out what is true.
+        for (accepted, limit) in [(true, MAX_LINES), (false, MAX_REFUSED)] {
+            let about = NotificationFilter { accepted: Some(accepted), ..about.clone() };
+            notifications.extend(store.notifications(&about, None, limit).await.map_err(error::store)?.rows);
+        }
+    }
     let mine = CaseFilter { order_id: Some(id.clone()), ..CaseFilter::default() };
     let cases = store.cases(&mine, None, MAX_LINES).await.map_err(error::store)?.rows;
 

@@ -24,6 +24,7 @@ mod payment;
 mod reconcile;
 mod refund;
 mod subscription;
+mod upkeep;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
@@ -142,6 +143,8 @@ pub async fn serve(
         compensation,
         closing: closing.clone(),
     };
+    let (store, durable, accounts) = (core.store.clone(), core.durable.clone(), core.intake.accounts().clone());
+    tasks.spawn(upkeep::Upkeep { store, durable, accounts, closing: closing.clone() }.run());
     let (health, health_service) = tonic_health::server::health_reporter();
     let guard = parts.guard.clone();
     tasks.spawn(report_health(health, core.store.clone(), guard, shutdown.clone(), closing.clone()));

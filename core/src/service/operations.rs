@@ -158,14 +158,18 @@ impl OperationsService for Core {
         &self,
         request: Request<v1::RunReconciliationRequest>,
     ) -> Result<Response<v1::RunReconciliationResponse>, Status> {
-        self.reconcile(request.get_ref()).await.map(Response::new)
+        let asked = request.get_ref();
+        let day = format!("{}/{}", asked.account, asked.date);
+        let call = audit::Call::begin(&request, "RunReconciliation", &day, "");
+        call.ended(self.reconcile(asked).await)
     }
 
     async fn import_statement(
         &self,
         request: Request<tonic::Streaming<v1::ImportStatementRequest>>,
     ) -> Result<Response<v1::ImportStatementResponse>, Status> {
-        self.import(request.into_inner()).await.map(Response::new)
+        let call = audit::Call::begin(&request, "ImportStatement", "", "");
+        self.import(request.into_inner(), call).await
     }
 
     async fn get_reconciliation(

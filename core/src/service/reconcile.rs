@@ -6,10 +6,10 @@ use futures_util::{
 };
 use paystate_proto::v1;
 use tokio::task::JoinHandle;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Response, Status, Streaming};
 
 use super::{
-    Core,
+    Core, audit,
     error::{self, Violations},
     page,
 };
@@ -46,10 +46,12 @@ impl Core {
     pub(super) async fn import(
         &self,
         mut messages: Streaming<v1::ImportStatementRequest>,
-    ) -> Result<v1::ImportStatementResponse, Status> {
+        mut call: audit::Call,
+    ) -> Result<Response<v1::ImportStatementResponse>, Status> {
         let Some(first) = messages.message().await? else {
-            return Err(Status::invalid_argument("no message came; the first one names account and date"));
+            return call.ended(Err(Status::invalid_argument("no message came; the first one names account and date")));
         };
+        call.about(&format!("{}/{}", first.account, first.date));
         let core = self.clone();
         let run = self.tasks.spawn(async move {
             let (plan, run) = core.begin(&first.account, &first.date, true).await?;
@@ -58,7 +60,7 @@ impl Core {
             core.reconciler.carry_out(&plan, &run, reconcile::From::Import(Box::pin(lines))).await;
             Ok(v1::ImportStatementResponse { reconciliation_id: plan.id.to_string() })
         });
-        outcome(run).await
+        call.ended(outcome(run).await)
     }
 
     /// To be called in a task of its own: a run that has begun, and whose caller hung up before anybody carried it out, would

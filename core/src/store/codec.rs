@@ -1,7 +1,7 @@
 //! Rows to domain and back, the same for every database. What does not read back is
 //! [`StoreError::Damaged`], never repaired.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 use smol_str::SmolStr;
@@ -427,6 +427,11 @@ pub(super) fn exchange(row: &impl Columns) -> Result<Exchange, StoreError> {
         code: column(row, "code")?,
         target: column(row, "target")?,
     })
+}
+
+/// A day for each account.
+pub(super) fn days<R: Columns>(rows: &[R]) -> Result<BTreeMap<AccountName, String>, StoreError> {
+    rows.iter().map(|row| Ok((parse(column(row, "account")?, AccountName::parse)?, column(row, "date")?))).collect()
 }
 
 pub(super) fn reconciliation(row: &impl Columns) -> Result<Reconciliation, StoreError> {

@@ -49,8 +49,12 @@ pub use rows::{
 pub use subscriptions::{BACKLOG_REVISIONS, Backlog, Existing, SubscriptionRequest, Subscriptions};
 pub use tasks::{Overdue, Rate, Task, Tasks};
 
-/// Refused notifications that are kept; at up to 20 KiB each.
+/// Refused notifications that are kept, of those that strangers can cause and of the others each; at up to 20 KiB each.
 pub const KEPT_REJECTIONS: i64 = 20_000;
+
+/// What is refused for these reasons has a platform's good signature: it is a fault of somebody's settings, to be looked at,
+/// and no flood of strangers may push it out.
+pub const PROVEN_REASONS: [&str; 4] = ["WRONG_ACCOUNT", "BAD_AMOUNT", "DECRYPTION_FAILED", "UNSUPPORTED"];
 
 /// Why the store did not do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +108,10 @@ pub struct Cursor {
 /// A database that holds orders.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// Prepares the months that come, where the database keeps them apart.
+    async fn prepare_months(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Begins a unit.
     async fn begin(&self) -> Result<Box<dyn Unit>, StoreError>;
 
@@ -185,4 +193,6 @@ pub trait Unit: Send {
     async fn write(&mut self, writes: &Writes) -> Result<(), StoreError>;
     /// Makes it so. [`StoreError::Unavailable`] leaves open whether it happened.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+    /// Gives it up. To drop it does the same, and costs the connection.
+    async fn give_up(self: Box<Self>) -> Result<(), StoreError>;
 }

@@ -282,6 +282,8 @@ pub trait Reconciliations: Send + Sync + 'static {
     /// result.
     async fn end(&self, run: &Run, result: Result<(), &str>, tally: &Tally, now: Timestamp)
     -> Result<bool, StoreError>;
+    /// The last day of each account that has a result.
+    async fn latest(&self) -> Result<BTreeMap<AccountName, String>, StoreError>;
     /// Where a day's reconciliation stands.
     async fn get(&self, id: &ReconciliationId) -> Result<Option<Reconciliation>, StoreError>;
     /// The differences that stand, after a place.

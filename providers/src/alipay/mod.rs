@@ -112,8 +112,10 @@ impl Alipay {
 impl Platform for Alipay {
     fn notify(&self, callback: &Callback<'_>) -> Result<Notice, Rejection> {
         let verified = self.verify(callback)?;
-        self.bind_app(verified.form())?;
-        self.read(&verified)
+        // Every notice says its kind; the return URL, which the payer's browser sees and which is signed by the same rule,
+        // does not.
+        let kind = verified.form().need("notify_type")?;
+        self.bind_app(verified.form()).and_then(|()| self.read(&verified, kind)).map_err(Rejection::of_genuine)
     }
 
     /// Only the seven bytes `success` count as received (opendocs.alipay.com 00f7nu).

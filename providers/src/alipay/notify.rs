@@ -8,11 +8,8 @@ use super::{
 use crate::{Fact, Notice, Rejection, form::Form, ident, money::parse_yuan};
 
 impl Alipay {
-    pub(super) fn read(&self, verified: &Verified) -> Result<Notice, Rejection> {
+    pub(super) fn read(&self, verified: &Verified, notify_type: &str) -> Result<Notice, Rejection> {
         let form = verified.form();
-        // Every notice says its kind; the return URL, which the payer's browser sees and which is signed by
-        // the same rule, does not.
-        let notify_type = form.need("notify_type")?;
         let trade = notify_type == TRADE_NOTICE;
         if trade {
             self.bind_seller(form)?;

@@ -76,7 +76,7 @@ impl Stripe {
 impl Platform for Stripe {
     fn notify(&self, callback: &Callback<'_>) -> Result<Notice, Rejection> {
         let verified = self.verify(callback)?;
-        self.read(verified, callback.body)
+        self.read(verified, callback.body).map_err(Rejection::of_genuine)
     }
 
     /// Any 2xx counts as received (docs.stripe.com/webhooks).

@@ -73,8 +73,7 @@ impl UnionPay {
 impl Platform for UnionPay {
     fn notify(&self, callback: &Callback<'_>) -> Result<Notice, Rejection> {
         let verified = self.verify(callback)?;
-        self.bind(verified.form())?;
-        notify::read(&verified)
+        self.bind(verified.form()).and_then(|()| notify::read(&verified)).map_err(Rejection::of_genuine)
     }
 
     /// Only status 200 counts as received; the body is customary.

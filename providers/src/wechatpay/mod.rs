@@ -78,7 +78,7 @@ impl WechatPay {
 impl Platform for WechatPay {
     fn notify(&self, callback: &Callback<'_>) -> Result<Notice, Rejection> {
         let verified = self.verify(callback)?;
-        self.read(verified, callback.body)
+        self.read(verified, callback.body).map_err(Rejection::of_genuine)
     }
 
     /// Only the status counts (4012791861); the body is what the older page shows.

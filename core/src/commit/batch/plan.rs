@@ -93,9 +93,9 @@ impl<'a> Plan<'a> {
     }
 
     /// Everything that the inputs name, whether they are new or not.
-    pub(super) fn keys(&self) -> Keys {
+    pub(super) fn keys(works: &[Work]) -> Keys {
         let mut keys = Keys::default();
-        for (_, message) in messages(self.works) {
+        for (_, message) in messages(works) {
             for fact in &message.facts {
                 let provider = &message.row.key.provider;
                 keys.payments.extend(fact.observation.fact.out_trade_no().cloned());
@@ -104,7 +104,7 @@ impl<'a> Plan<'a> {
                 keys.facts.insert(fact.key);
             }
         }
-        for work in self.works {
+        for work in works {
             if let Work::Command(request, _) = work {
                 keys.orders.extend(request.command.order_id().cloned());
                 keys.cases.extend(request.command.case_id().map(str::to_owned));
@@ -118,27 +118,32 @@ impl<'a> Plan<'a> {
         keys
     }
 
-    /// Adds what the facts that wait lead to; false when nothing is new. A unit loads until nothing is, so
-    /// that a fact is never applied without what else is known about its money.
-    pub(super) fn widen(keys: &mut Keys, parked: &[ParkedRow]) -> bool {
-        let before = (keys.payments.len(), keys.money.len());
+    /// Adds what was found to lead on; false when nothing is new. A unit loads until nothing is, so that a fact is never
+    /// applied without what else is known about its money.
+    pub(super) fn widen(&self, keys: &mut Keys, loaded: &Loaded) -> bool {
+        let before = (keys.payments.len(), keys.money.len(), keys.cases.len());
+        Self::widen_by_waiting(keys, &loaded.parked);
+        self.widen_by_strangers(keys, loaded);
+        before != (keys.payments.len(), keys.money.len(), keys.cases.len())
+    }
+
+    /// Adds what the facts that wait lead to.
+    fn widen_by_waiting(keys: &mut Keys, parked: &[ParkedRow]) {
         for fact in parked {
             keys.payments.extend(fact.observation.fact.out_trade_no().cloned());
             keys.money.extend(booking::keys(&fact.provider, &fact.observation));
             keys.money.extend(booking::other_key(&fact.provider, &fact.observation));
         }
-        before != (keys.payments.len(), keys.money.len())
     }
 
     /// Adds the cases about money of nobody, so that one that is there, or was ruled on, is not opened again. Ordinary news
     /// leads to none.
-    pub(super) fn widen_by_strangers(&self, keys: &mut Keys, loaded: &Loaded) -> bool {
+    fn widen_by_strangers(&self, keys: &mut Keys, loaded: &Loaded) {
         let fresh = messages(self.works).filter(|(index, message)| self.is_fresh(*index, message));
         let news = fresh.flat_map(|(_, message)| message.facts.iter().map(|fact| (&message.row.key.provider, fact)));
         let news = news.filter(|(_, fact)| !loaded.facts.contains(&fact.key));
         let news = news.map(|(provider, fact)| (provider, &fact.observation));
         let waiting = loaded.parked.iter().map(|fact| (&fact.provider, &fact.observation));
-        let before = keys.cases.len();
         for (provider, news) in news.chain(waiting) {
             let elsewhere = match bind(loaded, provider, news) {
                 Binding::Order(_) | Binding::Restated => continue,
@@ -147,7 +152,6 @@ impl<'a> Plan<'a> {
             };
             keys.cases.extend(booking::unbound(news, elsewhere.as_ref(), Timestamp(0)).map(|case| case.id));
         }
-        before != keys.cases.len()
     }
 
     /// Decides every input, in the order in which they were admitted.

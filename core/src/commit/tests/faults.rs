@@ -1,5 +1,7 @@
 //! A store that fails, and a door that is full.
 
+use std::sync::atomic::AtomicUsize;
+
 use super::*;
 
 /// A store that fails on request.
@@ -14,7 +16,9 @@ struct Faults {
     lose_answer: AtomicBool,
     /// Nobody answers.
     away: AtomicBool,
-    /// Units that write for this many events or more are refused.
+    /// So many units lose against somebody else.
+    conflicts: AtomicUsize,
+    /// Units that write this order are refused.
     refuse_order: std::sync::Mutex<Option<OrderId>>,
 }
 
@@ -36,7 +40,14 @@ impl Unit for FaultyUnit {
         if writes.orders.iter().any(|(order, _)| Some(&order.id) == refused.as_ref()) {
             return Err(StoreError::Refused("planted".into()));
         }
+        let lost = self.faults.conflicts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        if lost.is_ok() {
+            return Err(StoreError::Conflict("planted".into()));
+        }
         self.inner.write(writes).await
+    }
+    async fn give_up(self: Box<Self>) -> Result<(), StoreError> {
+        self.inner.give_up().await
     }
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         self.inner.commit().await?;
@@ -143,6 +154,21 @@ async fn a_lost_commit_answer_is_our_fault_and_the_retry_resolves_it() {
     assert!(matches!(pay().await, Err(DoorError::Unavailable(_))));
     assert_eq!(pay().await, Ok(MessageOutcome::Duplicate));
     assert_eq!(rig.order("o1").await.version, 3);
+    rig.sound().await;
+}
+
+#[tokio::test]
+async fn a_race_that_was_lost_is_decided_again_a_bounded_number_of_times() {
+    let faults = Arc::new(Faults::default());
+    let rig = faulty(&faults).await;
+    rig.sell("o1", "p1").await;
+    let pay = || rig.door.observe(message(1, vec![paid(Some("p1"), "t1", DUE)]));
+    faults.conflicts.store(5, Ordering::SeqCst);
+    assert!(matches!(pay().await, Err(DoorError::Unavailable(_))));
+    assert_eq!(rig.order("o1").await.state(), State::Pending);
+    faults.conflicts.store(4, Ordering::SeqCst);
+    assert!(matches!(pay().await, Ok(MessageOutcome::Stored(_))));
+    assert_eq!((rig.order("o1").await.state(), rig.order("o1").await.version), (State::Paid, 3));
     rig.sound().await;
 }
 

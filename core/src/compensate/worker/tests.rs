@@ -134,7 +134,7 @@ async fn what_is_settled_is_dropped_while_the_platform_is_left_alone() {
             lane.breaker.failed();
         }
         lane.breaker.probed(now(), an_hour);
-        lane.breaker.opens_at().unwrap()
+        lane.breaker.blocked_until().unwrap()
     });
     let desk = rig.worker.desk.as_ref().unwrap();
     assert!(!rig.worker.questions(desk, &account()).await.unwrap(), "that was all");

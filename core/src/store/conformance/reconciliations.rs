@@ -70,7 +70,9 @@ pub(crate) async fn a_day_is_reconciled_by_one_run_at_a_time(store: Subject) {
     assert!(!all.tell(&heir, &tally, "", Timestamp(99)).await.unwrap(), "it has ended");
 
     let last = begin(71).await.unwrap();
+    assert_eq!(all.latest().await.unwrap(), BTreeMap::new(), "no day has a result");
     assert!(all.end(&last, Ok(()), &tally, Timestamp(80)).await.unwrap());
+    assert_eq!(all.latest().await.unwrap(), [(day().account, day().date.to_string())].into());
     let done = all.get(&day()).await.unwrap().unwrap();
     assert_eq!((done.state, done.started_at, done.tally), (ReconciliationState::Done, Timestamp(71), tally));
 }

@@ -31,7 +31,7 @@ use std::{
     str::FromStr as _,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -77,6 +77,10 @@ const STATEMENTS: usize = 128;
 /// done anything yet.
 const BEGIN_TRIES: u32 = WRITERS + 1;
 
+/// What may stand behind the `?` of an address.
+const PARAMETERS: [&str; 9] =
+    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "dbname", "options"];
+
 /// Where the database is, and how to log in.
 #[derive(Debug, Clone)]
 pub struct Address(PgConnectOptions);
@@ -94,6 +98,11 @@ impl Address {
         let user = authority.rsplit_once('@').map(|(user, _)| user).unwrap_or_default();
         if user.contains(':') || rest.contains("password=") {
             return Err("has a password in it; name it by database_password = { file = … } or { env = … }".into());
+        }
+        // The library would ignore others, and show them in a log line.
+        let named = rest.split_once('?').map_or("", |(_, named)| named).split('&').filter(|named| !named.is_empty());
+        if !named.map(|named| named.split('=').next().unwrap_or_default()).all(|name| PARAMETERS.contains(&name)) {
+            return Err(format!("has a parameter that is not known; known are {}", PARAMETERS.join(", ")));
         }
         let options = PgConnectOptions::from_str(url).map_err(|e| format!("is not a PostgreSQL URL: {e}"))?;
         let options = options.application_name("paystate").statement_cache_capacity(STATEMENTS);
@@ -121,6 +130,8 @@ pub struct PostgresStore {
     workers: PgPool,
     streams: PgPool,
     outages: Arc<AtomicU64>,
+    /// When the server that answered last was started, in microseconds; 0 before the first answer.
+    server: Arc<AtomicI64>,
 }
 
 impl PostgresStore {
@@ -159,6 +170,7 @@ impl PostgresStore {
         let streams = pool(STREAMS).acquire_timeout(STREAM_PATIENCE).connect_lazy_with(slow);
         let store = Self {
             outages: Arc::default(),
+            server: Arc::default(),
             workers: workers.await.map_err(failed)?,
             streams,
             writers: writers.await.map_err(failed)?,
@@ -194,6 +206,11 @@ impl PostgresStore {
         let needed = migrator().iter().map(|m| m.version).max();
         if applied == needed {
             return Ok(());
+        }
+        if applied > needed {
+            return Err(StoreError::Unavailable(
+                "the schema is newer than this paystate, and there is no way down; start the newer one".into(),
+            ));
         }
         let version = |v: Option<i64>| v.map_or_else(|| "missing".to_owned(), |v| format!("version {v}"));
         Err(StoreError::Unavailable(format!(
@@ -260,6 +277,13 @@ fn failed(error: sqlx::Error) -> StoreError {
 
 #[async_trait]
 impl Store for PostgresStore {
+    async fn prepare_months(&self) -> Result<(), StoreError> {
+        match retention::prepare(&self.readers).await? {
+            None => Ok(()),
+            Some(why) => Err(StoreError::Busy(why)),
+        }
+    }
+
     async fn begin(&self) -> Result<Box<dyn Unit>, StoreError> {
         let mut tries = 0;
         loop {
@@ -377,15 +401,22 @@ impl Store for PostgresStore {
     }
 
     /// Over connections that nobody holds for long: whoever reads everything must not make a core look dead. A server
-    /// that cannot be reached shows as a pool that has no connection in time, so that counts as an outage too.
+    /// that cannot be reached shows as a pool that has no connection in time, so that counts as an outage too; so does
+    /// another server under the same address, which a pool finds without an error.
     async fn ping(&self) -> Result<(), StoreError> {
         let look = async {
             let mut one = lease::Lease::from(&self.log_readers).await?;
-            sqlx::query("SELECT head FROM log").fetch_one(&mut *one).await?;
+            let row = sqlx::query("SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint FROM log");
+            let started: i64 = row.fetch_one(&mut *one).await?.get(0);
             one.end();
-            Ok(())
+            Ok(started)
         };
-        look.await.map_err(|error| self.broken(error))
+        let started = look.await.map_err(|error| self.broken(error))?;
+        let known = self.server.swap(started, Ordering::AcqRel);
+        if known != 0 && known != started {
+            self.count_outage();
+        }
+        Ok(())
     }
 
     fn outages(&self) -> u64 {

@@ -11,8 +11,8 @@ use crate::{
     subscription::Subscription,
 };
 
-/// Months that are prepared ahead. A core that runs longer without a restart writes on into the partition for
-/// everything else.
+/// Months that are prepared ahead, whenever a core starts and a few times a day. A database without a core for longer has its
+/// rows in the partition for everything else, which is never dropped.
 const AHEAD: i32 = 12;
 
 /// What retention dropped.

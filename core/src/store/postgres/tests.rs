@@ -59,6 +59,15 @@ const STANDING_DIFFERENCE: &str = "\
       INSERT INTO reconciliation SELECT 'a', '2026-01-31', 'DONE', '', '{}', 1, 2, id, NULL, id FROM run) \
     INSERT INTO difference SELECT id, seq, seq = 1, NULL, '{}' FROM run, generate_series(1, 2) AS seq";
 
+/// Booked, and the order says nothing of it.
+const FORGOTTEN_MONEY: &str = "INSERT INTO payment_txn SELECT 't9', account, provider, kind, order_id, amount_minor, currency, fact_key \
+    FROM payment_txn";
+
+/// It waits for a number that was begun.
+const LEFT_WAITING: &str = "\
+    DELETE FROM payment_txn; \
+    INSERT INTO parked (fact_key, provider, account, out_trade_no) SELECT fact_key, provider, account, out_trade_no FROM observation";
+
 /// A checker that never failed proves nothing: each invariant is broken once, by hand.
 #[tokio::test]
 async fn the_audit_finds_each_planted_violation() {
@@ -85,6 +94,8 @@ async fn the_audit_finds_each_planted_violation() {
         ("I17", "UPDATE order_event SET revision = 5 WHERE revision = 3"),
         ("I17", "DELETE FROM log"),
         ("I22", "DELETE FROM payment_txn"),
+        ("I22", FORGOTTEN_MONEY),
+        ("I22", LEFT_WAITING),
         ("I24", "DROP TRIGGER append_only ON order_event"),
         ("I24", "ALTER TABLE notice DISABLE TRIGGER append_only"),
         ("I24", "DELETE FROM notice"),
@@ -105,6 +116,26 @@ async fn the_audit_finds_each_planted_violation() {
         let found = broken.iter().find(|r| r.name == name).unwrap();
         assert!(!found.violations.is_empty(), "{name} is broken by {sql:?} and nobody noticed");
     }
+}
+
+/// A standby that has taken over may lack the last commits, and every connection to it is sound.
+#[tokio::test]
+async fn another_server_under_the_same_address_is_an_outage() {
+    let (store, _database) = empty().await;
+    store.ping().await.unwrap();
+    store.ping().await.unwrap();
+    assert_eq!(store.outages(), 0);
+    store.server.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+    store.ping().await.unwrap();
+    store.ping().await.unwrap();
+    assert_eq!(store.outages(), 1);
+}
+
+#[test]
+fn a_parameter_that_the_library_would_ignore_and_log_is_refused() {
+    let refused = Address::parse("postgres://u@h/db?sslmode=disable&pwd=hunter2", None).unwrap_err();
+    assert!(refused.contains("sslmode") && !refused.contains("hunter2"), "{refused}");
+    Address::parse("postgres://u@h:5432/db?host=/run/postgresql&sslmode=disable", None).unwrap();
 }
 
 /// PostgreSQL counts the row that a claim takes back, because another claim came first, as a deleted one.

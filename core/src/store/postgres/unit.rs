@@ -253,4 +253,10 @@ impl Unit for PostgresUnit {
         self.tx.end();
         Ok(())
     }
+
+    async fn give_up(mut self: Box<Self>) -> Result<(), StoreError> {
+        self.tx.execute("ROLLBACK").await.map_err(failed)?;
+        self.tx.end();
+        Ok(())
+    }
 }

@@ -10,7 +10,7 @@ use super::failed;
 use crate::{
     order::{AccountName, CaseState, Order, OrderId, OutTradeNo, State, TransactionId},
     store::{
-        FactKey, KEPT_REJECTIONS, RejectionRow, StoreError, Writes,
+        FactKey, KEPT_REJECTIONS, PROVEN_REASONS, RejectionRow, StoreError, Writes,
         codec::{self, FactColumns},
     },
 };
@@ -389,13 +389,19 @@ pub(super) async fn rejections(pool: &PgPool, rows: &[RejectionRow]) -> Result<(
     .execute(pool)
     .await
     .map_err(failed)?;
-    sqlx::query(
-        "DELETE FROM rejection WHERE notification_id <= \
-         (SELECT notification_id FROM rejection ORDER BY notification_id DESC OFFSET $1 LIMIT 1)",
-    )
-    .bind(KEPT_REJECTIONS)
-    .execute(pool)
-    .await
-    .map(drop)
-    .map_err(failed)
+    // Anybody may send what is refused, so it must not fill the disk.
+    for proven in [false, true] {
+        sqlx::query(
+            "DELETE FROM rejection WHERE (reason = ANY($2)) = $3 AND notification_id <= \
+             (SELECT notification_id FROM rejection WHERE (reason = ANY($2)) = $3 \
+               ORDER BY notification_id DESC OFFSET $1 LIMIT 1)",
+        )
+        .bind(KEPT_REJECTIONS)
+        .bind(PROVEN_REASONS)
+        .bind(proven)
+        .execute(pool)
+        .await
+        .map_err(failed)?;
+    }
+    Ok(())
 }

@@ -37,11 +37,21 @@ const BY_STATEMENT: &[(&str, &str, &str)] = &[
     ),
     (
         "I22",
-        "every success that was taken in is booked, or waits for its order",
+        "every success that was taken in is booked on its order, or waits for an order to come",
         "SELECT o.fact_key FROM observation o WHERE o.kind = 'PAYMENT' AND o.status = 'SUCCEEDED' \
          AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.fact_key = o.fact_key) \
          AND NOT EXISTS (SELECT 1 FROM payment_txn t WHERE t.provider = o.provider AND t.account = o.account \
-         AND t.kind = 'PAYMENT' AND t.transaction_id = o.transaction_id)",
+         AND t.kind = 'PAYMENT' AND t.transaction_id = o.transaction_id) \
+         UNION ALL \
+         SELECT o.fact_key || ' waits, and ' || p.out_trade_no || ' is there' \
+         FROM parked p JOIN observation o USING (fact_key) JOIN payment ON payment.out_trade_no = p.out_trade_no \
+         WHERE o.kind = 'PAYMENT' AND o.status = 'SUCCEEDED' AND NOT EXISTS (SELECT 1 FROM payment_txn t \
+         WHERE t.provider = o.provider AND t.account = o.account AND t.kind = 'PAYMENT' AND t.transaction_id = o.transaction_id) \
+         UNION ALL \
+         SELECT t.transaction_id || ' is booked on ' || t.order_id || ', which does not know it' \
+         FROM payment_txn t LEFT JOIN orders USING (order_id) WHERE t.kind = 'PAYMENT' AND NOT EXISTS ( \
+         SELECT 1 FROM json_each(doc, '$.payments') AS attempt, json_each(attempt.value, '$.transactions') AS known \
+         WHERE known.value ->> 'id' = t.transaction_id AND known.value ->> 'account' = t.account)",
     ),
     (
         "I24",

@@ -1,6 +1,6 @@
 //! Reconciliations on SQLite. Each change is short; the record of a day is read on connections of its own.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
@@ -195,6 +195,11 @@ impl Reconciliations for SqliteReconciliations {
             }
         }
         Ok(true)
+    }
+
+    async fn latest(&self) -> Result<BTreeMap<AccountName, String>, StoreError> {
+        let query = "SELECT account, max(date) AS date FROM reconciliation WHERE result IS NOT NULL GROUP BY account";
+        codec::days(&sqlx::query(query).fetch_all(&self.readers).await.map_err(failed)?)
     }
 
     async fn get(&self, id: &ReconciliationId) -> Result<Option<Reconciliation>, StoreError> {

@@ -93,6 +93,8 @@ async fn the_audit_finds_each_planted_violation() {
         ("I17", "UPDATE order_event SET revision = 5"),
         ("I17", "DELETE FROM log"),
         ("I22", "DELETE FROM parked"),
+        ("I22", "INSERT INTO payment (out_trade_no, order_id) SELECT out_trade_no, 'o1' FROM parked"),
+        ("I22", "INSERT INTO payment_txn VALUES ('p', 'a', 'PAYMENT', 't9', 'o1', 1, 'CNY', 'f1')"),
         ("I24", "DROP TRIGGER order_event_stays"),
         ("I25", "INSERT INTO task (kind, subject, due_at) VALUES ('PAYMENT', 'p1', 1)"),
         ("I26", STANDING_DIFFERENCE),

@@ -10,7 +10,7 @@ use crate::{
     order::{AccountName, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
     store::{
         FactKey, KEPT_REJECTIONS, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, ObservationRow,
-        RejectionRow, RequestRow, StoreError, Unit, Writes, codec,
+        PROVEN_REASONS, RejectionRow, RequestRow, StoreError, Unit, Writes, codec,
     },
 };
 
@@ -146,6 +146,10 @@ impl Unit for SqliteUnit {
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         self.tx.commit().await.map_err(failed)
+    }
+
+    async fn give_up(self: Box<Self>) -> Result<(), StoreError> {
+        self.tx.rollback().await.map_err(failed)
     }
 }
 
@@ -479,12 +483,20 @@ pub(super) async fn insert_rejections(tx: &mut SqliteConnection, rows: &[Rejecti
     });
     execute(tx, sql).await?;
     // Anybody may send what is refused, so it must not fill the disk.
-    sqlx::query("DELETE FROM rejection WHERE rowid <= (SELECT max(rowid) FROM rejection) - ?1")
+    for proven in [false, true] {
+        sqlx::query(
+            "DELETE FROM rejection WHERE (reason IN (SELECT value FROM json_each(?2))) = ?3 AND rowid <= \
+             (SELECT rowid FROM rejection WHERE (reason IN (SELECT value FROM json_each(?2))) = ?3 \
+               ORDER BY rowid DESC LIMIT 1 OFFSET ?1)",
+        )
         .bind(KEPT_REJECTIONS)
-        .execute(tx)
+        .bind(json(PROVEN_REASONS))
+        .bind(proven)
+        .execute(&mut *tx)
         .await
-        .map(drop)
-        .map_err(failed)
+        .map_err(failed)?;
+    }
+    Ok(())
 }
 
 async fn execute(tx: &mut SqliteConnection, mut sql: QueryBuilder<Sqlite>) -> Result<(), StoreError> {

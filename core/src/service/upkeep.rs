@@ -1,0 +1,132 @@
+//! What a core does from time to time: says what waits on the page of metrics, and has the database prepare its months.
+//!
+//! Contract: everything here is read from the one database, so it is the same at every core; nothing depends on it. What
+//! cannot be read keeps its last value, and the log says so.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use metrics::gauge;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::now,
+    feed::{Durable, DurableError},
+    intake::Accounts,
+    order::{CaseKind, SubscriptionName, Timestamp},
+    reconcile::Day,
+    store::{Store, StoreError},
+};
+
+/// How often is counted what waits.
+const COUNT_INTERVAL: Duration = Duration::from_secs(15);
+/// A task that waits longer than this for somebody to take it is overdue.
+const OVERDUE: Duration = Duration::from_secs(60);
+/// How often the coming months are looked after.
+const MONTHS_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+/// Subscriptions that are read at once.
+const PAGE: u32 = 100;
+
+pub(super) struct Upkeep {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) durable: Durable,
+    pub(super) accounts: Accounts,
+    pub(super) closing: CancellationToken,
+}
+
+impl Upkeep {
+    pub(super) async fn run(self) {
+        let (mut prepared, mut shown) = (Instant::now(), BTreeSet::new());
+        let on = async {
+            loop {
+                sleep(COUNT_INTERVAL).await;
+                if let Err(error) = self.count(&mut shown).await {
+                    tracing::warn!(%error, "cannot count what waits");
+                }
+                if prepared.elapsed() >= MONTHS_INTERVAL {
+                    prepared = Instant::now();
+                    if let Err(error) = self.store.prepare_months().await {
+                        tracing::warn!(%error, "the coming months are not prepared");
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = self.closing.cancelled() => {}
+            () = on => {}
+        }
+    }
+
+    /// `shown` are the subscriptions that are on the page.
+    async fn count(&self, shown: &mut BTreeSet<SubscriptionName>) -> Result<(), DurableError> {
+        self.cases().await?;
+        self.tasks().await?;
+        self.reconciliations().await?;
+        self.subscriptions(shown).await
+    }
+
+    async fn cases(&self) -> Result<(), StoreError> {
+        let open = self.store.count_open_cases().await?;
+        for kind in CaseKind::ALL {
+            let open = open.get(&kind).copied().unwrap_or(0);
+            gauge!("paystate_cases_open", "kind" => kind.as_str()).set(exact(open));
+        }
+        Ok(())
+    }
+
+    async fn tasks(&self) -> Result<(), StoreError> {
+        let at = now();
+        let before = Timestamp(at.0.saturating_sub(i64::try_from(OVERDUE.as_micros()).unwrap_or(i64::MAX)));
+        let overdue = self.store.tasks().overdue(before, at).await?;
+        gauge!("paystate_tasks_overdue").set(exact(overdue.count));
+        gauge!("paystate_tasks_overdue_seconds").set(age(overdue.oldest, at));
+        Ok(())
+    }
+
+    /// Until when the record of each account was compared with its platform's statement; 0 where it never was.
+    async fn reconciliations(&self) -> Result<(), StoreError> {
+        let days = self.store.reconciliations().latest().await?;
+        for (name, account) in self.accounts.iter().filter(|(_, account)| account.calls.is_some()) {
+            let day = days.get(name).and_then(|date| Day::parse(date, &account.provider));
+            let until = day.map_or(0, |day| day.end().0 / 1_000_000);
+            gauge!("paystate_reconciled_until_seconds", "account" => name.to_string()).set(exact(until));
+        }
+        Ok(())
+    }
+
+    async fn subscriptions(&self, shown: &mut BTreeSet<SubscriptionName>) -> Result<(), DurableError> {
+        let (at, mut page, mut found) = (now(), None, BTreeSet::new());
+        loop {
+            let some = self.store.subscriptions().list(page.as_ref(), PAGE).await?;
+            for subscription in some.rows {
+                let lag = self.durable.lag(&subscription).await?;
+                set_lag(&subscription.name, lag.backlog.count, age(lag.backlog.oldest, at), lag.aside);
+                found.insert(subscription.name);
+            }
+            page = some.next;
+            if page.is_none() {
+                break;
+            }
+        }
+        // One that is gone waits for nothing.
+        shown.difference(&found).for_each(|name| set_lag(name, 0, 0.0, 0));
+        *shown = found;
+        Ok(())
+    }
+}
+
+fn set_lag(name: &SubscriptionName, backlog: i64, seconds: f64, aside: i64) {
+    let gauge = |what: &'static str| gauge!(what, "subscription" => name.to_string());
+    gauge("paystate_subscription_backlog").set(exact(backlog));
+    gauge("paystate_subscription_backlog_seconds").set(seconds);
+    gauge("paystate_subscription_parked").set(exact(aside));
+}
+
+fn age(of: Option<Timestamp>, at: Timestamp) -> f64 {
+    of.map_or(0.0, |of| exact(at.0.saturating_sub(of.0) / 1_000_000))
+}
+
+/// A number for a gauge: exact up to 2^32, which is beyond what any of these counts and the year 2106.
+fn exact(number: impl TryInto<u32>) -> f64 {
+    f64::from(number.try_into().unwrap_or(u32::MAX))
+}
