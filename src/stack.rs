@@ -324,3 +324,17 @@ impl Stack {
         outer.and(inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use paystate_core::store::PROVEN_REASONS;
+    use paystate_providers::Reason;
+
+    /// The core knows no platform's rules; what it keeps apart is what the verifiers say.
+    #[test]
+    fn the_core_keeps_the_reasons_apart_that_prove_a_signature() {
+        for reason in Reason::ALL {
+            assert_eq!(PROVEN_REASONS.contains(&reason.as_str()), reason.proves_signature(), "{}", reason.as_str());
+        }
+    }
+}

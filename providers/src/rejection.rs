@@ -68,6 +68,24 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::SignatureMissing,
+        Self::SignatureInvalid,
+        Self::SignatureProbe,
+        Self::AlgorithmNotAllowed,
+        Self::UnknownKey,
+        Self::CertificateInvalid,
+        Self::Stale,
+        Self::DecryptionFailed,
+        Self::WrongAccount,
+        Self::Malformed,
+        Self::Unsupported,
+        Self::BadAmount,
+        Self::TooLarge,
+        Self::SourceNotAllowed,
+    ];
+
     /// The name that is stored and shown.
     #[must_use]
     pub fn as_str(self) -> &'static str {

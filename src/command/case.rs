@@ -170,9 +170,9 @@ async fn list(mut client: Client, all: bool, order_id: String) -> Result<Vec<v1:
     }
 }
 
-async fn show(client: Client, case_id: String) -> Result<Box<v1::Case>, String> {
-    let found = list(client, true, String::new()).await?.into_iter().find(|case| case.case_id == case_id);
-    found.map(Box::new).ok_or_else(|| format!("case {case_id} does not exist; `paystate case list --all` shows all"))
+async fn show(mut client: Client, case_id: String) -> Result<Box<v1::Case>, String> {
+    let found = client.get_case(v1::GetCaseRequest { case_id }).await.map_err(failed)?.into_inner().case;
+    found.map(Box::new).ok_or_else(nothing)
 }
 
 async fn resolve(mut client: Client, case_id: String, ruling: Ruling, reason: String) -> Result<Answer, String> {
@@ -192,7 +192,10 @@ async fn assign(mut client: Client, case_id: String, owner: String) -> Result<An
     one(client.assign_case(request).await.map_err(failed)?.into_inner().case)
 }
 
+fn nothing() -> String {
+    "the core answered without a case, which is a fault of it".to_owned()
+}
+
 fn one(case: Option<v1::Case>) -> Result<Answer, String> {
-    let nothing = || "the core answered without a case, which is a fault of it".to_owned();
     case.map(|case| Answer::One(Box::new(case))).ok_or_else(nothing)
 }

@@ -69,6 +69,23 @@ async fn the_printed_lines_work_as_printed() {
     let page = format!("curl -s http://{}/metrics", dev.address("edge metrics"));
     let (ok, metrics, _) = shell(&page, &grpcurl).await;
     assert!(ok && metrics.contains(r#"paystate_callbacks_total{provider="alipay""#), "{metrics}");
+    // Each call is counted by how it ended, and what an alert waits for is there before it happens.
+    for (method, code) in [
+        ("/paystate.v1.OrderService/CreateOrder", "OK"),
+        ("/paystate.v1.OrderService/CreateOrder", "INVALID_ARGUMENT"),
+        ("/paystate.v1.OrderService/CloseOrder", "FAILED_PRECONDITION"),
+        ("/paystate.v1.ProviderGatewayService/Initiate", "OK"),
+    ] {
+        let line = format!(r#"paystate_grpc_calls_total{{method="{method}",code="{code}"}} "#);
+        assert!(metrics.contains(&line), "{line} is missing in {metrics}");
+    }
+    for there in [
+        r#"account="stripe",outcome="unavailable",reason="UNSUPPORTED"} 0"#,
+        "paystate_build_info{version=",
+        r#"paystate_certificate_expiry_seconds{certificate="edge.tls_certificate"}"#,
+    ] {
+        assert!(metrics.contains(there), "{there} is missing in {metrics}");
+    }
     // Somebody who watches the health for ever does not keep the process from stopping.
     let mut watch = Command::new(&grpcurl);
     watch.args(["-plaintext", &core.to_string(), "grpc.health.v1.Health/Watch"]).kill_on_drop(true);

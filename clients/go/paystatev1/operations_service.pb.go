@@ -1027,7 +1027,7 @@ type ExplainOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order as it is now.
 	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	// Its story, oldest first; at most 1000 lines.
+	// Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
 	Entries []*ExplainEntry `protobuf:"bytes,2,rep,name=entries,proto3" json:"entries,omitempty"`
 	// What happens next, or what a person should do.
 	NextStep      string `protobuf:"bytes,3,opt,name=next_step,json=nextStep,proto3" json:"next_step,omitempty"`
@@ -1098,7 +1098,10 @@ type ListNotificationsRequest struct {
 	// At most this many; 0 for 50, at most 500.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// From the page before.
-	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+	// Refused callbacks claim no such number.
+	TransactionId string `protobuf:"bytes,6,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1164,6 +1167,13 @@ func (x *ListNotificationsRequest) GetPageSize() int32 {
 func (x *ListNotificationsRequest) GetPageToken() string {
 	if x != nil {
 		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListNotificationsRequest) GetTransactionId() string {
+	if x != nil {
+		return x.TransactionId
 	}
 	return ""
 }
@@ -1360,6 +1370,98 @@ func (x *ListCasesResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Request of GetCase.
+type GetCaseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which.
+	CaseId        string `protobuf:"bytes,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCaseRequest) Reset() {
+	*x = GetCaseRequest{}
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCaseRequest) ProtoMessage() {}
+
+func (x *GetCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCaseRequest.ProtoReflect.Descriptor instead.
+func (*GetCaseRequest) Descriptor() ([]byte, []int) {
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetCaseRequest) GetCaseId() string {
+	if x != nil {
+		return x.CaseId
+	}
+	return ""
+}
+
+// Response of GetCase.
+type GetCaseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it is now.
+	Case          *Case `protobuf:"bytes,1,opt,name=case,proto3" json:"case,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCaseResponse) Reset() {
+	*x = GetCaseResponse{}
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCaseResponse) ProtoMessage() {}
+
+func (x *GetCaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCaseResponse.ProtoReflect.Descriptor instead.
+func (*GetCaseResponse) Descriptor() ([]byte, []int) {
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetCaseResponse) GetCase() *Case {
+	if x != nil {
+		return x.Case
+	}
+	return nil
+}
+
 // Request of ResolveCase.
 type ResolveCaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1377,7 +1479,7 @@ type ResolveCaseRequest struct {
 
 func (x *ResolveCaseRequest) Reset() {
 	*x = ResolveCaseRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[9]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +1491,7 @@ func (x *ResolveCaseRequest) String() string {
 func (*ResolveCaseRequest) ProtoMessage() {}
 
 func (x *ResolveCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[9]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1504,7 @@ func (x *ResolveCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveCaseRequest.ProtoReflect.Descriptor instead.
 func (*ResolveCaseRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{9}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ResolveCaseRequest) GetCaseId() string {
@@ -1446,7 +1548,7 @@ type ResolveCaseResponse struct {
 
 func (x *ResolveCaseResponse) Reset() {
 	*x = ResolveCaseResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[10]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1458,7 +1560,7 @@ func (x *ResolveCaseResponse) String() string {
 func (*ResolveCaseResponse) ProtoMessage() {}
 
 func (x *ResolveCaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[10]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1471,7 +1573,7 @@ func (x *ResolveCaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveCaseResponse.ProtoReflect.Descriptor instead.
 func (*ResolveCaseResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{10}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ResolveCaseResponse) GetCase() *Case {
@@ -1501,7 +1603,7 @@ type AssignCaseRequest struct {
 
 func (x *AssignCaseRequest) Reset() {
 	*x = AssignCaseRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[11]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1513,7 +1615,7 @@ func (x *AssignCaseRequest) String() string {
 func (*AssignCaseRequest) ProtoMessage() {}
 
 func (x *AssignCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[11]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1526,7 +1628,7 @@ func (x *AssignCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignCaseRequest.ProtoReflect.Descriptor instead.
 func (*AssignCaseRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{11}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AssignCaseRequest) GetCaseId() string {
@@ -1554,7 +1656,7 @@ type AssignCaseResponse struct {
 
 func (x *AssignCaseResponse) Reset() {
 	*x = AssignCaseResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[12]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1566,7 +1668,7 @@ func (x *AssignCaseResponse) String() string {
 func (*AssignCaseResponse) ProtoMessage() {}
 
 func (x *AssignCaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[12]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1579,7 +1681,7 @@ func (x *AssignCaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignCaseResponse.ProtoReflect.Descriptor instead.
 func (*AssignCaseResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{12}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AssignCaseResponse) GetCase() *Case {
@@ -1600,7 +1702,7 @@ type RecheckPaymentRequest struct {
 
 func (x *RecheckPaymentRequest) Reset() {
 	*x = RecheckPaymentRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[13]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1612,7 +1714,7 @@ func (x *RecheckPaymentRequest) String() string {
 func (*RecheckPaymentRequest) ProtoMessage() {}
 
 func (x *RecheckPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[13]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1625,7 +1727,7 @@ func (x *RecheckPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecheckPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RecheckPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{13}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RecheckPaymentRequest) GetOutTradeNo() string {
@@ -1646,7 +1748,7 @@ type RecheckPaymentResponse struct {
 
 func (x *RecheckPaymentResponse) Reset() {
 	*x = RecheckPaymentResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[14]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +1760,7 @@ func (x *RecheckPaymentResponse) String() string {
 func (*RecheckPaymentResponse) ProtoMessage() {}
 
 func (x *RecheckPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[14]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +1773,7 @@ func (x *RecheckPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecheckPaymentResponse.ProtoReflect.Descriptor instead.
 func (*RecheckPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{14}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RecheckPaymentResponse) GetOrder() *Order {
@@ -1694,7 +1796,7 @@ type RunReconciliationRequest struct {
 
 func (x *RunReconciliationRequest) Reset() {
 	*x = RunReconciliationRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[15]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +1808,7 @@ func (x *RunReconciliationRequest) String() string {
 func (*RunReconciliationRequest) ProtoMessage() {}
 
 func (x *RunReconciliationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[15]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +1821,7 @@ func (x *RunReconciliationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReconciliationRequest.ProtoReflect.Descriptor instead.
 func (*RunReconciliationRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{15}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RunReconciliationRequest) GetAccount() string {
@@ -1747,7 +1849,7 @@ type RunReconciliationResponse struct {
 
 func (x *RunReconciliationResponse) Reset() {
 	*x = RunReconciliationResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[16]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1861,7 @@ func (x *RunReconciliationResponse) String() string {
 func (*RunReconciliationResponse) ProtoMessage() {}
 
 func (x *RunReconciliationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[16]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1874,7 @@ func (x *RunReconciliationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReconciliationResponse.ProtoReflect.Descriptor instead.
 func (*RunReconciliationResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{16}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RunReconciliationResponse) GetReconciliationId() string {
@@ -1800,7 +1902,7 @@ type ImportStatementRequest struct {
 
 func (x *ImportStatementRequest) Reset() {
 	*x = ImportStatementRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[17]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +1914,7 @@ func (x *ImportStatementRequest) String() string {
 func (*ImportStatementRequest) ProtoMessage() {}
 
 func (x *ImportStatementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[17]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +1927,7 @@ func (x *ImportStatementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportStatementRequest.ProtoReflect.Descriptor instead.
 func (*ImportStatementRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{17}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ImportStatementRequest) GetAccount() string {
@@ -1867,7 +1969,7 @@ type ImportStatementResponse struct {
 
 func (x *ImportStatementResponse) Reset() {
 	*x = ImportStatementResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[18]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +1981,7 @@ func (x *ImportStatementResponse) String() string {
 func (*ImportStatementResponse) ProtoMessage() {}
 
 func (x *ImportStatementResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[18]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +1994,7 @@ func (x *ImportStatementResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportStatementResponse.ProtoReflect.Descriptor instead.
 func (*ImportStatementResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{18}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ImportStatementResponse) GetReconciliationId() string {
@@ -1917,7 +2019,7 @@ type GetReconciliationRequest struct {
 
 func (x *GetReconciliationRequest) Reset() {
 	*x = GetReconciliationRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[19]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2031,7 @@ func (x *GetReconciliationRequest) String() string {
 func (*GetReconciliationRequest) ProtoMessage() {}
 
 func (x *GetReconciliationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[19]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2044,7 @@ func (x *GetReconciliationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReconciliationRequest.ProtoReflect.Descriptor instead.
 func (*GetReconciliationRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{19}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetReconciliationRequest) GetReconciliationId() string {
@@ -1997,7 +2099,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[20]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2111,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[20]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2124,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{20}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Difference) GetKind() DifferenceKind {
@@ -2141,7 +2243,7 @@ type GetReconciliationResponse struct {
 
 func (x *GetReconciliationResponse) Reset() {
 	*x = GetReconciliationResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[21]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2153,7 +2255,7 @@ func (x *GetReconciliationResponse) String() string {
 func (*GetReconciliationResponse) ProtoMessage() {}
 
 func (x *GetReconciliationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[21]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2166,7 +2268,7 @@ func (x *GetReconciliationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReconciliationResponse.ProtoReflect.Descriptor instead.
 func (*GetReconciliationResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{21}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetReconciliationResponse) GetAccount() string {
@@ -2283,7 +2385,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[22]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +2397,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[22]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2410,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{22}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{24}
 }
 
 // One invariant and whether it holds.
@@ -2326,7 +2428,7 @@ type InvariantResult struct {
 
 func (x *InvariantResult) Reset() {
 	*x = InvariantResult{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[23]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2338,7 +2440,7 @@ func (x *InvariantResult) String() string {
 func (*InvariantResult) ProtoMessage() {}
 
 func (x *InvariantResult) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[23]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2351,7 +2453,7 @@ func (x *InvariantResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvariantResult.ProtoReflect.Descriptor instead.
 func (*InvariantResult) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{23}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *InvariantResult) GetName() string {
@@ -2386,7 +2488,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[24]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2398,7 +2500,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paystate_v1_operations_service_proto_msgTypes[24]
+	mi := &file_paystate_v1_operations_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2411,7 +2513,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{24}
+	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *VerifyAuditResponse) GetResults() []*InvariantResult {
@@ -2488,7 +2590,7 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"\x14ExplainOrderResponse\x12(\n" +
 	"\x05order\x18\x01 \x01(\v2\x12.paystate.v1.OrderR\x05order\x123\n" +
 	"\aentries\x18\x02 \x03(\v2\x19.paystate.v1.ExplainEntryR\aentries\x12\x1b\n" +
-	"\tnext_step\x18\x03 \x01(\tR\bnextStep\"\xc2\x01\n" +
+	"\tnext_step\x18\x03 \x01(\tR\bnextStep\"\xe9\x01\n" +
 	"\x18ListNotificationsRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12.\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x14.paystate.v1.VerdictR\averdict\x12 \n" +
@@ -2496,7 +2598,8 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"outTradeNo\x12\x1b\n" +
 	"\tpage_size\x18\x04 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x05 \x01(\tR\tpageToken\"\x84\x01\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\x12%\n" +
+	"\x0etransaction_id\x18\x06 \x01(\tR\rtransactionId\"\x84\x01\n" +
 	"\x19ListNotificationsResponse\x12?\n" +
 	"\rnotifications\x18\x01 \x03(\v2\x19.paystate.v1.NotificationR\rnotifications\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc2\x01\n" +
@@ -2509,7 +2612,11 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	"page_token\x18\x05 \x01(\tR\tpageToken\"d\n" +
 	"\x11ListCasesResponse\x12'\n" +
 	"\x05cases\x18\x01 \x03(\v2\x11.paystate.v1.CaseR\x05cases\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa1\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\")\n" +
+	"\x0eGetCaseRequest\x12\x17\n" +
+	"\acase_id\x18\x01 \x01(\tR\x06caseId\"8\n" +
+	"\x0fGetCaseResponse\x12%\n" +
+	"\x04case\x18\x01 \x01(\v2\x11.paystate.v1.CaseR\x04case\"\xa1\x01\n" +
 	"\x12ResolveCaseRequest\x12\x17\n" +
 	"\acase_id\x18\x01 \x01(\tR\x06caseId\x12;\n" +
 	"\n" +
@@ -2641,11 +2748,12 @@ const file_paystate_v1_operations_service_proto_rawDesc = "" +
 	" RECONCILIATION_STATE_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cRECONCILIATION_STATE_RUNNING\x10\x01\x12\x1d\n" +
 	"\x19RECONCILIATION_STATE_DONE\x10\x02\x12\x1f\n" +
-	"\x1bRECONCILIATION_STATE_FAILED\x10\x032\x8e\a\n" +
+	"\x1bRECONCILIATION_STATE_FAILED\x10\x032\xd4\a\n" +
 	"\x11OperationsService\x12S\n" +
 	"\fExplainOrder\x12 .paystate.v1.ExplainOrderRequest\x1a!.paystate.v1.ExplainOrderResponse\x12b\n" +
 	"\x11ListNotifications\x12%.paystate.v1.ListNotificationsRequest\x1a&.paystate.v1.ListNotificationsResponse\x12J\n" +
-	"\tListCases\x12\x1d.paystate.v1.ListCasesRequest\x1a\x1e.paystate.v1.ListCasesResponse\x12P\n" +
+	"\tListCases\x12\x1d.paystate.v1.ListCasesRequest\x1a\x1e.paystate.v1.ListCasesResponse\x12D\n" +
+	"\aGetCase\x12\x1b.paystate.v1.GetCaseRequest\x1a\x1c.paystate.v1.GetCaseResponse\x12P\n" +
 	"\vResolveCase\x12\x1f.paystate.v1.ResolveCaseRequest\x1a .paystate.v1.ResolveCaseResponse\x12M\n" +
 	"\n" +
 	"AssignCase\x12\x1e.paystate.v1.AssignCaseRequest\x1a\x1f.paystate.v1.AssignCaseResponse\x12Y\n" +
@@ -2669,7 +2777,7 @@ func file_paystate_v1_operations_service_proto_rawDescGZIP() []byte {
 }
 
 var file_paystate_v1_operations_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_paystate_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_paystate_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_paystate_v1_operations_service_proto_goTypes = []any{
 	(CaseKind)(0),                     // 0: paystate.v1.CaseKind
 	(CaseState)(0),                    // 1: paystate.v1.CaseState
@@ -2686,98 +2794,103 @@ var file_paystate_v1_operations_service_proto_goTypes = []any{
 	(*ListNotificationsResponse)(nil), // 12: paystate.v1.ListNotificationsResponse
 	(*ListCasesRequest)(nil),          // 13: paystate.v1.ListCasesRequest
 	(*ListCasesResponse)(nil),         // 14: paystate.v1.ListCasesResponse
-	(*ResolveCaseRequest)(nil),        // 15: paystate.v1.ResolveCaseRequest
-	(*ResolveCaseResponse)(nil),       // 16: paystate.v1.ResolveCaseResponse
-	(*AssignCaseRequest)(nil),         // 17: paystate.v1.AssignCaseRequest
-	(*AssignCaseResponse)(nil),        // 18: paystate.v1.AssignCaseResponse
-	(*RecheckPaymentRequest)(nil),     // 19: paystate.v1.RecheckPaymentRequest
-	(*RecheckPaymentResponse)(nil),    // 20: paystate.v1.RecheckPaymentResponse
-	(*RunReconciliationRequest)(nil),  // 21: paystate.v1.RunReconciliationRequest
-	(*RunReconciliationResponse)(nil), // 22: paystate.v1.RunReconciliationResponse
-	(*ImportStatementRequest)(nil),    // 23: paystate.v1.ImportStatementRequest
-	(*ImportStatementResponse)(nil),   // 24: paystate.v1.ImportStatementResponse
-	(*GetReconciliationRequest)(nil),  // 25: paystate.v1.GetReconciliationRequest
-	(*Difference)(nil),                // 26: paystate.v1.Difference
-	(*GetReconciliationResponse)(nil), // 27: paystate.v1.GetReconciliationResponse
-	(*VerifyAuditRequest)(nil),        // 28: paystate.v1.VerifyAuditRequest
-	(*InvariantResult)(nil),           // 29: paystate.v1.InvariantResult
-	(*VerifyAuditResponse)(nil),       // 30: paystate.v1.VerifyAuditResponse
-	nil,                               // 31: paystate.v1.GetReconciliationResponse.FeesMinorEntry
-	(*Money)(nil),                     // 32: paystate.v1.Money
-	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
-	(ObservationSource)(0),            // 34: paystate.v1.ObservationSource
-	(*Event)(nil),                     // 35: paystate.v1.Event
-	(*Exchange)(nil),                  // 36: paystate.v1.Exchange
-	(*Order)(nil),                     // 37: paystate.v1.Order
-	(*StatementLine)(nil),             // 38: paystate.v1.StatementLine
-	(StatementLineKind)(0),            // 39: paystate.v1.StatementLineKind
+	(*GetCaseRequest)(nil),            // 15: paystate.v1.GetCaseRequest
+	(*GetCaseResponse)(nil),           // 16: paystate.v1.GetCaseResponse
+	(*ResolveCaseRequest)(nil),        // 17: paystate.v1.ResolveCaseRequest
+	(*ResolveCaseResponse)(nil),       // 18: paystate.v1.ResolveCaseResponse
+	(*AssignCaseRequest)(nil),         // 19: paystate.v1.AssignCaseRequest
+	(*AssignCaseResponse)(nil),        // 20: paystate.v1.AssignCaseResponse
+	(*RecheckPaymentRequest)(nil),     // 21: paystate.v1.RecheckPaymentRequest
+	(*RecheckPaymentResponse)(nil),    // 22: paystate.v1.RecheckPaymentResponse
+	(*RunReconciliationRequest)(nil),  // 23: paystate.v1.RunReconciliationRequest
+	(*RunReconciliationResponse)(nil), // 24: paystate.v1.RunReconciliationResponse
+	(*ImportStatementRequest)(nil),    // 25: paystate.v1.ImportStatementRequest
+	(*ImportStatementResponse)(nil),   // 26: paystate.v1.ImportStatementResponse
+	(*GetReconciliationRequest)(nil),  // 27: paystate.v1.GetReconciliationRequest
+	(*Difference)(nil),                // 28: paystate.v1.Difference
+	(*GetReconciliationResponse)(nil), // 29: paystate.v1.GetReconciliationResponse
+	(*VerifyAuditRequest)(nil),        // 30: paystate.v1.VerifyAuditRequest
+	(*InvariantResult)(nil),           // 31: paystate.v1.InvariantResult
+	(*VerifyAuditResponse)(nil),       // 32: paystate.v1.VerifyAuditResponse
+	nil,                               // 33: paystate.v1.GetReconciliationResponse.FeesMinorEntry
+	(*Money)(nil),                     // 34: paystate.v1.Money
+	(*timestamppb.Timestamp)(nil),     // 35: google.protobuf.Timestamp
+	(ObservationSource)(0),            // 36: paystate.v1.ObservationSource
+	(*Event)(nil),                     // 37: paystate.v1.Event
+	(*Exchange)(nil),                  // 38: paystate.v1.Exchange
+	(*Order)(nil),                     // 39: paystate.v1.Order
+	(*StatementLine)(nil),             // 40: paystate.v1.StatementLine
+	(StatementLineKind)(0),            // 41: paystate.v1.StatementLineKind
 }
 var file_paystate_v1_operations_service_proto_depIdxs = []int32{
 	0,  // 0: paystate.v1.Case.kind:type_name -> paystate.v1.CaseKind
 	1,  // 1: paystate.v1.Case.state:type_name -> paystate.v1.CaseState
-	32, // 2: paystate.v1.Case.expected:type_name -> paystate.v1.Money
-	32, // 3: paystate.v1.Case.observed:type_name -> paystate.v1.Money
-	33, // 4: paystate.v1.Case.open_time:type_name -> google.protobuf.Timestamp
-	33, // 5: paystate.v1.Case.due_time:type_name -> google.protobuf.Timestamp
+	34, // 2: paystate.v1.Case.expected:type_name -> paystate.v1.Money
+	34, // 3: paystate.v1.Case.observed:type_name -> paystate.v1.Money
+	35, // 4: paystate.v1.Case.open_time:type_name -> google.protobuf.Timestamp
+	35, // 5: paystate.v1.Case.due_time:type_name -> google.protobuf.Timestamp
 	2,  // 6: paystate.v1.Case.resolution:type_name -> paystate.v1.CaseResolution
-	33, // 7: paystate.v1.Case.resolve_time:type_name -> google.protobuf.Timestamp
+	35, // 7: paystate.v1.Case.resolve_time:type_name -> google.protobuf.Timestamp
 	2,  // 8: paystate.v1.Case.allowed_resolutions:type_name -> paystate.v1.CaseResolution
 	3,  // 9: paystate.v1.Notification.verdict:type_name -> paystate.v1.Verdict
-	33, // 10: paystate.v1.Notification.receive_time:type_name -> google.protobuf.Timestamp
-	34, // 11: paystate.v1.Notification.source:type_name -> paystate.v1.ObservationSource
-	33, // 12: paystate.v1.ExplainEntry.time:type_name -> google.protobuf.Timestamp
+	35, // 10: paystate.v1.Notification.receive_time:type_name -> google.protobuf.Timestamp
+	36, // 11: paystate.v1.Notification.source:type_name -> paystate.v1.ObservationSource
+	35, // 12: paystate.v1.ExplainEntry.time:type_name -> google.protobuf.Timestamp
 	7,  // 13: paystate.v1.ExplainEntry.notification:type_name -> paystate.v1.Notification
-	35, // 14: paystate.v1.ExplainEntry.event:type_name -> paystate.v1.Event
+	37, // 14: paystate.v1.ExplainEntry.event:type_name -> paystate.v1.Event
 	6,  // 15: paystate.v1.ExplainEntry.case:type_name -> paystate.v1.Case
-	36, // 16: paystate.v1.ExplainEntry.exchange:type_name -> paystate.v1.Exchange
-	37, // 17: paystate.v1.ExplainOrderResponse.order:type_name -> paystate.v1.Order
+	38, // 16: paystate.v1.ExplainEntry.exchange:type_name -> paystate.v1.Exchange
+	39, // 17: paystate.v1.ExplainOrderResponse.order:type_name -> paystate.v1.Order
 	9,  // 18: paystate.v1.ExplainOrderResponse.entries:type_name -> paystate.v1.ExplainEntry
 	3,  // 19: paystate.v1.ListNotificationsRequest.verdict:type_name -> paystate.v1.Verdict
 	7,  // 20: paystate.v1.ListNotificationsResponse.notifications:type_name -> paystate.v1.Notification
 	1,  // 21: paystate.v1.ListCasesRequest.state:type_name -> paystate.v1.CaseState
 	0,  // 22: paystate.v1.ListCasesRequest.kind:type_name -> paystate.v1.CaseKind
 	6,  // 23: paystate.v1.ListCasesResponse.cases:type_name -> paystate.v1.Case
-	2,  // 24: paystate.v1.ResolveCaseRequest.resolution:type_name -> paystate.v1.CaseResolution
-	6,  // 25: paystate.v1.ResolveCaseResponse.case:type_name -> paystate.v1.Case
-	37, // 26: paystate.v1.ResolveCaseResponse.order:type_name -> paystate.v1.Order
-	6,  // 27: paystate.v1.AssignCaseResponse.case:type_name -> paystate.v1.Case
-	37, // 28: paystate.v1.RecheckPaymentResponse.order:type_name -> paystate.v1.Order
-	38, // 29: paystate.v1.ImportStatementRequest.lines:type_name -> paystate.v1.StatementLine
-	4,  // 30: paystate.v1.Difference.kind:type_name -> paystate.v1.DifferenceKind
-	38, // 31: paystate.v1.Difference.line:type_name -> paystate.v1.StatementLine
-	39, // 32: paystate.v1.Difference.line_kind:type_name -> paystate.v1.StatementLineKind
-	32, // 33: paystate.v1.Difference.recorded:type_name -> paystate.v1.Money
-	5,  // 34: paystate.v1.GetReconciliationResponse.state:type_name -> paystate.v1.ReconciliationState
-	26, // 35: paystate.v1.GetReconciliationResponse.differences:type_name -> paystate.v1.Difference
-	33, // 36: paystate.v1.GetReconciliationResponse.start_time:type_name -> google.protobuf.Timestamp
-	33, // 37: paystate.v1.GetReconciliationResponse.end_time:type_name -> google.protobuf.Timestamp
-	31, // 38: paystate.v1.GetReconciliationResponse.fees_minor:type_name -> paystate.v1.GetReconciliationResponse.FeesMinorEntry
-	29, // 39: paystate.v1.VerifyAuditResponse.results:type_name -> paystate.v1.InvariantResult
-	8,  // 40: paystate.v1.OperationsService.ExplainOrder:input_type -> paystate.v1.ExplainOrderRequest
-	11, // 41: paystate.v1.OperationsService.ListNotifications:input_type -> paystate.v1.ListNotificationsRequest
-	13, // 42: paystate.v1.OperationsService.ListCases:input_type -> paystate.v1.ListCasesRequest
-	15, // 43: paystate.v1.OperationsService.ResolveCase:input_type -> paystate.v1.ResolveCaseRequest
-	17, // 44: paystate.v1.OperationsService.AssignCase:input_type -> paystate.v1.AssignCaseRequest
-	19, // 45: paystate.v1.OperationsService.RecheckPayment:input_type -> paystate.v1.RecheckPaymentRequest
-	21, // 46: paystate.v1.OperationsService.RunReconciliation:input_type -> paystate.v1.RunReconciliationRequest
-	23, // 47: paystate.v1.OperationsService.ImportStatement:input_type -> paystate.v1.ImportStatementRequest
-	25, // 48: paystate.v1.OperationsService.GetReconciliation:input_type -> paystate.v1.GetReconciliationRequest
-	28, // 49: paystate.v1.OperationsService.VerifyAudit:input_type -> paystate.v1.VerifyAuditRequest
-	10, // 50: paystate.v1.OperationsService.ExplainOrder:output_type -> paystate.v1.ExplainOrderResponse
-	12, // 51: paystate.v1.OperationsService.ListNotifications:output_type -> paystate.v1.ListNotificationsResponse
-	14, // 52: paystate.v1.OperationsService.ListCases:output_type -> paystate.v1.ListCasesResponse
-	16, // 53: paystate.v1.OperationsService.ResolveCase:output_type -> paystate.v1.ResolveCaseResponse
-	18, // 54: paystate.v1.OperationsService.AssignCase:output_type -> paystate.v1.AssignCaseResponse
-	20, // 55: paystate.v1.OperationsService.RecheckPayment:output_type -> paystate.v1.RecheckPaymentResponse
-	22, // 56: paystate.v1.OperationsService.RunReconciliation:output_type -> paystate.v1.RunReconciliationResponse
-	24, // 57: paystate.v1.OperationsService.ImportStatement:output_type -> paystate.v1.ImportStatementResponse
-	27, // 58: paystate.v1.OperationsService.GetReconciliation:output_type -> paystate.v1.GetReconciliationResponse
-	30, // 59: paystate.v1.OperationsService.VerifyAudit:output_type -> paystate.v1.VerifyAuditResponse
-	50, // [50:60] is the sub-list for method output_type
-	40, // [40:50] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	6,  // 24: paystate.v1.GetCaseResponse.case:type_name -> paystate.v1.Case
+	2,  // 25: paystate.v1.ResolveCaseRequest.resolution:type_name -> paystate.v1.CaseResolution
+	6,  // 26: paystate.v1.ResolveCaseResponse.case:type_name -> paystate.v1.Case
+	39, // 27: paystate.v1.ResolveCaseResponse.order:type_name -> paystate.v1.Order
+	6,  // 28: paystate.v1.AssignCaseResponse.case:type_name -> paystate.v1.Case
+	39, // 29: paystate.v1.RecheckPaymentResponse.order:type_name -> paystate.v1.Order
+	40, // 30: paystate.v1.ImportStatementRequest.lines:type_name -> paystate.v1.StatementLine
+	4,  // 31: paystate.v1.Difference.kind:type_name -> paystate.v1.DifferenceKind
+	40, // 32: paystate.v1.Difference.line:type_name -> paystate.v1.StatementLine
+	41, // 33: paystate.v1.Difference.line_kind:type_name -> paystate.v1.StatementLineKind
+	34, // 34: paystate.v1.Difference.recorded:type_name -> paystate.v1.Money
+	5,  // 35: paystate.v1.GetReconciliationResponse.state:type_name -> paystate.v1.ReconciliationState
+	28, // 36: paystate.v1.GetReconciliationResponse.differences:type_name -> paystate.v1.Difference
+	35, // 37: paystate.v1.GetReconciliationResponse.start_time:type_name -> google.protobuf.Timestamp
+	35, // 38: paystate.v1.GetReconciliationResponse.end_time:type_name -> google.protobuf.Timestamp
+	33, // 39: paystate.v1.GetReconciliationResponse.fees_minor:type_name -> paystate.v1.GetReconciliationResponse.FeesMinorEntry
+	31, // 40: paystate.v1.VerifyAuditResponse.results:type_name -> paystate.v1.InvariantResult
+	8,  // 41: paystate.v1.OperationsService.ExplainOrder:input_type -> paystate.v1.ExplainOrderRequest
+	11, // 42: paystate.v1.OperationsService.ListNotifications:input_type -> paystate.v1.ListNotificationsRequest
+	13, // 43: paystate.v1.OperationsService.ListCases:input_type -> paystate.v1.ListCasesRequest
+	15, // 44: paystate.v1.OperationsService.GetCase:input_type -> paystate.v1.GetCaseRequest
+	17, // 45: paystate.v1.OperationsService.ResolveCase:input_type -> paystate.v1.ResolveCaseRequest
+	19, // 46: paystate.v1.OperationsService.AssignCase:input_type -> paystate.v1.AssignCaseRequest
+	21, // 47: paystate.v1.OperationsService.RecheckPayment:input_type -> paystate.v1.RecheckPaymentRequest
+	23, // 48: paystate.v1.OperationsService.RunReconciliation:input_type -> paystate.v1.RunReconciliationRequest
+	25, // 49: paystate.v1.OperationsService.ImportStatement:input_type -> paystate.v1.ImportStatementRequest
+	27, // 50: paystate.v1.OperationsService.GetReconciliation:input_type -> paystate.v1.GetReconciliationRequest
+	30, // 51: paystate.v1.OperationsService.VerifyAudit:input_type -> paystate.v1.VerifyAuditRequest
+	10, // 52: paystate.v1.OperationsService.ExplainOrder:output_type -> paystate.v1.ExplainOrderResponse
+	12, // 53: paystate.v1.OperationsService.ListNotifications:output_type -> paystate.v1.ListNotificationsResponse
+	14, // 54: paystate.v1.OperationsService.ListCases:output_type -> paystate.v1.ListCasesResponse
+	16, // 55: paystate.v1.OperationsService.GetCase:output_type -> paystate.v1.GetCaseResponse
+	18, // 56: paystate.v1.OperationsService.ResolveCase:output_type -> paystate.v1.ResolveCaseResponse
+	20, // 57: paystate.v1.OperationsService.AssignCase:output_type -> paystate.v1.AssignCaseResponse
+	22, // 58: paystate.v1.OperationsService.RecheckPayment:output_type -> paystate.v1.RecheckPaymentResponse
+	24, // 59: paystate.v1.OperationsService.RunReconciliation:output_type -> paystate.v1.RunReconciliationResponse
+	26, // 60: paystate.v1.OperationsService.ImportStatement:output_type -> paystate.v1.ImportStatementResponse
+	29, // 61: paystate.v1.OperationsService.GetReconciliation:output_type -> paystate.v1.GetReconciliationResponse
+	32, // 62: paystate.v1.OperationsService.VerifyAudit:output_type -> paystate.v1.VerifyAuditResponse
+	52, // [52:63] is the sub-list for method output_type
+	41, // [41:52] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_paystate_v1_operations_service_proto_init() }
@@ -2796,14 +2909,14 @@ func file_paystate_v1_operations_service_proto_init() {
 		(*ExplainEntry_Case)(nil),
 		(*ExplainEntry_Exchange)(nil),
 	}
-	file_paystate_v1_operations_service_proto_msgTypes[17].OneofWrappers = []any{}
+	file_paystate_v1_operations_service_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paystate_v1_operations_service_proto_rawDesc), len(file_paystate_v1_operations_service_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

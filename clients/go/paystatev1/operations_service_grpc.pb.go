@@ -22,6 +22,7 @@ const (
 	OperationsService_ExplainOrder_FullMethodName      = "/paystate.v1.OperationsService/ExplainOrder"
 	OperationsService_ListNotifications_FullMethodName = "/paystate.v1.OperationsService/ListNotifications"
 	OperationsService_ListCases_FullMethodName         = "/paystate.v1.OperationsService/ListCases"
+	OperationsService_GetCase_FullMethodName           = "/paystate.v1.OperationsService/GetCase"
 	OperationsService_ResolveCase_FullMethodName       = "/paystate.v1.OperationsService/ResolveCase"
 	OperationsService_AssignCase_FullMethodName        = "/paystate.v1.OperationsService/AssignCase"
 	OperationsService_RecheckPayment_FullMethodName    = "/paystate.v1.OperationsService/RecheckPayment"
@@ -43,6 +44,8 @@ type OperationsServiceClient interface {
 	ListNotifications(ctx context.Context, in *ListNotificationsRequest, opts ...grpc.CallOption) (*ListNotificationsResponse, error)
 	// Lists cases, newest first.
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
+	// Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+	GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*GetCaseResponse, error)
 	// Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
 	// CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
 	// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
@@ -99,6 +102,16 @@ func (c *operationsServiceClient) ListCases(ctx context.Context, in *ListCasesRe
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListCasesResponse)
 	err := c.cc.Invoke(ctx, OperationsService_ListCases_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *operationsServiceClient) GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*GetCaseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetCaseResponse)
+	err := c.cc.Invoke(ctx, OperationsService_GetCase_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +203,8 @@ type OperationsServiceServer interface {
 	ListNotifications(context.Context, *ListNotificationsRequest) (*ListNotificationsResponse, error)
 	// Lists cases, newest first.
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
+	// Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+	GetCase(context.Context, *GetCaseRequest) (*GetCaseResponse, error)
 	// Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
 	// CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
 	// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
@@ -230,6 +245,9 @@ func (UnimplementedOperationsServiceServer) ListNotifications(context.Context, *
 }
 func (UnimplementedOperationsServiceServer) ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCases not implemented")
+}
+func (UnimplementedOperationsServiceServer) GetCase(context.Context, *GetCaseRequest) (*GetCaseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCase not implemented")
 }
 func (UnimplementedOperationsServiceServer) ResolveCase(context.Context, *ResolveCaseRequest) (*ResolveCaseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResolveCase not implemented")
@@ -323,6 +341,24 @@ func _OperationsService_ListCases_Handler(srv interface{}, ctx context.Context, 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OperationsServiceServer).ListCases(ctx, req.(*ListCasesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OperationsService_GetCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OperationsServiceServer).GetCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OperationsService_GetCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OperationsServiceServer).GetCase(ctx, req.(*GetCaseRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -460,6 +496,10 @@ var OperationsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListCases",
 			Handler:    _OperationsService_ListCases_Handler,
+		},
+		{
+			MethodName: "GetCase",
+			Handler:    _OperationsService_GetCase_Handler,
 		},
 		{
 			MethodName: "ResolveCase",

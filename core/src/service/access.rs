@@ -43,6 +43,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("/paystate.v1.OperationsService/ExplainOrder", OPERATE),
     rule("/paystate.v1.OperationsService/ListNotifications", OPERATE),
     rule("/paystate.v1.OperationsService/ListCases", READ),
+    rule("/paystate.v1.OperationsService/GetCase", READ),
     rule("/paystate.v1.OperationsService/ResolveCase", OPERATE),
     rule("/paystate.v1.OperationsService/AssignCase", OPERATE),
     rule("/paystate.v1.OperationsService/RecheckPayment", OPERATE),

@@ -1,4 +1,4 @@
-//! ResolveCase, AssignCase and RecheckPayment: what a person does by hand, after the platforms were asked.
+//! GetCase, ResolveCase, AssignCase and RecheckPayment: what a person does by hand, after the platforms were asked.
 
 use paystate_proto::v1;
 use tonic::{Code, Status};
@@ -19,7 +19,7 @@ use crate::{
 const MAX_OWNER: usize = 64;
 
 impl Core {
-    async fn case(&self, id: &str) -> Result<CaseRow, Status> {
+    pub(super) async fn case(&self, id: &str) -> Result<CaseRow, Status> {
         let message = format!("case {id} does not exist");
         let found = self.store.case(id).await.map_err(error::store)?;
         found.ok_or_else(|| error::status(Code::NotFound, "CASE_NOT_FOUND", &message))

@@ -6,7 +6,9 @@ use tonic::Status;
 use super::{convert, error};
 use crate::{
     compensate::is_settled,
-    order::{AccountName, CaseState, Ending, Order, OrderId, RefundStatus, Source, State, Timestamp},
+    order::{
+        AccountName, CaseState, Ending, Order, OrderId, RefundStatus, Source, State, TaskKey, TaskKind, Timestamp,
+    },
     store::{CaseFilter, CaseRow, EventRow, Exchange, NotificationFilter, Store, StoredNotification},
 };
 
@@ -52,8 +54,9 @@ pub(super) async fn order(
     // The newest, when there are too many.
     let extra = lines.len().saturating_sub(usize::try_from(MAX_LINES).unwrap_or(0));
     let entries = lines.into_iter().skip(extra).map(|(_, _, line)| line).collect();
+    let questions = questions(store, &order).await?;
     Ok(v1::ExplainOrderResponse {
-        next_step: next_step(&order, &cases, asked),
+        next_step: next_step(&order, &cases, asked, questions),
         order: Some(convert::order(&order)),
         entries,
     })
@@ -119,13 +122,40 @@ fn exchange_line(e: Exchange) -> v1::ExplainEntry {
     v1::ExplainEntry { time, text, record: Some(Record::Exchange(convert::exchange(e))) }
 }
 
-fn next_step(order: &Order, cases: &[CaseRow], asked: impl Fn(&AccountName) -> bool) -> String {
+/// When the platform is asked next about one of the order's payments or refunds.
+async fn questions(store: &dyn Store, order: &Order) -> Result<Option<Timestamp>, Status> {
+    let key = |kind, subject: &str| TaskKey { kind, subject: subject.into() };
+    let payments = order.payments.iter().filter(|p| !is_settled(p));
+    let payments = payments.map(|p| key(TaskKind::Payment, p.out_trade_no.as_str()));
+    let refunds = order.refunds.iter().filter(|r| r.requested.is_some() && r.status == RefundStatus::Pending);
+    let refunds = refunds.filter_map(|r| r.out_refund_no.as_ref()).map(|number| key(TaskKind::Refund, number.as_str()));
+    let mut next: Option<Timestamp> = None;
+    for key in payments.chain(refunds) {
+        let due = store.tasks().due(&key).await.map_err(error::store)?;
+        next = next.into_iter().chain(due).min();
+    }
+    Ok(next)
+}
+
+/// For people, to the second.
+fn said(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::MAX);
+    format!("{at:.0}")
+}
+
+fn next_step(
+    order: &Order,
+    cases: &[CaseRow],
+    asked: impl Fn(&AccountName) -> bool,
+    question: Option<Timestamp>,
+) -> String {
+    let when = question.map_or_else(String::new, |at| format!(" The next question is due at {}.", said(at)));
     if let Some(open) = cases.iter().find(|c| c.case.state == CaseState::Open) {
         return format!("A person must settle case {}: {}.", open.case.id, open.case.summary);
     }
     if let Some(refund) = order.refunds.iter().find(|r| r.requested.is_some() && r.status == RefundStatus::Pending) {
         let number = refund.out_refund_no.as_ref().map(ToString::to_string).unwrap_or_default();
-        return format!("Refund {number} is under way: paystate asks the platform until its end is known.");
+        return format!("Refund {number} is under way: paystate asks the platform until its end is known.{when}");
     }
     let unasked = order.payments.iter().find(|p| !is_settled(p) && !asked(&p.account));
     match (order.state(), order.ending, unasked) {
@@ -136,10 +166,10 @@ fn next_step(order: &Order, cases: &[CaseRow], asked: impl Fn(&AccountName) -> b
             payment.out_trade_no, payment.account
         ),
         (State::Pending, Ending::Requested(_), None) => {
-            "Is being closed: paystate asks the platforms, closes the payments there, and asks again.".into()
+            format!("Is being closed: paystate asks the platforms, closes the payments there, and asks again.{when}")
         }
         (State::Pending, Ending::Open | Ending::Closed(_), None) => {
-            "Waits for a callback; paystate asks the platform if none comes.".into()
+            format!("Waits for a callback; paystate asks the platform if none comes.{when}")
         }
         (State::Paid | State::PartiallyRefunded, ..) => {
             "Paid. Nothing is open; refund notices are still taken in.".into()

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Core, audit, convert, error, error::Violations, explain, page};
 use crate::{
-    order::{OrderId, OutTradeNo},
+    order::{OrderId, OutTradeNo, TransactionId},
     store::{CaseFilter, NotificationFilter},
 };
 
@@ -58,13 +58,17 @@ impl OperationsService for Core {
             "" => None,
             text => v.take("out_trade_no", OutTradeNo::parse(text)),
         };
+        let transaction = match request.transaction_id.as_str() {
+            "" => None,
+            text => v.take("transaction_id", TransactionId::parse(text)),
+        };
         let page = page::request(&mut v, request.page_size, &request.page_token);
         let page = v.finish(page)?;
         let filter = NotificationFilter {
             account: Some(request.account).filter(|a| !a.is_empty()),
             accepted,
             out_trade_nos: number.into_iter().collect(),
-            transaction_ids: Vec::new(),
+            transaction_ids: transaction.into_iter().collect(),
         };
         let listed = self.store.notifications(&filter, page.after.as_ref(), page.limit).await.map_err(error::store)?;
         Ok(Response::new(v1::ListNotificationsResponse {
@@ -111,6 +115,11 @@ impl OperationsService for Core {
             cases: listed.rows.iter().map(convert::case).collect(),
             next_page_token: page::token(listed.next.as_ref()),
         }))
+    }
+
+    async fn get_case(&self, request: Request<v1::GetCaseRequest>) -> Result<Response<v1::GetCaseResponse>, Status> {
+        let case = self.case(&request.get_ref().case_id).await?;
+        Ok(Response::new(v1::GetCaseResponse { case: Some(convert::case(&case)) }))
     }
 
     async fn verify_audit(

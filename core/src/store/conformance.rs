@@ -248,6 +248,40 @@ pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
     assert_eq!(page.rows.iter().map(|n| n.id.clone()).collect::<Vec<_>>(), [notification_id(2), notification_id(1)]);
 }
 
+/// Anybody may have something refused, as often as he likes.
+pub(crate) async fn a_flood_pushes_out_only_what_strangers_can_cause(store: Subject) {
+    let genuine = notification(1);
+    let refused = |n: u32, reason: &str, number: &str| RejectionRow {
+        id: notification_id(n),
+        provider: genuine.key.provider.to_string(),
+        account: account(),
+        reason: reason.into(),
+        detail: "d".into(),
+        claimed_out_trade_no: number.into(),
+        received_at: Timestamp(n.into()),
+        body_size: 3,
+        body_sha256: genuine.body_sha256.clone(),
+        remote_address: "127.0.0.1".into(),
+        sealed: sealed(),
+    };
+    let proven = PROVEN_REASONS.map(|reason| refused(1, reason, "ours"));
+    let proven: Vec<_> =
+        proven.into_iter().zip(1..).map(|(row, n)| RejectionRow { id: notification_id(n), ..row }).collect();
+    store.record_rejections(&proven).await.unwrap();
+    let kept = u32::try_from(KEPT_REJECTIONS).unwrap();
+    let flood: Vec<_> = (10..10 + kept + 7).map(|n| refused(n, "SIGNATURE_INVALID", &format!("f{n}"))).collect();
+    for some in flood.chunks(1_000) {
+        store.record_rejections(some).await.unwrap();
+    }
+    let kept = async |number: String| {
+        let out_trade_nos = vec![OutTradeNo::parse(number.as_str()).unwrap()];
+        let about = NotificationFilter { out_trade_nos, ..NotificationFilter::default() };
+        store.notifications(&about, None, 10).await.unwrap().rows.len()
+    };
+    assert_eq!(kept("ours".into()).await, PROVEN_REASONS.len());
+    assert_eq!([kept("f16".into()).await, kept("f17".into()).await], [0, 1], "the oldest go");
+}
+
 pub(crate) async fn the_version_is_compared(store: Subject) {
     commit(&*store, &created("o1", 1)).await.unwrap();
     assert!(matches!(commit(&*store, &created("o1", 2)).await, Err(StoreError::Conflict(_))));
@@ -451,10 +485,16 @@ pub(crate) async fn a_paid_order_can_be_explained(store: Subject) {
         transaction_ids: vec![TransactionId::parse("t1").unwrap()],
         ..NotificationFilter::default()
     };
-    let page = store.notifications(&by_money, None, 10).await.unwrap();
-    let ids: Vec<_> = page.rows.iter().map(|n| n.id.clone()).collect();
-    assert_eq!(ids, [notification_id(2), notification_id(1)]);
-    assert!(page.rows.iter().all(|n| n.order_id == "o1"));
+    let by_money_alone = NotificationFilter { out_trade_nos: Vec::new(), ..by_money.clone() };
+    for about in [by_money, by_money_alone] {
+        let page = store.notifications(&about, None, 10).await.unwrap();
+        let ids: Vec<_> = page.rows.iter().map(|n| n.id.clone()).collect();
+        assert_eq!(ids, [notification_id(2), notification_id(1)]);
+        assert!(page.rows.iter().all(|n| n.order_id == "o1"));
+    }
+    let of_nobody = vec![TransactionId::parse("t9").unwrap()];
+    let of_nobody = NotificationFilter { transaction_ids: of_nobody, ..NotificationFilter::default() };
+    assert!(store.notifications(&of_nobody, None, 10).await.unwrap().rows.is_empty());
     let journal = store.journal(&id("o1"), 2).await.unwrap();
     assert_eq!(journal.iter().map(|e| e.revision).collect::<Vec<_>>(), [2, 3]);
 }
@@ -551,6 +591,7 @@ macro_rules! conformance {
             nothing_of_a_dropped_unit_happened
             a_claim_is_new_once_and_for_ever
             a_refused_body_does_not_stand_in_the_way
+            a_flood_pushes_out_only_what_strangers_can_cause
             the_version_is_compared
             a_unit_finds_orders_by_every_key
             parked_facts_wait_under_both_numbers

@@ -440,10 +440,17 @@ pub struct NotificationFilter {
     pub account: Option<String>,
     /// Only accepted, or only refused.
     pub accepted: Option<bool>,
-    /// Only about one of these numbers, proven or claimed; empty for all.
+    /// Only about one of these numbers, proven or claimed,
     pub out_trade_nos: Vec<OutTradeNo>,
-    /// Or about this money; only together with numbers.
+    /// or about this money, as far as it is proven. Without both about anything.
     pub transaction_ids: Vec<TransactionId>,
+}
+
+impl NotificationFilter {
+    /// Whether it does not matter what they are about.
+    pub(super) fn is_about_all(&self) -> bool {
+        self.out_trade_nos.is_empty() && self.transaction_ids.is_empty()
+    }
 }
 
 /// Which cases to list.

@@ -1391,7 +1391,7 @@ pub struct ExplainOrderResponse {
     /// The order as it is now.
     #[prost(message, optional, tag = "1")]
     pub order: ::core::option::Option<Order>,
-    /// Its story, oldest first; at most 1000 lines.
+    /// Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
     #[prost(message, repeated, tag = "2")]
     pub entries: ::prost::alloc::vec::Vec<ExplainEntry>,
     /// What happens next, or what a person should do.
@@ -1416,6 +1416,10 @@ pub struct ListNotificationsRequest {
     /// From the page before.
     #[prost(string, tag = "5")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+    /// Refused callbacks claim no such number.
+    #[prost(string, tag = "6")]
+    pub transaction_id: ::prost::alloc::string::String,
 }
 /// Response of ListNotifications.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1455,6 +1459,20 @@ pub struct ListCasesResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+/// Request of GetCase.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCaseRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub case_id: ::prost::alloc::string::String,
+}
+/// Response of GetCase.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCaseResponse {
+    /// As it is now.
+    #[prost(message, optional, tag = "1")]
+    pub case: ::core::option::Option<Case>,
 }
 /// Request of ResolveCase.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2129,6 +2147,31 @@ pub mod operations_service_client {
                 .insert(GrpcMethod::new("paystate.v1.OperationsService", "ListCases"));
             self.inner.unary(req, path, codec).await
         }
+        /// Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+        pub async fn get_case(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paystate.v1.OperationsService/GetCase",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paystate.v1.OperationsService", "GetCase"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
         /// CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
         /// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
@@ -2361,6 +2404,11 @@ pub mod operations_service_server {
             tonic::Response<super::ListCasesResponse>,
             tonic::Status,
         >;
+        /// Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+        async fn get_case(
+            &self,
+            request: tonic::Request<super::GetCaseRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetCaseResponse>, tonic::Status>;
         /// Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
         /// CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
         /// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
@@ -2628,6 +2676,51 @@ pub mod operations_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListCasesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paystate.v1.OperationsService/GetCase" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCaseSvc<T: OperationsService>(pub Arc<T>);
+                    impl<
+                        T: OperationsService,
+                    > tonic::server::UnaryService<super::GetCaseRequest>
+                    for GetCaseSvc<T> {
+                        type Response = super::GetCaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OperationsService>::get_case(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCaseSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -158,14 +158,14 @@ const NOTIFICATIONS: &str = "\
       LEFT JOIN payment_txn t ON t.provider = o.provider AND t.account = o.account AND t.kind = 'PAYMENT' \
         AND t.transaction_id = o.transaction_id \
       WHERE ($4::boolean IS NULL OR $4) AND ($3::text IS NULL OR n.account = $3) AND n.notification_id < $1 \
-        AND ($5::text[] = '{}' OR n.notification_id = ANY($6)) \
+        AND ($7 OR n.notification_id = ANY($6)) \
       ORDER BY n.notification_id DESC LIMIT $2) \
     UNION ALL \
     (SELECT notification_id::text, provider, account, 'CALLBACK', reason, detail, claimed_out_trade_no, '', '', '', '', received_at, \
         body_size, body_sha256, '', remote_address \
       FROM rejection \
       WHERE ($4::boolean IS NULL OR NOT $4) AND ($3::text IS NULL OR account = $3) AND notification_id < $1 \
-        AND ($5::text[] = '{}' OR claimed_out_trade_no = ANY($5)) \
+        AND ($7 OR claimed_out_trade_no = ANY($5)) \
       ORDER BY rejection.notification_id DESC LIMIT $2)) listed \
     ORDER BY notification_id DESC LIMIT $2";
 
@@ -191,6 +191,7 @@ pub(super) async fn notifications(
         .bind(filter.accepted)
         .bind(&numbers)
         .bind(about.iter().map(|r| r.get::<Uuid, _>(0)).collect::<Vec<_>>())
+        .bind(filter.is_about_all())
         .fetch_all(db)
         .await
         .map_err(failed)?;

@@ -160,7 +160,7 @@ const NOTIFICATIONS: &str = "\
       LEFT JOIN payment_txn t ON t.provider = o.provider AND t.account = o.account AND t.kind = 'PAYMENT' \
         AND t.transaction_id = o.transaction_id \
       WHERE (?5 IS NULL OR ?5) AND (?4 IS NULL OR n.account = ?4) AND (n.received_at, n.notification_id) < (?1, ?2) \
-        AND (?6 = '[]' OR n.notification_id IN (\
+        AND (?8 OR n.notification_id IN (\
           SELECT f.notification_id FROM observation x JOIN notification_fact f USING (fact_key) \
             WHERE x.out_trade_no IN (SELECT value FROM json_each(?6)) \
           UNION SELECT f.notification_id FROM observation x JOIN notification_fact f USING (fact_key) \
@@ -171,7 +171,7 @@ const NOTIFICATIONS: &str = "\
         body_size, body_sha256, '', remote_address \
       FROM rejection \
       WHERE (?5 IS NULL OR NOT ?5) AND (?4 IS NULL OR account = ?4) AND (received_at, notification_id) < (?1, ?2) \
-        AND (?6 = '[]' OR claimed_out_trade_no IN (SELECT value FROM json_each(?6))) \
+        AND (?8 OR claimed_out_trade_no IN (SELECT value FROM json_each(?6))) \
       ORDER BY received_at DESC, notification_id DESC LIMIT ?3) \
     ORDER BY received_at DESC, notification_id DESC LIMIT ?3";
 
@@ -190,6 +190,7 @@ pub(super) async fn notifications(
         .bind(filter.accepted)
         .bind(json(filter.out_trade_nos.iter().map(OutTradeNo::as_str)))
         .bind(json(filter.transaction_ids.iter().map(TransactionId::as_str)))
+        .bind(filter.is_about_all())
         .fetch_all(db)
         .await
         .map_err(failed)?;

@@ -50,6 +50,11 @@ class OperationsServiceStub:
                 request_serializer=paystate_dot_v1_dot_operations__service__pb2.ListCasesRequest.SerializeToString,
                 response_deserializer=paystate_dot_v1_dot_operations__service__pb2.ListCasesResponse.FromString,
                 _registered_method=True)
+        self.GetCase = channel.unary_unary(
+                '/paystate.v1.OperationsService/GetCase',
+                request_serializer=paystate_dot_v1_dot_operations__service__pb2.GetCaseRequest.SerializeToString,
+                response_deserializer=paystate_dot_v1_dot_operations__service__pb2.GetCaseResponse.FromString,
+                _registered_method=True)
         self.ResolveCase = channel.unary_unary(
                 '/paystate.v1.OperationsService/ResolveCase',
                 request_serializer=paystate_dot_v1_dot_operations__service__pb2.ResolveCaseRequest.SerializeToString,
@@ -107,6 +112,13 @@ class OperationsServiceServicer:
 
     def ListCases(self, request, context):
         """Lists cases, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCase(self, request, context):
+        """Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,6 +198,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.ListCases,
                     request_deserializer=paystate_dot_v1_dot_operations__service__pb2.ListCasesRequest.FromString,
                     response_serializer=paystate_dot_v1_dot_operations__service__pb2.ListCasesResponse.SerializeToString,
+            ),
+            'GetCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCase,
+                    request_deserializer=paystate_dot_v1_dot_operations__service__pb2.GetCaseRequest.FromString,
+                    response_serializer=paystate_dot_v1_dot_operations__service__pb2.GetCaseResponse.SerializeToString,
             ),
             'ResolveCase': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveCase,
@@ -305,6 +322,33 @@ class OperationsService:
             '/paystate.v1.OperationsService/ListCases',
             paystate_dot_v1_dot_operations__service__pb2.ListCasesRequest.SerializeToString,
             paystate_dot_v1_dot_operations__service__pb2.ListCasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/paystate.v1.OperationsService/GetCase',
+            paystate_dot_v1_dot_operations__service__pb2.GetCaseRequest.SerializeToString,
+            paystate_dot_v1_dot_operations__service__pb2.GetCaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

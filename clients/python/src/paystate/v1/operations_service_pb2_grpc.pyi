@@ -39,6 +39,8 @@ class OperationsServiceStub:
     """Lists stored callbacks, accepted and refused, newest first."""
     ListCases: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListCasesRequest, _operations_service_pb2.ListCasesResponse]
     """Lists cases, newest first."""
+    GetCase: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetCaseRequest, _operations_service_pb2.GetCaseResponse]
+    """Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND."""
     ResolveCase: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ResolveCaseRequest, _operations_service_pb2.ResolveCaseResponse]
     """Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
     CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
@@ -77,6 +79,8 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     """Lists stored callbacks, accepted and refused, newest first."""
     ListCases: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListCasesRequest, _operations_service_pb2.ListCasesResponse]  # type: ignore[assignment]
     """Lists cases, newest first."""
+    GetCase: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetCaseRequest, _operations_service_pb2.GetCaseResponse]  # type: ignore[assignment]
+    """Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND."""
     ResolveCase: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ResolveCaseRequest, _operations_service_pb2.ResolveCaseResponse]  # type: ignore[assignment]
     """Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
     CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
@@ -130,6 +134,14 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ListCasesResponse, _abc.Awaitable[_operations_service_pb2.ListCasesResponse]]:
         """Lists cases, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetCase(
+        self,
+        request: _operations_service_pb2.GetCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_service_pb2.GetCaseResponse, _abc.Awaitable[_operations_service_pb2.GetCaseResponse]]:
+        """Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ResolveCase(

@@ -247,7 +247,7 @@ export interface ExplainOrderResponse {
   order:
     | Order
     | undefined;
-  /** Its story, oldest first; at most 1000 lines. */
+  /** Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks. */
   entries: ExplainEntry[];
   /** What happens next, or what a person should do. */
   nextStep: string;
@@ -265,6 +265,11 @@ export interface ListNotificationsRequest {
   pageSize: number;
   /** From the page before. */
   pageToken: string;
+  /**
+   * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+   * Refused callbacks claim no such number.
+   */
+  transactionId: string;
 }
 
 /** Response of ListNotifications. */
@@ -295,6 +300,18 @@ export interface ListCasesResponse {
   cases: Case[];
   /** Empty on the last page. */
   nextPageToken: string;
+}
+
+/** Request of GetCase. */
+export interface GetCaseRequest {
+  /** Which. */
+  caseId: string;
+}
+
+/** Response of GetCase. */
+export interface GetCaseResponse {
+  /** As it is now. */
+  case: Case | undefined;
 }
 
 /** Request of ResolveCase. */
@@ -1359,7 +1376,7 @@ export const ExplainOrderResponse: MessageFns<ExplainOrderResponse> = {
 };
 
 function createBaseListNotificationsRequest(): ListNotificationsRequest {
-  return { account: "", verdict: 0, outTradeNo: "", pageSize: 0, pageToken: "" };
+  return { account: "", verdict: 0, outTradeNo: "", pageSize: 0, pageToken: "", transactionId: "" };
 }
 
 export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
@@ -1378,6 +1395,9 @@ export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(42).string(message.pageToken);
+    }
+    if (message.transactionId !== "") {
+      writer.uint32(50).string(message.transactionId);
     }
     return writer;
   },
@@ -1435,6 +1455,14 @@ export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.transactionId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1457,6 +1485,7 @@ export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
     message.outTradeNo = object.outTradeNo ?? "";
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.transactionId = object.transactionId ?? "";
     return message;
   },
 };
@@ -1694,6 +1723,116 @@ export const ListCasesResponse: MessageFns<ListCasesResponse> = {
     const message = createBaseListCasesResponse();
     message.cases = object.cases?.map((e) => Case.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseGetCaseRequest(): GetCaseRequest {
+  return { caseId: "" };
+}
+
+export const GetCaseRequest: MessageFns<GetCaseRequest> = {
+  encode(message: GetCaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.caseId !== "") {
+      writer.uint32(10).string(message.caseId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.caseId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetCaseRequest>, I>>(base?: I): GetCaseRequest {
+    return GetCaseRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetCaseRequest>, I>>(object: I): GetCaseRequest {
+    const message = createBaseGetCaseRequest();
+    message.caseId = object.caseId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetCaseResponse(): GetCaseResponse {
+  return { case: undefined };
+}
+
+export const GetCaseResponse: MessageFns<GetCaseResponse> = {
+  encode(message: GetCaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.case !== undefined) {
+      Case.encode(message.case, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.case = Case.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetCaseResponse>, I>>(base?: I): GetCaseResponse {
+    return GetCaseResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetCaseResponse>, I>>(object: I): GetCaseResponse {
+    const message = createBaseGetCaseResponse();
+    message.case = (object.case !== undefined && object.case !== null) ? Case.fromPartial(object.case) : undefined;
     return message;
   },
 };
@@ -3186,6 +3325,16 @@ export const OperationsServiceService = {
     responseSerialize: (value: ListCasesResponse): Buffer => Buffer.from(ListCasesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListCasesResponse => ListCasesResponse.decode(value),
   },
+  /** Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND. */
+  getCase: {
+    path: "/paystate.v1.OperationsService/GetCase" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetCaseRequest): Buffer => Buffer.from(GetCaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetCaseRequest => GetCaseRequest.decode(value),
+    responseSerialize: (value: GetCaseResponse): Buffer => Buffer.from(GetCaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetCaseResponse => GetCaseResponse.decode(value),
+  },
   /**
    * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
    * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
@@ -3289,6 +3438,8 @@ export interface OperationsServiceServer extends UntypedServiceImplementation {
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /** Lists cases, newest first. */
   listCases: handleUnaryCall<ListCasesRequest, ListCasesResponse>;
+  /** Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND. */
+  getCase: handleUnaryCall<GetCaseRequest, GetCaseResponse>;
   /**
    * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
    * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see

@@ -98,7 +98,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<paystate.v1.ExplainEntry> entries_;
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -109,7 +109,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -121,7 +121,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -132,7 +132,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -143,7 +143,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -793,7 +793,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -807,7 +807,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -821,7 +821,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -835,7 +835,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -854,7 +854,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -872,7 +872,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -890,7 +890,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -909,7 +909,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -927,7 +927,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -945,7 +945,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -964,7 +964,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -981,7 +981,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -998,7 +998,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -1009,7 +1009,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -1023,7 +1023,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -1038,7 +1038,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -1049,7 +1049,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -1061,7 +1061,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its story, oldest first; at most 1000 lines.
+     * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
      * </pre>
      *
      * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>

@@ -39,7 +39,7 @@ public interface ExplainOrderResponseOrBuilder extends
 
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -48,7 +48,7 @@ public interface ExplainOrderResponseOrBuilder extends
       getEntriesList();
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -56,7 +56,7 @@ public interface ExplainOrderResponseOrBuilder extends
   paystate.v1.ExplainEntry getEntries(int index);
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -64,7 +64,7 @@ public interface ExplainOrderResponseOrBuilder extends
   int getEntriesCount();
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>
@@ -73,7 +73,7 @@ public interface ExplainOrderResponseOrBuilder extends
       getEntriesOrBuilderList();
   /**
    * <pre>
-   * Its story, oldest first; at most 1000 lines.
+   * Its story, oldest first; at most 1000 lines, of which at most 50 are about refused callbacks.
    * </pre>
    *
    * <code>repeated .paystate.v1.ExplainEntry entries = 2 [json_name = "entries"];</code>

@@ -36,6 +36,7 @@ private static final long serialVersionUID = 0L;
     verdict_ = 0;
     outTradeNo_ = "";
     pageToken_ = "";
+    transactionId_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -238,6 +239,55 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int TRANSACTION_ID_FIELD_NUMBER = 6;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object transactionId_ = "";
+  /**
+   * <pre>
+   * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+   * Refused callbacks claim no such number.
+   * </pre>
+   *
+   * <code>string transaction_id = 6 [json_name = "transactionId"];</code>
+   * @return The transactionId.
+   */
+  @java.lang.Override
+  public java.lang.String getTransactionId() {
+    java.lang.Object ref = transactionId_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      transactionId_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+   * Refused callbacks claim no such number.
+   * </pre>
+   *
+   * <code>string transaction_id = 6 [json_name = "transactionId"];</code>
+   * @return The bytes for transactionId.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getTransactionIdBytes() {
+    java.lang.Object ref = transactionId_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      transactionId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -267,6 +317,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(pageToken_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 5, pageToken_);
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(transactionId_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 6, transactionId_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -287,6 +340,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(pageToken_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(5, pageToken_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(transactionId_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(6, transactionId_);
     }
     return size;
   }
@@ -321,6 +377,8 @@ private static final long serialVersionUID = 0L;
         != other.getPageSize()) return false;
     if (!getPageToken()
         .equals(other.getPageToken())) return false;
+    if (!getTransactionId()
+        .equals(other.getTransactionId())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -342,6 +400,8 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getPageSize();
     hash = (37 * hash) + PAGE_TOKEN_FIELD_NUMBER;
     hash = (53 * hash) + getPageToken().hashCode();
+    hash = (37 * hash) + TRANSACTION_ID_FIELD_NUMBER;
+    hash = (53 * hash) + getTransactionId().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -482,6 +542,7 @@ private static final long serialVersionUID = 0L;
       outTradeNo_ = "";
       pageSize_ = 0;
       pageToken_ = "";
+      transactionId_ = "";
       return this;
     }
 
@@ -530,6 +591,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000010) != 0)) {
         result.pageToken_ = pageToken_;
       }
+      if (((from_bitField0_ & 0x00000020) != 0)) {
+        result.transactionId_ = transactionId_;
+      }
     }
 
     @java.lang.Override
@@ -563,6 +627,11 @@ private static final long serialVersionUID = 0L;
       if (!other.getPageToken().isEmpty()) {
         pageToken_ = other.pageToken_;
         bitField0_ |= 0x00000010;
+        onChanged();
+      }
+      if (!other.getTransactionId().isEmpty()) {
+        transactionId_ = other.transactionId_;
+        bitField0_ |= 0x00000020;
         onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -614,6 +683,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000010;
               break;
             } // case 42
+            case 50: {
+              transactionId_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000020;
+              break;
+            } // case 50
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1019,6 +1093,103 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       pageToken_ = value;
       bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object transactionId_ = "";
+    /**
+     * <pre>
+     * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+     * Refused callbacks claim no such number.
+     * </pre>
+     *
+     * <code>string transaction_id = 6 [json_name = "transactionId"];</code>
+     * @return The transactionId.
+     */
+    public java.lang.String getTransactionId() {
+      java.lang.Object ref = transactionId_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        transactionId_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+     * Refused callbacks claim no such number.
+     * </pre>
+     *
+     * <code>string transaction_id = 6 [json_name = "transactionId"];</code>
+     * @return The bytes for transactionId.
+     */
+    public com.google.protobuf.ByteString
+        getTransactionIdBytes() {
+      java.lang.Object ref = transactionId_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        transactionId_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+     * Refused callbacks claim no such number.
+     * </pre>
+     *
+     * <code>string transaction_id = 6 [json_name = "transactionId"];</code>
+     * @param value The transactionId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setTransactionId(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      transactionId_ = value;
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+     * Refused callbacks claim no such number.
+     * </pre>
+     *
+     * <code>string transaction_id = 6 [json_name = "transactionId"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearTransactionId() {
+      transactionId_ = getDefaultInstance().getTransactionId();
+      bitField0_ = (bitField0_ & ~0x00000020);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+     * Refused callbacks claim no such number.
+     * </pre>
+     *
+     * <code>string transaction_id = 6 [json_name = "transactionId"];</code>
+     * @param value The bytes for transactionId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setTransactionIdBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      transactionId_ = value;
+      bitField0_ |= 0x00000020;
       onChanged();
       return this;
     }

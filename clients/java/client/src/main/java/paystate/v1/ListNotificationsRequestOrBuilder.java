@@ -98,4 +98,26 @@ public interface ListNotificationsRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getPageTokenBytes();
+
+  /**
+   * <pre>
+   * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+   * Refused callbacks claim no such number.
+   * </pre>
+   *
+   * <code>string transaction_id = 6 [json_name = "transactionId"];</code>
+   * @return The transactionId.
+   */
+  java.lang.String getTransactionId();
+  /**
+   * <pre>
+   * Only about this number of the platform, as payers have it on their receipts. With out_trade_no: about either.
+   * Refused callbacks claim no such number.
+   * </pre>
+   *
+   * <code>string transaction_id = 6 [json_name = "transactionId"];</code>
+   * @return The bytes for transactionId.
+   */
+  com.google.protobuf.ByteString
+      getTransactionIdBytes();
 }

@@ -108,6 +108,37 @@ public final class OperationsServiceGrpc {
     return getListCasesMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<paystate.v1.GetCaseRequest,
+      paystate.v1.GetCaseResponse> getGetCaseMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "GetCase",
+      requestType = paystate.v1.GetCaseRequest.class,
+      responseType = paystate.v1.GetCaseResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<paystate.v1.GetCaseRequest,
+      paystate.v1.GetCaseResponse> getGetCaseMethod() {
+    io.grpc.MethodDescriptor<paystate.v1.GetCaseRequest, paystate.v1.GetCaseResponse> getGetCaseMethod;
+    if ((getGetCaseMethod = OperationsServiceGrpc.getGetCaseMethod) == null) {
+      synchronized (OperationsServiceGrpc.class) {
+        if ((getGetCaseMethod = OperationsServiceGrpc.getGetCaseMethod) == null) {
+          OperationsServiceGrpc.getGetCaseMethod = getGetCaseMethod =
+              io.grpc.MethodDescriptor.<paystate.v1.GetCaseRequest, paystate.v1.GetCaseResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "GetCase"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  paystate.v1.GetCaseRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  paystate.v1.GetCaseResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new OperationsServiceMethodDescriptorSupplier("GetCase"))
+              .build();
+        }
+      }
+    }
+    return getGetCaseMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<paystate.v1.ResolveCaseRequest,
       paystate.v1.ResolveCaseResponse> getResolveCaseMethod;
 
@@ -423,6 +454,16 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
+     * Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    default void getCase(paystate.v1.GetCaseRequest request,
+        io.grpc.stub.StreamObserver<paystate.v1.GetCaseResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetCaseMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
      * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
      * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
      * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
@@ -568,6 +609,17 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
+     * Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    public void getCase(paystate.v1.GetCaseRequest request,
+        io.grpc.stub.StreamObserver<paystate.v1.GetCaseResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getGetCaseMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
      * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
      * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
      * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
@@ -703,6 +755,16 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
+     * Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    public paystate.v1.GetCaseResponse getCase(paystate.v1.GetCaseRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getGetCaseMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
      * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
      * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
@@ -833,6 +895,16 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
+     * Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    public paystate.v1.GetCaseResponse getCase(paystate.v1.GetCaseRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getGetCaseMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
      * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
      * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
@@ -953,6 +1025,17 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
+     * Reads a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<paystate.v1.GetCaseResponse> getCase(
+        paystate.v1.GetCaseRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getGetCaseMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
      * Settles a case. Asks the platform about its payment first, where it can be asked. Errors: NOT_FOUND with reason
      * CASE_NOT_FOUND; FAILED_PRECONDITION with reason CASE_RESOLVED or RESOLUTION_NOT_ALLOWED (see
      * Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
@@ -1028,13 +1111,14 @@ public final class OperationsServiceGrpc {
   private static final int METHODID_EXPLAIN_ORDER = 0;
   private static final int METHODID_LIST_NOTIFICATIONS = 1;
   private static final int METHODID_LIST_CASES = 2;
-  private static final int METHODID_RESOLVE_CASE = 3;
-  private static final int METHODID_ASSIGN_CASE = 4;
-  private static final int METHODID_RECHECK_PAYMENT = 5;
-  private static final int METHODID_RUN_RECONCILIATION = 6;
-  private static final int METHODID_GET_RECONCILIATION = 7;
-  private static final int METHODID_VERIFY_AUDIT = 8;
-  private static final int METHODID_IMPORT_STATEMENT = 9;
+  private static final int METHODID_GET_CASE = 3;
+  private static final int METHODID_RESOLVE_CASE = 4;
+  private static final int METHODID_ASSIGN_CASE = 5;
+  private static final int METHODID_RECHECK_PAYMENT = 6;
+  private static final int METHODID_RUN_RECONCILIATION = 7;
+  private static final int METHODID_GET_RECONCILIATION = 8;
+  private static final int METHODID_VERIFY_AUDIT = 9;
+  private static final int METHODID_IMPORT_STATEMENT = 10;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -1064,6 +1148,10 @@ public final class OperationsServiceGrpc {
         case METHODID_LIST_CASES:
           serviceImpl.listCases((paystate.v1.ListCasesRequest) request,
               (io.grpc.stub.StreamObserver<paystate.v1.ListCasesResponse>) responseObserver);
+          break;
+        case METHODID_GET_CASE:
+          serviceImpl.getCase((paystate.v1.GetCaseRequest) request,
+              (io.grpc.stub.StreamObserver<paystate.v1.GetCaseResponse>) responseObserver);
           break;
         case METHODID_RESOLVE_CASE:
           serviceImpl.resolveCase((paystate.v1.ResolveCaseRequest) request,
@@ -1131,6 +1219,13 @@ public final class OperationsServiceGrpc {
               paystate.v1.ListCasesRequest,
               paystate.v1.ListCasesResponse>(
                 service, METHODID_LIST_CASES)))
+        .addMethod(
+          getGetCaseMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              paystate.v1.GetCaseRequest,
+              paystate.v1.GetCaseResponse>(
+                service, METHODID_GET_CASE)))
         .addMethod(
           getResolveCaseMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
@@ -1231,6 +1326,7 @@ public final class OperationsServiceGrpc {
               .addMethod(getExplainOrderMethod())
               .addMethod(getListNotificationsMethod())
               .addMethod(getListCasesMethod())
+              .addMethod(getGetCaseMethod())
               .addMethod(getResolveCaseMethod())
               .addMethod(getAssignCaseMethod())
               .addMethod(getRecheckPaymentMethod())

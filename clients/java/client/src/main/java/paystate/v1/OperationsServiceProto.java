@@ -72,6 +72,16 @@ public final class OperationsServiceProto extends com.google.protobuf.GeneratedF
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_paystate_v1_ListCasesResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_paystate_v1_GetCaseRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_paystate_v1_GetCaseRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_paystate_v1_GetCaseResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_paystate_v1_GetCaseResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_paystate_v1_ResolveCaseRequest_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -220,141 +230,146 @@ public final class OperationsServiceProto extends com.google.protobuf.GeneratedF
       "ainOrderResponse\022(\n\005order\030\001 \001(\0132\022.paysta" +
       "te.v1.OrderR\005order\0223\n\007entries\030\002 \003(\0132\031.pa" +
       "ystate.v1.ExplainEntryR\007entries\022\033\n\tnext_" +
-      "step\030\003 \001(\tR\010nextStep\"\302\001\n\030ListNotificatio" +
+      "step\030\003 \001(\tR\010nextStep\"\351\001\n\030ListNotificatio" +
       "nsRequest\022\030\n\007account\030\001 \001(\tR\007account\022.\n\007v" +
       "erdict\030\002 \001(\0162\024.paystate.v1.VerdictR\007verd" +
       "ict\022 \n\014out_trade_no\030\003 \001(\tR\noutTradeNo\022\033\n" +
       "\tpage_size\030\004 \001(\005R\010pageSize\022\035\n\npage_token" +
-      "\030\005 \001(\tR\tpageToken\"\204\001\n\031ListNotificationsR" +
-      "esponse\022?\n\rnotifications\030\001 \003(\0132\031.paystat" +
-      "e.v1.NotificationR\rnotifications\022&\n\017next" +
-      "_page_token\030\002 \001(\tR\rnextPageToken\"\302\001\n\020Lis" +
-      "tCasesRequest\022,\n\005state\030\001 \001(\0162\026.paystate." +
-      "v1.CaseStateR\005state\022)\n\004kind\030\002 \001(\0162\025.pays" +
-      "tate.v1.CaseKindR\004kind\022\031\n\010order_id\030\003 \001(\t" +
-      "R\007orderId\022\033\n\tpage_size\030\004 \001(\005R\010pageSize\022\035" +
-      "\n\npage_token\030\005 \001(\tR\tpageToken\"d\n\021ListCas" +
-      "esResponse\022\'\n\005cases\030\001 \003(\0132\021.paystate.v1." +
-      "CaseR\005cases\022&\n\017next_page_token\030\002 \001(\tR\rne" +
-      "xtPageToken\"\241\001\n\022ResolveCaseRequest\022\027\n\007ca" +
-      "se_id\030\001 \001(\tR\006caseId\022;\n\nresolution\030\002 \001(\0162" +
-      "\033.paystate.v1.CaseResolutionR\nresolution" +
-      "\022\026\n\006reason\030\003 \001(\tR\006reason\022\035\n\nrequest_id\030\004" +
-      " \001(\tR\trequestId\"f\n\023ResolveCaseResponse\022%" +
-      "\n\004case\030\001 \001(\0132\021.paystate.v1.CaseR\004case\022(\n" +
-      "\005order\030\002 \001(\0132\022.paystate.v1.OrderR\005order\"" +
-      "B\n\021AssignCaseRequest\022\027\n\007case_id\030\001 \001(\tR\006c" +
-      "aseId\022\024\n\005owner\030\002 \001(\tR\005owner\";\n\022AssignCas" +
-      "eResponse\022%\n\004case\030\001 \001(\0132\021.paystate.v1.Ca" +
-      "seR\004case\"9\n\025RecheckPaymentRequest\022 \n\014out" +
-      "_trade_no\030\001 \001(\tR\noutTradeNo\"B\n\026RecheckPa" +
-      "ymentResponse\022(\n\005order\030\001 \001(\0132\022.paystate." +
-      "v1.OrderR\005order\"H\n\030RunReconciliationRequ" +
-      "est\022\030\n\007account\030\001 \001(\tR\007account\022\022\n\004date\030\002 " +
-      "\001(\tR\004date\"H\n\031RunReconciliationResponse\022+" +
-      "\n\021reconciliation_id\030\001 \001(\tR\020reconciliatio" +
-      "nId\"\253\001\n\026ImportStatementRequest\022\030\n\007accoun" +
-      "t\030\001 \001(\tR\007account\022\022\n\004date\030\002 \001(\tR\004date\0220\n\005" +
-      "lines\030\003 \003(\0132\032.paystate.v1.StatementLineR" +
-      "\005lines\022\"\n\nline_count\030\004 \001(\003H\000R\tlineCount\210" +
-      "\001\001B\r\n\013_line_count\"F\n\027ImportStatementResp" +
-      "onse\022+\n\021reconciliation_id\030\001 \001(\tR\020reconci" +
-      "liationId\"\203\001\n\030GetReconciliationRequest\022+" +
-      "\n\021reconciliation_id\030\001 \001(\tR\020reconciliatio" +
-      "nId\022\033\n\tpage_size\030\002 \001(\005R\010pageSize\022\035\n\npage" +
-      "_token\030\003 \001(\tR\tpageToken\"\251\003\n\nDifference\022/" +
-      "\n\004kind\030\001 \001(\0162\033.paystate.v1.DifferenceKin" +
-      "dR\004kind\022.\n\004line\030\002 \001(\0132\032.paystate.v1.Stat" +
-      "ementLineR\004line\022;\n\tline_kind\030\003 \001(\0162\036.pay" +
-      "state.v1.StatementLineKindR\010lineKind\022 \n\014" +
-      "out_trade_no\030\004 \001(\tR\noutTradeNo\022%\n\016transa" +
-      "ction_id\030\005 \001(\tR\rtransactionId\022\"\n\rout_ref" +
-      "und_no\030\006 \001(\tR\013outRefundNo\022.\n\010recorded\030\007 " +
-      "\001(\0132\022.paystate.v1.MoneyR\010recorded\022\024\n\005cau" +
-      "se\030\010 \001(\tR\005cause\022\026\n\006healed\030\t \001(\010R\006healed\022" +
-      "\027\n\007case_id\030\n \001(\tR\006caseId\022\031\n\010order_id\030\013 \001" +
-      "(\tR\007orderId\"\305\005\n\031GetReconciliationRespons" +
-      "e\022\030\n\007account\030\001 \001(\tR\007account\022\022\n\004date\030\002 \001(" +
-      "\tR\004date\022\022\n\004done\030\003 \001(\010R\004done\022\035\n\nline_coun" +
-      "t\030\004 \001(\003R\tlineCount\022#\n\rmatched_count\030\005 \001(" +
-      "\003R\014matchedCount\022\031\n\010case_ids\030\006 \003(\tR\007caseI" +
-      "ds\0226\n\005state\030\007 \001(\0162 .paystate.v1.Reconcil" +
-      "iationStateR\005state\022\026\n\006detail\030\010 \001(\tR\006deta" +
-      "il\0229\n\013differences\030\t \003(\0132\027.paystate.v1.Di" +
-      "fferenceR\013differences\022&\n\017next_page_token" +
-      "\030\n \001(\tR\rnextPageToken\022)\n\020difference_coun" +
-      "t\030\013 \001(\003R\017differenceCount\022#\n\rcarried_coun" +
-      "t\030\014 \001(\003R\014carriedCount\0229\n\nstart_time\030\r \001(" +
-      "\0132\032.google.protobuf.TimestampR\tstartTime" +
-      "\0225\n\010end_time\030\016 \001(\0132\032.google.protobuf.Tim" +
-      "estampR\007endTime\022T\n\nfees_minor\030\017 \003(\01325.pa" +
-      "ystate.v1.GetReconciliationResponse.Fees" +
-      "MinorEntryR\tfeesMinor\032<\n\016FeesMinorEntry\022" +
-      "\020\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\003R\005value:" +
-      "\0028\001\"\024\n\022VerifyAuditRequest\"c\n\017InvariantRe" +
-      "sult\022\022\n\004name\030\001 \001(\tR\004name\022\034\n\tstatement\030\002 " +
-      "\001(\tR\tstatement\022\036\n\nviolations\030\003 \003(\tR\nviol" +
-      "ations\"M\n\023VerifyAuditResponse\0226\n\007results" +
-      "\030\001 \003(\0132\034.paystate.v1.InvariantResultR\007re" +
-      "sults*\320\003\n\010CaseKind\022\031\n\025CASE_KIND_UNSPECIF" +
-      "IED\020\000\022\035\n\031CASE_KIND_AMOUNT_MISMATCH\020\001\022\037\n\033" +
-      "CASE_KIND_CURRENCY_MISMATCH\020\002\022\036\n\032CASE_KI" +
-      "ND_ACCOUNT_MISMATCH\020\003\022\032\n\026CASE_KIND_LATE_" +
-      "PAYMENT\020\004\022\034\n\030CASE_KIND_DOUBLE_PAYMENT\020\005\022" +
-      "\033\n\027CASE_KIND_UNKNOWN_ORDER\020\006\022\023\n\017CASE_KIN" +
-      "D_STUCK\020\007\022\032\n\026CASE_KIND_REFUND_STUCK\020\010\022)\n" +
-      "%CASE_KIND_RECONCILIATION_MISSING_HERE\020\t" +
-      "\022*\n&CASE_KIND_RECONCILIATION_MISSING_THE" +
-      "RE\020\n\022#\n\037CASE_KIND_RECONCILIATION_AMOUNT\020" +
-      "\013\022#\n\037CASE_KIND_RECONCILIATION_STATUS\020\014\022 " +
-      "\n\034CASE_KIND_RECONCILIATION_FEE\020\r*U\n\tCase" +
-      "State\022\032\n\026CASE_STATE_UNSPECIFIED\020\000\022\023\n\017CAS" +
-      "E_STATE_OPEN\020\001\022\027\n\023CASE_STATE_RESOLVED\020\002*" +
-      "\332\001\n\016CaseResolution\022\037\n\033CASE_RESOLUTION_UN" +
-      "SPECIFIED\020\000\022\032\n\026CASE_RESOLUTION_ACCEPT\020\001\022" +
-      "\032\n\026CASE_RESOLUTION_REFUND\020\002\022\031\n\025CASE_RESO" +
-      "LUTION_CLOSE\020\003\022\032\n\026CASE_RESOLUTION_IGNORE" +
-      "\020\004\022\031\n\025CASE_RESOLUTION_BOUND\020\005\022\035\n\031CASE_RE" +
-      "SOLUTION_OVERTAKEN\020\006*N\n\007Verdict\022\027\n\023VERDI" +
-      "CT_UNSPECIFIED\020\000\022\024\n\020VERDICT_ACCEPTED\020\001\022\024" +
-      "\n\020VERDICT_REJECTED\020\002*\345\001\n\016DifferenceKind\022" +
-      "\037\n\033DIFFERENCE_KIND_UNSPECIFIED\020\000\022 \n\034DIFF" +
-      "ERENCE_KIND_MISSING_HERE\020\001\022!\n\035DIFFERENCE" +
-      "_KIND_MISSING_THERE\020\002\022\032\n\026DIFFERENCE_KIND" +
-      "_AMOUNT\020\003\022\032\n\026DIFFERENCE_KIND_STATUS\020\004\022\027\n" +
-      "\023DIFFERENCE_KIND_FEE\020\005\022\034\n\030DIFFERENCE_KIN" +
-      "D_REPEATED\020\006*\235\001\n\023ReconciliationState\022$\n " +
-      "RECONCILIATION_STATE_UNSPECIFIED\020\000\022 \n\034RE" +
-      "CONCILIATION_STATE_RUNNING\020\001\022\035\n\031RECONCIL" +
-      "IATION_STATE_DONE\020\002\022\037\n\033RECONCILIATION_ST" +
-      "ATE_FAILED\020\0032\216\007\n\021OperationsService\022S\n\014Ex" +
-      "plainOrder\022 .paystate.v1.ExplainOrderReq" +
-      "uest\032!.paystate.v1.ExplainOrderResponse\022" +
-      "b\n\021ListNotifications\022%.paystate.v1.ListN" +
-      "otificationsRequest\032&.paystate.v1.ListNo" +
-      "tificationsResponse\022J\n\tListCases\022\035.payst" +
-      "ate.v1.ListCasesRequest\032\036.paystate.v1.Li" +
-      "stCasesResponse\022P\n\013ResolveCase\022\037.paystat" +
-      "e.v1.ResolveCaseRequest\032 .paystate.v1.Re" +
-      "solveCaseResponse\022M\n\nAssignCase\022\036.paysta" +
-      "te.v1.AssignCaseRequest\032\037.paystate.v1.As" +
-      "signCaseResponse\022Y\n\016RecheckPayment\022\".pay" +
-      "state.v1.RecheckPaymentRequest\032#.paystat" +
-      "e.v1.RecheckPaymentResponse\022b\n\021RunReconc" +
-      "iliation\022%.paystate.v1.RunReconciliation" +
-      "Request\032&.paystate.v1.RunReconciliationR" +
-      "esponse\022^\n\017ImportStatement\022#.paystate.v1" +
-      ".ImportStatementRequest\032$.paystate.v1.Im" +
-      "portStatementResponse(\001\022b\n\021GetReconcilia" +
-      "tion\022%.paystate.v1.GetReconciliationRequ" +
-      "est\032&.paystate.v1.GetReconciliationRespo" +
-      "nse\022P\n\013VerifyAudit\022\037.paystate.v1.VerifyA" +
-      "uditRequest\032 .paystate.v1.VerifyAuditRes" +
-      "ponseB\231\001\n\013paystate.v1B\026OperationsService" +
-      "ProtoP\001Z%paystate.internal/paystate/pays" +
-      "tatev1\242\002\003PXX\252\002\013Paystate.V1\312\002\013Paystate\\V1" +
-      "\342\002\027Paystate\\V1\\GPBMetadata\352\002\014Paystate::V" +
-      "1b\006proto3"
+      "\030\005 \001(\tR\tpageToken\022%\n\016transaction_id\030\006 \001(" +
+      "\tR\rtransactionId\"\204\001\n\031ListNotificationsRe" +
+      "sponse\022?\n\rnotifications\030\001 \003(\0132\031.paystate" +
+      ".v1.NotificationR\rnotifications\022&\n\017next_" +
+      "page_token\030\002 \001(\tR\rnextPageToken\"\302\001\n\020List" +
+      "CasesRequest\022,\n\005state\030\001 \001(\0162\026.paystate.v" +
+      "1.CaseStateR\005state\022)\n\004kind\030\002 \001(\0162\025.payst" +
+      "ate.v1.CaseKindR\004kind\022\031\n\010order_id\030\003 \001(\tR" +
+      "\007orderId\022\033\n\tpage_size\030\004 \001(\005R\010pageSize\022\035\n" +
+      "\npage_token\030\005 \001(\tR\tpageToken\"d\n\021ListCase" +
+      "sResponse\022\'\n\005cases\030\001 \003(\0132\021.paystate.v1.C" +
+      "aseR\005cases\022&\n\017next_page_token\030\002 \001(\tR\rnex" +
+      "tPageToken\")\n\016GetCaseRequest\022\027\n\007case_id\030" +
+      "\001 \001(\tR\006caseId\"8\n\017GetCaseResponse\022%\n\004case" +
+      "\030\001 \001(\0132\021.paystate.v1.CaseR\004case\"\241\001\n\022Reso" +
+      "lveCaseRequest\022\027\n\007case_id\030\001 \001(\tR\006caseId\022" +
+      ";\n\nresolution\030\002 \001(\0162\033.paystate.v1.CaseRe" +
+      "solutionR\nresolution\022\026\n\006reason\030\003 \001(\tR\006re" +
+      "ason\022\035\n\nrequest_id\030\004 \001(\tR\trequestId\"f\n\023R" +
+      "esolveCaseResponse\022%\n\004case\030\001 \001(\0132\021.payst" +
+      "ate.v1.CaseR\004case\022(\n\005order\030\002 \001(\0132\022.payst" +
+      "ate.v1.OrderR\005order\"B\n\021AssignCaseRequest" +
+      "\022\027\n\007case_id\030\001 \001(\tR\006caseId\022\024\n\005owner\030\002 \001(\t" +
+      "R\005owner\";\n\022AssignCaseResponse\022%\n\004case\030\001 " +
+      "\001(\0132\021.paystate.v1.CaseR\004case\"9\n\025RecheckP" +
+      "aymentRequest\022 \n\014out_trade_no\030\001 \001(\tR\nout" +
+      "TradeNo\"B\n\026RecheckPaymentResponse\022(\n\005ord" +
+      "er\030\001 \001(\0132\022.paystate.v1.OrderR\005order\"H\n\030R" +
+      "unReconciliationRequest\022\030\n\007account\030\001 \001(\t" +
+      "R\007account\022\022\n\004date\030\002 \001(\tR\004date\"H\n\031RunReco" +
+      "nciliationResponse\022+\n\021reconciliation_id\030" +
+      "\001 \001(\tR\020reconciliationId\"\253\001\n\026ImportStatem" +
+      "entRequest\022\030\n\007account\030\001 \001(\tR\007account\022\022\n\004" +
+      "date\030\002 \001(\tR\004date\0220\n\005lines\030\003 \003(\0132\032.paysta" +
+      "te.v1.StatementLineR\005lines\022\"\n\nline_count" +
+      "\030\004 \001(\003H\000R\tlineCount\210\001\001B\r\n\013_line_count\"F\n" +
+      "\027ImportStatementResponse\022+\n\021reconciliati" +
+      "on_id\030\001 \001(\tR\020reconciliationId\"\203\001\n\030GetRec" +
+      "onciliationRequest\022+\n\021reconciliation_id\030" +
+      "\001 \001(\tR\020reconciliationId\022\033\n\tpage_size\030\002 \001" +
+      "(\005R\010pageSize\022\035\n\npage_token\030\003 \001(\tR\tpageTo" +
+      "ken\"\251\003\n\nDifference\022/\n\004kind\030\001 \001(\0162\033.payst" +
+      "ate.v1.DifferenceKindR\004kind\022.\n\004line\030\002 \001(" +
+      "\0132\032.paystate.v1.StatementLineR\004line\022;\n\tl" +
+      "ine_kind\030\003 \001(\0162\036.paystate.v1.StatementLi" +
+      "neKindR\010lineKind\022 \n\014out_trade_no\030\004 \001(\tR\n" +
+      "outTradeNo\022%\n\016transaction_id\030\005 \001(\tR\rtran" +
+      "sactionId\022\"\n\rout_refund_no\030\006 \001(\tR\013outRef" +
+      "undNo\022.\n\010recorded\030\007 \001(\0132\022.paystate.v1.Mo" +
+      "neyR\010recorded\022\024\n\005cause\030\010 \001(\tR\005cause\022\026\n\006h" +
+      "ealed\030\t \001(\010R\006healed\022\027\n\007case_id\030\n \001(\tR\006ca" +
+      "seId\022\031\n\010order_id\030\013 \001(\tR\007orderId\"\305\005\n\031GetR" +
+      "econciliationResponse\022\030\n\007account\030\001 \001(\tR\007" +
+      "account\022\022\n\004date\030\002 \001(\tR\004date\022\022\n\004done\030\003 \001(" +
+      "\010R\004done\022\035\n\nline_count\030\004 \001(\003R\tlineCount\022#" +
+      "\n\rmatched_count\030\005 \001(\003R\014matchedCount\022\031\n\010c" +
+      "ase_ids\030\006 \003(\tR\007caseIds\0226\n\005state\030\007 \001(\0162 ." +
+      "paystate.v1.ReconciliationStateR\005state\022\026" +
+      "\n\006detail\030\010 \001(\tR\006detail\0229\n\013differences\030\t " +
+      "\003(\0132\027.paystate.v1.DifferenceR\013difference" +
+      "s\022&\n\017next_page_token\030\n \001(\tR\rnextPageToke" +
+      "n\022)\n\020difference_count\030\013 \001(\003R\017differenceC" +
+      "ount\022#\n\rcarried_count\030\014 \001(\003R\014carriedCoun" +
+      "t\0229\n\nstart_time\030\r \001(\0132\032.google.protobuf." +
+      "TimestampR\tstartTime\0225\n\010end_time\030\016 \001(\0132\032" +
+      ".google.protobuf.TimestampR\007endTime\022T\n\nf" +
+      "ees_minor\030\017 \003(\01325.paystate.v1.GetReconci" +
+      "liationResponse.FeesMinorEntryR\tfeesMino" +
+      "r\032<\n\016FeesMinorEntry\022\020\n\003key\030\001 \001(\tR\003key\022\024\n" +
+      "\005value\030\002 \001(\003R\005value:\0028\001\"\024\n\022VerifyAuditRe" +
+      "quest\"c\n\017InvariantResult\022\022\n\004name\030\001 \001(\tR\004" +
+      "name\022\034\n\tstatement\030\002 \001(\tR\tstatement\022\036\n\nvi" +
+      "olations\030\003 \003(\tR\nviolations\"M\n\023VerifyAudi" +
+      "tResponse\0226\n\007results\030\001 \003(\0132\034.paystate.v1" +
+      ".InvariantResultR\007results*\320\003\n\010CaseKind\022\031" +
+      "\n\025CASE_KIND_UNSPECIFIED\020\000\022\035\n\031CASE_KIND_A" +
+      "MOUNT_MISMATCH\020\001\022\037\n\033CASE_KIND_CURRENCY_M" +
+      "ISMATCH\020\002\022\036\n\032CASE_KIND_ACCOUNT_MISMATCH\020" +
+      "\003\022\032\n\026CASE_KIND_LATE_PAYMENT\020\004\022\034\n\030CASE_KI" +
+      "ND_DOUBLE_PAYMENT\020\005\022\033\n\027CASE_KIND_UNKNOWN" +
+      "_ORDER\020\006\022\023\n\017CASE_KIND_STUCK\020\007\022\032\n\026CASE_KI" +
+      "ND_REFUND_STUCK\020\010\022)\n%CASE_KIND_RECONCILI" +
+      "ATION_MISSING_HERE\020\t\022*\n&CASE_KIND_RECONC" +
+      "ILIATION_MISSING_THERE\020\n\022#\n\037CASE_KIND_RE" +
+      "CONCILIATION_AMOUNT\020\013\022#\n\037CASE_KIND_RECON" +
+      "CILIATION_STATUS\020\014\022 \n\034CASE_KIND_RECONCIL" +
+      "IATION_FEE\020\r*U\n\tCaseState\022\032\n\026CASE_STATE_" +
+      "UNSPECIFIED\020\000\022\023\n\017CASE_STATE_OPEN\020\001\022\027\n\023CA" +
+      "SE_STATE_RESOLVED\020\002*\332\001\n\016CaseResolution\022\037" +
+      "\n\033CASE_RESOLUTION_UNSPECIFIED\020\000\022\032\n\026CASE_" +
+      "RESOLUTION_ACCEPT\020\001\022\032\n\026CASE_RESOLUTION_R" +
+      "EFUND\020\002\022\031\n\025CASE_RESOLUTION_CLOSE\020\003\022\032\n\026CA" +
+      "SE_RESOLUTION_IGNORE\020\004\022\031\n\025CASE_RESOLUTIO" +
+      "N_BOUND\020\005\022\035\n\031CASE_RESOLUTION_OVERTAKEN\020\006" +
+      "*N\n\007Verdict\022\027\n\023VERDICT_UNSPECIFIED\020\000\022\024\n\020" +
+      "VERDICT_ACCEPTED\020\001\022\024\n\020VERDICT_REJECTED\020\002" +
+      "*\345\001\n\016DifferenceKind\022\037\n\033DIFFERENCE_KIND_U" +
+      "NSPECIFIED\020\000\022 \n\034DIFFERENCE_KIND_MISSING_" +
+      "HERE\020\001\022!\n\035DIFFERENCE_KIND_MISSING_THERE\020" +
+      "\002\022\032\n\026DIFFERENCE_KIND_AMOUNT\020\003\022\032\n\026DIFFERE" +
+      "NCE_KIND_STATUS\020\004\022\027\n\023DIFFERENCE_KIND_FEE" +
+      "\020\005\022\034\n\030DIFFERENCE_KIND_REPEATED\020\006*\235\001\n\023Rec" +
+      "onciliationState\022$\n RECONCILIATION_STATE" +
+      "_UNSPECIFIED\020\000\022 \n\034RECONCILIATION_STATE_R" +
+      "UNNING\020\001\022\035\n\031RECONCILIATION_STATE_DONE\020\002\022" +
+      "\037\n\033RECONCILIATION_STATE_FAILED\020\0032\324\007\n\021Ope" +
+      "rationsService\022S\n\014ExplainOrder\022 .paystat" +
+      "e.v1.ExplainOrderRequest\032!.paystate.v1.E" +
+      "xplainOrderResponse\022b\n\021ListNotifications" +
+      "\022%.paystate.v1.ListNotificationsRequest\032" +
+      "&.paystate.v1.ListNotificationsResponse\022" +
+      "J\n\tListCases\022\035.paystate.v1.ListCasesRequ" +
+      "est\032\036.paystate.v1.ListCasesResponse\022D\n\007G" +
+      "etCase\022\033.paystate.v1.GetCaseRequest\032\034.pa" +
+      "ystate.v1.GetCaseResponse\022P\n\013ResolveCase" +
+      "\022\037.paystate.v1.ResolveCaseRequest\032 .pays" +
+      "tate.v1.ResolveCaseResponse\022M\n\nAssignCas" +
+      "e\022\036.paystate.v1.AssignCaseRequest\032\037.pays" +
+      "tate.v1.AssignCaseResponse\022Y\n\016RecheckPay" +
+      "ment\022\".paystate.v1.RecheckPaymentRequest" +
+      "\032#.paystate.v1.RecheckPaymentResponse\022b\n" +
+      "\021RunReconciliation\022%.paystate.v1.RunReco" +
+      "nciliationRequest\032&.paystate.v1.RunRecon" +
+      "ciliationResponse\022^\n\017ImportStatement\022#.p" +
+      "aystate.v1.ImportStatementRequest\032$.pays" +
+      "tate.v1.ImportStatementResponse(\001\022b\n\021Get" +
+      "Reconciliation\022%.paystate.v1.GetReconcil" +
+      "iationRequest\032&.paystate.v1.GetReconcili" +
+      "ationResponse\022P\n\013VerifyAudit\022\037.paystate." +
+      "v1.VerifyAuditRequest\032 .paystate.v1.Veri" +
+      "fyAuditResponseB\231\001\n\013paystate.v1B\026Operati" +
+      "onsServiceProtoP\001Z%paystate.internal/pay" +
+      "state/paystatev1\242\002\003PXX\252\002\013Paystate.V1\312\002\013P" +
+      "aystate\\V1\342\002\027Paystate\\V1\\GPBMetadata\352\002\014P" +
+      "aystate::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -401,7 +416,7 @@ public final class OperationsServiceProto extends com.google.protobuf.GeneratedF
     internal_static_paystate_v1_ListNotificationsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_ListNotificationsRequest_descriptor,
-        new java.lang.String[] { "Account", "Verdict", "OutTradeNo", "PageSize", "PageToken", });
+        new java.lang.String[] { "Account", "Verdict", "OutTradeNo", "PageSize", "PageToken", "TransactionId", });
     internal_static_paystate_v1_ListNotificationsResponse_descriptor =
       getDescriptor().getMessageType(6);
     internal_static_paystate_v1_ListNotificationsResponse_fieldAccessorTable = new
@@ -420,80 +435,92 @@ public final class OperationsServiceProto extends com.google.protobuf.GeneratedF
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_ListCasesResponse_descriptor,
         new java.lang.String[] { "Cases", "NextPageToken", });
-    internal_static_paystate_v1_ResolveCaseRequest_descriptor =
+    internal_static_paystate_v1_GetCaseRequest_descriptor =
       getDescriptor().getMessageType(9);
+    internal_static_paystate_v1_GetCaseRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_paystate_v1_GetCaseRequest_descriptor,
+        new java.lang.String[] { "CaseId", });
+    internal_static_paystate_v1_GetCaseResponse_descriptor =
+      getDescriptor().getMessageType(10);
+    internal_static_paystate_v1_GetCaseResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_paystate_v1_GetCaseResponse_descriptor,
+        new java.lang.String[] { "Case", });
+    internal_static_paystate_v1_ResolveCaseRequest_descriptor =
+      getDescriptor().getMessageType(11);
     internal_static_paystate_v1_ResolveCaseRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_ResolveCaseRequest_descriptor,
         new java.lang.String[] { "CaseId", "Resolution", "Reason", "RequestId", });
     internal_static_paystate_v1_ResolveCaseResponse_descriptor =
-      getDescriptor().getMessageType(10);
+      getDescriptor().getMessageType(12);
     internal_static_paystate_v1_ResolveCaseResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_ResolveCaseResponse_descriptor,
         new java.lang.String[] { "Case", "Order", });
     internal_static_paystate_v1_AssignCaseRequest_descriptor =
-      getDescriptor().getMessageType(11);
+      getDescriptor().getMessageType(13);
     internal_static_paystate_v1_AssignCaseRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_AssignCaseRequest_descriptor,
         new java.lang.String[] { "CaseId", "Owner", });
     internal_static_paystate_v1_AssignCaseResponse_descriptor =
-      getDescriptor().getMessageType(12);
+      getDescriptor().getMessageType(14);
     internal_static_paystate_v1_AssignCaseResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_AssignCaseResponse_descriptor,
         new java.lang.String[] { "Case", });
     internal_static_paystate_v1_RecheckPaymentRequest_descriptor =
-      getDescriptor().getMessageType(13);
+      getDescriptor().getMessageType(15);
     internal_static_paystate_v1_RecheckPaymentRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_RecheckPaymentRequest_descriptor,
         new java.lang.String[] { "OutTradeNo", });
     internal_static_paystate_v1_RecheckPaymentResponse_descriptor =
-      getDescriptor().getMessageType(14);
+      getDescriptor().getMessageType(16);
     internal_static_paystate_v1_RecheckPaymentResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_RecheckPaymentResponse_descriptor,
         new java.lang.String[] { "Order", });
     internal_static_paystate_v1_RunReconciliationRequest_descriptor =
-      getDescriptor().getMessageType(15);
+      getDescriptor().getMessageType(17);
     internal_static_paystate_v1_RunReconciliationRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_RunReconciliationRequest_descriptor,
         new java.lang.String[] { "Account", "Date", });
     internal_static_paystate_v1_RunReconciliationResponse_descriptor =
-      getDescriptor().getMessageType(16);
+      getDescriptor().getMessageType(18);
     internal_static_paystate_v1_RunReconciliationResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_RunReconciliationResponse_descriptor,
         new java.lang.String[] { "ReconciliationId", });
     internal_static_paystate_v1_ImportStatementRequest_descriptor =
-      getDescriptor().getMessageType(17);
+      getDescriptor().getMessageType(19);
     internal_static_paystate_v1_ImportStatementRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_ImportStatementRequest_descriptor,
         new java.lang.String[] { "Account", "Date", "Lines", "LineCount", });
     internal_static_paystate_v1_ImportStatementResponse_descriptor =
-      getDescriptor().getMessageType(18);
+      getDescriptor().getMessageType(20);
     internal_static_paystate_v1_ImportStatementResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_ImportStatementResponse_descriptor,
         new java.lang.String[] { "ReconciliationId", });
     internal_static_paystate_v1_GetReconciliationRequest_descriptor =
-      getDescriptor().getMessageType(19);
+      getDescriptor().getMessageType(21);
     internal_static_paystate_v1_GetReconciliationRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_GetReconciliationRequest_descriptor,
         new java.lang.String[] { "ReconciliationId", "PageSize", "PageToken", });
     internal_static_paystate_v1_Difference_descriptor =
-      getDescriptor().getMessageType(20);
+      getDescriptor().getMessageType(22);
     internal_static_paystate_v1_Difference_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_Difference_descriptor,
         new java.lang.String[] { "Kind", "Line", "LineKind", "OutTradeNo", "TransactionId", "OutRefundNo", "Recorded", "Cause", "Healed", "CaseId", "OrderId", });
     internal_static_paystate_v1_GetReconciliationResponse_descriptor =
-      getDescriptor().getMessageType(21);
+      getDescriptor().getMessageType(23);
     internal_static_paystate_v1_GetReconciliationResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_GetReconciliationResponse_descriptor,
@@ -505,19 +532,19 @@ public final class OperationsServiceProto extends com.google.protobuf.GeneratedF
         internal_static_paystate_v1_GetReconciliationResponse_FeesMinorEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
     internal_static_paystate_v1_VerifyAuditRequest_descriptor =
-      getDescriptor().getMessageType(22);
+      getDescriptor().getMessageType(24);
     internal_static_paystate_v1_VerifyAuditRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_VerifyAuditRequest_descriptor,
         new java.lang.String[] { });
     internal_static_paystate_v1_InvariantResult_descriptor =
-      getDescriptor().getMessageType(23);
+      getDescriptor().getMessageType(25);
     internal_static_paystate_v1_InvariantResult_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_InvariantResult_descriptor,
         new java.lang.String[] { "Name", "Statement", "Violations", });
     internal_static_paystate_v1_VerifyAuditResponse_descriptor =
-      getDescriptor().getMessageType(24);
+      getDescriptor().getMessageType(26);
     internal_static_paystate_v1_VerifyAuditResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_paystate_v1_VerifyAuditResponse_descriptor,
