@@ -9,8 +9,3 @@ pub(crate) fn now() -> Timestamp {
         .map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
     Timestamp(micros)
 }
-
-/// A moment and a span, in the unit of [`Timestamp`].
-pub(crate) fn after(at: Timestamp, span: std::time::Duration) -> Timestamp {
-    Timestamp(at.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
-}

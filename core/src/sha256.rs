@@ -32,14 +32,6 @@ impl Sha256 {
         if text.bytes().any(|b| b.is_ascii_uppercase()) { Err(RULE) } else { Ok(Self(own)) }
     }
 
-    /// Takes bytes as they are stored.
-    ///
-    /// # Errors
-    /// They are not 32.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, &'static str> {
-        bytes.try_into().map(Self).map_err(|_| "is not a hash of 32 bytes")
-    }
-
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -84,11 +76,9 @@ mod tests {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Sha256::of(b"").to_string(), empty);
         assert_eq!(Sha256::parse(empty), Ok(Sha256::of(b"")));
-        assert_eq!(Sha256::from_bytes(Sha256::of(b"x").as_bytes()), Ok(Sha256::of(b"x")));
         for bad in ["", "e3", &empty.to_uppercase(), &empty.replace('e', "g"), &format!("{empty}00")] {
             assert!(Sha256::parse(bad).is_err(), "{bad}");
         }
-        assert!(Sha256::from_bytes(&[0; 31]).is_err());
         let json = format!("\"{empty}\"");
         assert_eq!(serde_json::to_string(&Sha256::of(b"")).unwrap(), json);
         assert_eq!(serde_json::from_str::<Sha256>(&json).unwrap(), Sha256::of(b""));

@@ -63,7 +63,7 @@ impl Policy {
         let wanted = account.as_ref().map_or(self.expiry, |account| self.callable.contains(account));
         let due_at = match due {
             Due::Now => at,
-            Due::Soon => after(at, self.first_question),
+            Due::Soon => at.after(self.first_question),
             Due::At(then) => then,
         };
         wanted.then(|| NewTask { key, account, order_id: order_id.cloned(), due_at })
@@ -72,7 +72,7 @@ impl Policy {
     /// Gives a case that opens its due time and its first owner.
     pub(super) fn open(&self, case: &mut Case, at: Timestamp) {
         let CasePolicy { due_after, owner, .. } = self.of(case.kind);
-        case.due_at = Some(after(at, due_after));
+        case.due_at = Some(at.after(due_after));
         case.owner = owner;
     }
 
@@ -92,8 +92,4 @@ impl Policy {
     fn of(&self, kind: CaseKind) -> CasePolicy {
         self.cases.get(&kind).cloned().unwrap_or_default()
     }
-}
-
-fn after(at: Timestamp, time: Duration) -> Timestamp {
-    Timestamp(at.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
 }

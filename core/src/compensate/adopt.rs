@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock::{after, now},
+    clock::now,
     commit::Policy,
     order::{AccountName, Order, Timestamp},
     store::{Cursor, NewTask, Store, StoreError},
@@ -78,12 +78,12 @@ impl Adoption {
         let ends = self.policy.expiry.then_some(ENDS);
         let names: Vec<&str> = ends.into_iter().chain(self.policy.callable.iter().map(AccountName::as_str)).collect();
         let adopted = tasks.adopted(&names).await?;
-        let is_settled = |name: &&&str| adopted.get(**name).is_some_and(|since| after(*since, SETTLING) <= at);
+        let is_settled = |name: &&&str| adopted.get(**name).is_some_and(|since| (*since).after(SETTLING) <= at);
         let new: BTreeSet<&str> = names.iter().filter(|name| !is_settled(name)).copied().collect();
         if new.is_empty() {
             return Ok(None);
         }
-        let since = Timestamp(at.0.saturating_sub(i64::try_from(MATTERS.as_micros()).unwrap_or(i64::MAX)));
+        let since = at.before(MATTERS);
         let (mut written, mut due, mut place): (_, _, Option<Cursor>) = (0, at, None);
         while !self.closing.is_cancelled() {
             let page = self.store.unpaid_orders(since, place.as_ref(), PAGE).await?;
@@ -109,7 +109,7 @@ impl Adoption {
         let mut tasks: Vec<_> = tasks.collect();
         for task in &mut tasks {
             task.due_at = task.due_at.max(*due);
-            *due = after(*due, PLACE);
+            *due = (*due).after(PLACE);
         }
         tasks
     }

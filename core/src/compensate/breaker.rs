@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{clock::after, order::Timestamp};
+use crate::order::Timestamp;
 
 /// Questions without an answer, one after the other, after which an account is left alone.
 const FAILURES: u32 = 5;
@@ -42,7 +42,7 @@ impl Breaker {
 
     /// The probe is asked now; the next one may be after `pause`.
     pub(super) fn probed(&mut self, now: Timestamp, pause: Duration) {
-        self.probe_at = Some(after(now, pause));
+        self.probe_at = Some(now.after(pause));
     }
 
     /// A question was answered, whatever the answer. It may have been under way when patience was asked for.

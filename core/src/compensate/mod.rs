@@ -207,5 +207,5 @@ impl Compensation {
 
 /// The last moment at which an earlier hint does not count any more.
 fn before(at: Timestamp) -> Timestamp {
-    Timestamp(at.0.saturating_sub(i64::try_from(HINT_INTERVAL.as_micros()).unwrap_or(i64::MAX)))
+    at.before(HINT_INTERVAL)
 }

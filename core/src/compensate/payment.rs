@@ -17,13 +17,8 @@ use super::{
     platforms::{Answer, Outcome},
     schedule::{Schedule, jittered},
 };
-use crate::{
-    clock::after,
-    order::{Ending, Order, Payment, PaymentStatus, State, Timestamp},
-};
+use crate::order::{Order, Payment, PaymentStatus, Timestamp, UNPAID_GRACE};
 
-/// After the payment's own expiry: clocks differ, and a platform may be slow to close. The domain demands the same.
-const GRACE: Duration = Duration::from_secs(5 * 60);
 /// Between two answers that a payment is not known, at least.
 const APART: Duration = Duration::from_secs(60);
 /// How long a payment that has no expiry of ours may be paid: the longest default of the platforms.
@@ -103,7 +98,7 @@ pub(super) fn step(
         Outcome::Unknown | Outcome::RateLimited(_) | Outcome::NotSent => {
             let since = known.silent_since.unwrap_or(now);
             // Who was begun long ago may be asked for the first time now.
-            if now > lost(payment, schedule).max(after(since, OUTAGE)) {
+            if now > lost(payment, schedule).max(since.after(OUTAGE)) {
                 return Step::GiveUp(format!(
                     "the platform has not answered for a day; its last words: {}",
                     last.said()
@@ -135,27 +130,26 @@ pub(crate) fn is_settled(payment: &Payment) -> bool {
 
 /// Whether nobody should pay it any more.
 fn is_unwanted(order: &Order, payment: &Payment, now: Timestamp) -> bool {
-    let open = matches!(order.state(), State::Created | State::Pending) && order.ending == Ending::Open;
     let in_time = |at: Option<Timestamp>| at.is_none_or(|at| now < at);
-    !(open && in_time(order.expires_at) && in_time(payment.expires_at))
+    !(order.is_payable() && in_time(order.expires_at) && in_time(payment.expires_at))
 }
 
 /// Whether its time and the grace are over.
 fn is_over(payment: &Payment, now: Timestamp) -> bool {
-    payment.expires_at.is_some_and(|at| now > after(at, GRACE))
+    payment.expires_at.is_some_and(|at| now > at.after(UNPAID_GRACE))
 }
 
 /// When an outage of the platform has lasted too long for this payment.
 fn lost(payment: &Payment, schedule: &Schedule) -> Timestamp {
     let end = payment.expires_at.unwrap_or(payment.started_at);
     let end = payment.ruled_at.map_or(end, |at| at.max(end));
-    after(end, schedule.whole() + OUTAGE)
+    end.after(schedule.whole() + OUTAGE)
 }
 
 /// Nobody has paid it, and its time is over: believed when it is heard a second time.
 fn unpaid(known: &Known, schedule: &Schedule, now: Timestamp) -> Step {
     match known.unpaid_since {
-        Some(since) if now >= after(since, APART) => Step::ConcludeUnpaid,
+        Some(since) if now >= since.after(APART) => Step::ConcludeUnpaid,
         Some(_) | None => {
             let unpaid_since = known.unpaid_since.or(Some(now));
             let wait = APART.min(schedule.last()) + Duration::from_secs(1);
@@ -178,12 +172,12 @@ fn again(
     }
     let answered = known.answered.saturating_add(1);
     let until_over =
-        |at: Timestamp| Duration::from_micros(u64::try_from(after(at, GRACE).0 - now.0 + 1_000_000).unwrap_or(0));
+        |at: Timestamp| Duration::from_micros(u64::try_from(at.after(UNPAID_GRACE).0 - now.0 + 1_000_000).unwrap_or(0));
     let payable_until = match payment.expires_at {
-        Some(at) => after(at, GRACE),
+        Some(at) => at.after(UNPAID_GRACE),
         // Nobody but a person can end what the caller began and the platform does not know.
         None if is_unwanted(order, payment, now) => payment.started_at,
-        None => after(payment.started_at, LONGEST),
+        None => payment.started_at.after(LONGEST),
     };
     let wait = match schedule.after(answered) {
         Some(wait) => wait,
@@ -196,7 +190,7 @@ fn again(
     let over = payment.expires_at.filter(|_| !is_over(payment, now)).map_or(wait, until_over);
     let wait = wait.min(over);
     // What was heard before is no second time of anything: something else was said since.
-    let turn = Some(after(now, jittered(wait, 0)));
+    let turn = Some(now.after(jittered(wait, 0)));
     let known = Known { answered, unpaid_since: None, turn, silent_since: None };
     Step::Later(Later { wait, known })
 }

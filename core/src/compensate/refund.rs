@@ -14,10 +14,7 @@ use super::{
     platforms::{Answer, Outcome},
     schedule::Schedule,
 };
-use crate::{
-    clock::after,
-    order::{Refund, RefundStatus, Timestamp},
-};
+use crate::order::{Refund, RefundStatus, Timestamp};
 
 /// How long an outage of a platform is waited out, beyond the schedule.
 const OUTAGE: Duration = Duration::from_secs(24 * 3600);
@@ -132,7 +129,7 @@ fn unanswered(
     let from = refund.given_up.map_or(requested_at, |given_up| given_up.at.max(requested_at));
     let since = known.silent_since.unwrap_or(now);
     // What was asked for long ago may be asked about for the first time now.
-    if now > after(from, schedule.whole() + OUTAGE).max(after(since, OUTAGE)) {
+    if now > from.after(schedule.whole() + OUTAGE).max(since.after(OUTAGE)) {
         return Step::GiveUp(format!("the platform has not answered for a day; its last words: {}", last.said()));
     }
     Step::Later(patience, Known { silent_since: Some(since), ..known })

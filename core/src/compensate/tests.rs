@@ -8,12 +8,9 @@ use super::{
     refund,
     schedule::{Schedule, jittered},
 };
-use crate::{
-    clock,
-    order::{
-        AccountName, Command, Currency, Fact, Method, Money, Observation, Order, OrderId, OutTradeNo, Payment,
-        PaymentFact, PaymentStatus, Refund, RefundStatus, Requested, Timestamp, TransactionId, decide, observe,
-    },
+use crate::order::{
+    AccountName, Command, Currency, Fact, Method, Money, Observation, Order, OrderId, OutTradeNo, Payment, PaymentFact,
+    PaymentStatus, Refund, RefundStatus, Requested, Timestamp, TransactionId, decide, observe,
 };
 
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -125,10 +122,10 @@ fn a_question_out_of_turn_takes_no_place_in_the_schedule() {
     let order = order(Some(300 * MINUTE));
     let first = later(step(&order, &known(2), &asked(Outcome::Answered), 10));
     let turn = first.known.turn.unwrap();
-    assert!(at(10) < turn && turn <= clock::after(at(10), jittered(first.wait, 0)), "{turn:?}");
+    assert!(at(10) < turn && turn <= at(10).after(jittered(first.wait, 0)), "{turn:?}");
     let hint = later(step(&order, &first.known, &asked(Outcome::Answered), 20));
     assert_eq!(hint.known, first.known);
-    assert!(clock::after(at(20), jittered(hint.wait, 0)) >= turn, "the next one is in turn");
+    assert!(at(20).after(jittered(hint.wait, 0)) >= turn, "the next one is in turn");
     let read = Known::read(first.known.answered, &first.known.note());
     assert_eq!(read, first.known, "the task remembers it");
     let next = later(step(&order, &first.known, &asked(Outcome::Answered), turn.0 / 1_000_000 + 1));

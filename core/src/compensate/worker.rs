@@ -28,11 +28,11 @@ use super::{
     schedule::jittered,
 };
 use crate::{
-    clock::{after, now},
+    clock::now,
     commit::{CommandRequest, Door, DoorError},
     order::{
-        About, AccountName, CaseState, Command, Ending, Order, OrderId, OutTradeNo, Payment, Refund, Refusal, Resolver,
-        State, TaskKind, Timestamp, TransactionId,
+        About, AccountName, CaseState, Command, Order, OrderId, OutTradeNo, Payment, Refund, Refusal, Resolver,
+        TaskKind, Timestamp, TransactionId,
     },
     store::{CaseRow, Rate, Store, StoreError, Task},
 };
@@ -88,7 +88,7 @@ impl Lane {
     /// The next place in line: one interval of the budget after the last one.
     fn next_place(&mut self, rate: Rate) -> Timestamp {
         let last = self.line.map_or_else(now, |line| line.max(now()));
-        let place = after(last, Duration::from_secs(1) / rate.per_second.max(1));
+        let place = last.after(Duration::from_secs(1) / rate.per_second.max(1));
         self.line = Some(place);
         place
     }
@@ -177,7 +177,7 @@ impl Worker {
         let (aside, claimed): (Vec<_>, Vec<_>) =
             claimed.into_iter().partition(|task| task.order_id.as_ref().is_some_and(|id| unreadable.contains(id)));
         for task in aside {
-            tasks.put_off(&task, after(now(), UNREADABLE_PAUSE), task.attempt, &task.note).await?;
+            tasks.put_off(&task, now().after(UNREADABLE_PAUSE), task.attempt, &task.note).await?;
         }
         let order = |task: &Task| task.order_id.as_ref().and_then(|id| orders.get(id));
         let (open, settled): (Vec<_>, Vec<_>) =
@@ -201,7 +201,7 @@ impl Worker {
         }
         for task in open {
             let due_at = if left_alone {
-                let some_time = after(now(), spread(self.settings.patience, chance(&task)));
+                let some_time = now().after(spread(self.settings.patience, chance(&task)));
                 blocked_until.map_or(some_time, |at| at.max(some_time))
             } else {
                 self.lane(account, |lane| lane.next_place(rate))
@@ -263,7 +263,7 @@ impl Worker {
         let ended = match end {
             End::Done => tasks.done(std::slice::from_ref(&task)).await.map(|_| ()),
             End::Later(wait, attempt, note) => {
-                let due_at = after(now(), jittered(wait, chance(&task)));
+                let due_at = now().after(jittered(wait, chance(&task)));
                 tasks.put_off(&task, due_at, attempt, &note).await.map(|_| ())
             }
         };
@@ -286,7 +286,7 @@ impl Worker {
                     lane.breaker.answered();
                 }
                 Outcome::Unknown => lane.breaker.failed(),
-                Outcome::RateLimited(wait) => lane.breaker.wait(after(now(), wait.unwrap_or(self.settings.probe))),
+                Outcome::RateLimited(wait) => lane.breaker.wait(now().after(wait.unwrap_or(self.settings.probe))),
                 Outcome::NotSent | Outcome::NoSuchOperation | Outcome::BadInput => {}
             }
             (was, lane.breaker.is_open())
@@ -405,8 +405,7 @@ impl Worker {
 
     async fn expiry(&self, task: &Task) -> Result<End, Fault> {
         let Some(order) = self.order(task).await? else { return Ok(End::Done) };
-        let unpaid = matches!(order.state(), State::Created | State::Pending) && order.ending == Ending::Open;
-        let Some(at) = order.expires_at.filter(|_| unpaid) else { return Ok(End::Done) };
+        let Some(at) = order.expires_at.filter(|_| order.is_payable()) else { return Ok(End::Done) };
         if now() < at {
             // The clock went back since the task was claimed.
             let left = u64::try_from(at.0.saturating_sub(now().0)).unwrap_or(0);
@@ -442,7 +441,7 @@ impl Worker {
         let said = if outcome.is_ok() { "told" } else { "failed" };
         metrics::counter!("paystate_alerts_total", "channel" => name.to_owned(), "outcome" => said).increment(1);
         let Err(why) = outcome else { return Ok(End::Done) };
-        if now() > after(row.case.opened_at, alert::GIVE_UP) {
+        if now() > row.case.opened_at.after(alert::GIVE_UP) {
             tracing::error!(channel = name, case_id, %why, "nobody was told of a case for a day; not tried again");
             return Ok(End::Done);
         }
@@ -488,8 +487,7 @@ fn find_payment<'a>(order: &'a Order, task: &Task) -> Option<&'a Payment> {
 
 fn find_refund<'a>(order: &'a Order, task: &Task) -> Option<(&'a Refund, TransactionId)> {
     let number = TransactionId::parse(task.key.subject.as_str()).ok()?;
-    let refund = order.refunds.iter().find(|r| r.out_refund_no.as_ref() == Some(&number) && r.requested.is_some())?;
-    Some((refund, number))
+    Some((order.requested_refund(&number)?, number))
 }
 
 /// A number that differs from task to task, and from try to try.

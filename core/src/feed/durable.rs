@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -24,6 +24,8 @@ use crate::{
 const TRIES: u32 = 8;
 /// How long a stream that has nothing to send may live on after its lease has ended.
 const LEASE_CHECK: Duration = Duration::from_secs(1);
+/// How long a stream that has something to send waits for the store.
+const NOTE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a subscription does not do what is asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -446,10 +448,12 @@ impl Deliveries {
             }
         }
         let Some(step) = self.due.pop_front() else { return Ok(None) };
-        // Noted before it is sent, so that whatever the client confirms is known, and a crash of ours counts.
+        // Noted before it is sent, so that whatever the client confirms is known, and a crash of ours counts. A client of a
+        // core that is cut off from the store has others to go to.
+        let end = Instant::now() + NOTE_PATIENCE;
         loop {
             match self.note(step.up_to()).await {
-                Err(error) if is_passing(&error) => sleep(LEASE_CHECK).await,
+                Err(error) if is_passing(&error) && Instant::now() < end => sleep(LEASE_CHECK).await,
                 noted => return noted.map(|()| Some(step)),
             }
         }

@@ -1,8 +1,20 @@
 //! What came in for an order, what went back, and what is left to give back.
 
-use super::{Money, Order, Refund, RefundStatus, Transaction, refunds::sum};
+use super::{Ending, Money, Order, Refund, RefundStatus, State, Transaction, TransactionId, refunds::sum};
 
 impl Order {
+    /// Whether it is open, and nothing has come in for it.
+    #[must_use]
+    pub fn is_payable(&self) -> bool {
+        matches!(self.state(), State::Created | State::Pending) && self.ending == Ending::Open
+    }
+
+    /// The refund that was asked for here under this number, on whatever account.
+    #[must_use]
+    pub fn requested_refund(&self, out_refund_no: &TransactionId) -> Option<&Refund> {
+        self.refunds.iter().find(|r| r.requested.is_some() && r.out_refund_no.as_ref() == Some(out_refund_no))
+    }
+
     /// The transaction that pays the order: of those that count and are not all back, the one of which least was given
     /// back. An order is as paid as its best-kept payment. So refunding one half of a double payment leaves it PAID,
     /// whichever of the two came first; and it is REFUNDED only when nothing is kept of any.

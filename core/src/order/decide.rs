@@ -1,12 +1,15 @@
 //! Commands about an order and its payments, decided.
 
+use std::time::Duration;
+
 use super::{
     Case, Command, Decision, Due, Ending, EventKind, Followup, MAX_PAYMENTS, Order, OrderId, OutTradeNo, Payment,
     PaymentStatus, Refusal, State, Timestamp, journal::Journal, refunding, ruling,
 };
 
-/// How long after a payment's expiry the platform's clock may lag behind ours, and its answers behind its clock.
-const GRACE: i64 = 5 * 60 * 1_000_000;
+/// How long after a payment's expiry the platform's clock may lag behind ours, and its answers behind its clock: nothing is
+/// taken for unpaid before.
+pub const UNPAID_GRACE: Duration = Duration::from_secs(5 * 60);
 
 /// Decides a command. `order` is the one that it is about, `case` the one that it names, as far as they exist.
 ///
@@ -110,7 +113,7 @@ fn start_payment(order: &Order, payment: Payment, at: Timestamp) -> Result<Decis
         let differs = known.inputs.zip(payment.inputs).is_some_and(|(known, now)| known != now);
         return if differs { Err(Refusal::InputsDiffer(payment.out_trade_no)) } else { Ok(Decision::default()) };
     }
-    if !matches!(order.state(), State::Created | State::Pending) || order.ending != Ending::Open {
+    if !order.is_payable() {
         return Err(Refusal::NotPayable(order.id.clone(), order.state()));
     }
     if order.payments.len() >= MAX_PAYMENTS {
@@ -181,7 +184,7 @@ fn conclude_unpaid(order: &Order, out_trade_no: &OutTradeNo, at: Timestamp) -> R
     if payment.is_ended() {
         return Ok(Decision::default());
     }
-    let until = payment.expires_at.map(|expires| Timestamp(expires.0.saturating_add(GRACE)));
+    let until = payment.expires_at.map(|expires| expires.after(UNPAID_GRACE));
     if until.is_none_or(|until| at < until) {
         return Err(Refusal::MayStillBePaid { number: out_trade_no.clone(), until });
     }

@@ -34,7 +34,7 @@ mod tests;
 pub use aggregate::{Ending, Fit, GivenUp, Order, Payment, Refund, Requested, Settlement, Transaction};
 pub use case::{Case, CaseKind, CaseState, Resolution, Resolver};
 pub use command::{About, Command, MAX_PAYMENTS, MAX_REFUNDS};
-pub use decide::decide;
+pub use decide::{UNPAID_GRACE, decide};
 pub use filter::EventFilter;
 pub use followup::{Due, Followup};
 pub use id::{AccountName, BadId, OrderId, OutTradeNo, RequestId, SubscriptionName, TransactionId};
@@ -57,5 +57,11 @@ impl Timestamp {
     #[must_use]
     pub fn after(self, time: std::time::Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// So much earlier.
+    #[must_use]
+    pub fn before(self, time: std::time::Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
     }
 }

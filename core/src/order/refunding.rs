@@ -75,8 +75,7 @@ pub(super) fn given_up(
     evidence: &str,
     at: Timestamp,
 ) -> Result<Decision, Refusal> {
-    let asked = |r: &&Refund| r.requested.is_some() && r.out_refund_no.as_ref() == Some(out_refund_no);
-    let Some(refund) = order.refunds.iter().find(asked).filter(|r| r.status == RefundStatus::Abnormal) else {
+    let Some(refund) = order.requested_refund(out_refund_no).filter(|r| r.status == RefundStatus::Abnormal) else {
         return troubled(order, out_refund_no, evidence.to_owned(), at);
     };
     let mut journal = Journal::of(order, at);

@@ -17,7 +17,7 @@ use super::{
     ledger::{self, Fate, Found, Ledger},
 };
 use crate::{
-    clock::{after, now},
+    clock::now,
     order::Money,
     store::{
         Booking, Bookings, Carried, Difference, DifferenceKind, MoneyKey, MoneyKind, Movement, ReconciliationId, Run,
@@ -349,7 +349,7 @@ impl<'a> Working<'a> {
     /// Keeps the run; an error if it is lost.
     pub(super) async fn is_ours(&mut self, doing: &str) -> Result<(), Failed> {
         self.told = Instant::now();
-        let ours = self.reconciler.runs.tell(self.run, &self.tally, doing, after(now(), LEASE)).await?;
+        let ours = self.reconciler.runs.tell(self.run, &self.tally, doing, now().after(LEASE)).await?;
         if ours { Ok(()) } else { Err(Failed::Lost) }
     }
 }

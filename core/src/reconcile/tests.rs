@@ -454,7 +454,7 @@ async fn a_case_of_a_run_that_failed_is_settled_by_the_next_one() {
     Watched { robbed: true, ..Watched::of(&rig) }.run(&rig, both()).await;
     assert_eq!((rig.open_cases().await, rig.differences(DATE).await), (1, vec![]));
     let id = plan(DATE).id;
-    let later = clock::after(clock::now(), 4 * run::LEASE);
+    let later = clock::now().after(4 * run::LEASE);
     let run = rig.store.reconciliations().begin(&id, later, run::LEASE).await.unwrap().unwrap();
     rig.hear(&payment(2, NOON)).await;
     rig.reconciler(None).carry_out(&plan(DATE), &run, both()).await;
@@ -597,7 +597,7 @@ impl Reconciliations for Watched {
     async fn found(&self, run: &Run, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError> {
         let found = self.inner.found(run, after, limit).await?;
         if self.robbed && found.is_empty() {
-            let later = clock::after(clock::now(), 2 * run::LEASE);
+            let later = clock::now().after(2 * run::LEASE);
             self.inner.begin(&run.id, later, run::LEASE).await?.expect("the lease is over by then");
         }
         Ok(found)
@@ -641,7 +641,7 @@ impl Reconciliations for Watched {
 async fn a_run_keeps_its_lease_while_our_record_is_read() {
     let rig = rig().await;
     rig.sell(&payment(1, NOON)).await;
-    let first_lease = clock::after(clock::now(), run::LEASE);
+    let first_lease = clock::now().after(run::LEASE);
     let kept = Watched { slow: true, ..Watched::of(&rig) }.run(&rig, lines(vec![payment(1, NOON)], None)).await;
     assert!(kept.unwrap() > first_lease, "{kept:?} is no longer than {first_lease:?}");
     let result = rig.store.reconciliations().get(&plan(DATE).id).await.unwrap().unwrap();

@@ -12,12 +12,9 @@ use super::{
     order::{ASK_PATIENCE, order_id, request_id},
 };
 use crate::{
-    clock::after,
     commit::CommandRequest,
     compensate::{self, Answer, Desk, Outcome},
-    order::{
-        AccountName, Command, Ending, Method, Order, OrderId, OutTradeNo, Payment, PaymentStatus, RequestId, State,
-    },
+    order::{AccountName, Command, Method, Order, OrderId, OutTradeNo, Payment, PaymentStatus, RequestId},
     sha256::Sha256,
 };
 
@@ -90,7 +87,7 @@ impl Core {
         let at = now();
         let expires_at = match self.intake.calls(&wanted.account).filter(|_| desk.is_some()) {
             Some(calls) => {
-                let timeout = after(at, calls.pay_timeout);
+                let timeout = at.after(calls.pay_timeout);
                 let order = self.order(&wanted.order_id).await?;
                 let end = order.expires_at.map_or(timeout, |end| end.min(timeout));
                 if end <= at && order.payment(&wanted.out_trade_no).is_none() {
@@ -149,9 +146,8 @@ impl Core {
         if payment.status == PaymentStatus::Succeeded {
             return Ok(answer(&order, payment, None));
         }
-        let open = matches!(order.state(), State::Created | State::Pending) && order.ending == Ending::Open;
         let in_time = payment.expires_at.is_none_or(|end| now() < end);
-        if !open || !in_time || compensate::is_settled(payment) {
+        if !order.is_payable() || !in_time || compensate::is_settled(payment) {
             let message = format!(
                 "payment {} is over, or order {} cannot be paid any more; begin another payment if the order is open",
                 payment.out_trade_no, order.id

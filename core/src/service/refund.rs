@@ -8,7 +8,7 @@ use super::{
     error::Violations,
     order::{order_id, request_id, text},
 };
-use crate::order::{Command, Order, OutTradeNo, Refund, RequestId, TransactionId};
+use crate::order::{Command, OutTradeNo, RequestId, TransactionId};
 
 /// Characters of a refund's number: what every platform takes. The strictest is UnionPay.
 const NUMBER: std::ops::RangeInclusive<usize> = 8..=32;
@@ -47,10 +47,6 @@ fn wanted(request: &v1::CreateRefundRequest) -> Result<(Command, TransactionId, 
     Ok((command, number, key))
 }
 
-fn find<'a>(order: &'a Order, number: &TransactionId) -> Option<&'a Refund> {
-    order.refunds.iter().find(|r| r.out_refund_no.as_ref() == Some(number) && r.requested.is_some())
-}
-
 impl Core {
     pub(super) async fn request_refund(
         &self,
@@ -60,7 +56,7 @@ impl Core {
         let order = self.command(command, key).await?;
         self.compensation.nudge();
         Ok(v1::CreateRefundResponse {
-            refund: find(&order, &number).map(convert::refund),
+            refund: order.requested_refund(&number).map(convert::refund),
             order: Some(convert::order(&order)),
         })
     }
@@ -73,7 +69,7 @@ impl Core {
         let not_found = || error::status(Code::NotFound, "REFUND_NOT_FOUND", &message);
         let order_id = self.store.order_of_refund(&number).await.map_err(error::store)?.ok_or_else(not_found)?;
         let order = self.order(&order_id).await?;
-        let refund = find(&order, &number).ok_or_else(not_found)?;
+        let refund = order.requested_refund(&number).ok_or_else(not_found)?;
         Ok(v1::GetRefundResponse { refund: Some(convert::refund(refund)), order_id: order_id.to_string() })
     }
 }

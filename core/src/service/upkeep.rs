@@ -76,8 +76,7 @@ impl Upkeep {
 
     async fn tasks(&self) -> Result<(), StoreError> {
         let at = now();
-        let before = Timestamp(at.0.saturating_sub(i64::try_from(OVERDUE.as_micros()).unwrap_or(i64::MAX)));
-        let overdue = self.store.tasks().overdue(before, at).await?;
+        let overdue = self.store.tasks().overdue(at.before(OVERDUE), at).await?;
         gauge!("paystate_tasks_overdue").set(exact(overdue.count));
         gauge!("paystate_tasks_overdue_seconds").set(age(overdue.oldest, at));
         Ok(())

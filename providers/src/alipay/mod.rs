@@ -45,6 +45,8 @@ pub struct AlipaySettings {
     pub seller_id: Option<String>,
     /// Alipay's key for this application.
     pub key: AlipayKey,
+    /// The one before, while its last notices may still come.
+    pub previous_key: Option<AlipayKey>,
 }
 
 /// One Alipay application, ready to verify.
@@ -52,9 +54,15 @@ pub struct AlipaySettings {
 pub struct Alipay {
     app_id: String,
     seller_id: Option<String>,
-    key: RsaPublicKey,
-    key_id: String,
+    keys: Vec<Key>,
     by_certificate: bool,
+}
+
+/// A key of Alipay's that is believed.
+#[derive(Debug)]
+struct Key {
+    id: String,
+    key: RsaPublicKey,
 }
 
 impl Alipay {
@@ -72,12 +80,14 @@ impl Alipay {
             AlipayKey::PublicKey(_) => "public_key",
             AlipayKey::Certificate(_) => "certificate",
         };
-        let key = problems.key(field, read_key(&settings.key));
-        problems.finish(key.map(|key| Self {
+        let mut keys = vec![problems.key(field, read_key(&settings.key))];
+        keys.extend(settings.previous_key.as_ref().map(|key| problems.key("previous_public_key", read_key(key))));
+        let keys: Option<Vec<_>> =
+            keys.into_iter().map(|key| key.map(|key| Key { id: key.fingerprint(), key })).collect();
+        problems.finish(keys.map(|keys| Self {
             app_id: settings.app_id,
             seller_id: settings.seller_id,
-            key_id: key.fingerprint(),
-            key,
+            keys,
             by_certificate: matches!(settings.key, AlipayKey::Certificate(_)),
         }))
     }
@@ -87,6 +97,17 @@ impl Alipay {
     #[must_use]
     pub fn by_certificate(&self) -> bool {
         self.by_certificate
+    }
+
+    /// Which of our keys has made this signature over one of the texts.
+    fn signed_by<T: AsRef<[u8]>>(&self, texts: &[T], sign: &[u8]) -> Option<&Key> {
+        let made = |key: &RsaPublicKey| texts.iter().any(|text| key.verify_base64(text.as_ref(), sign));
+        self.keys.iter().find(|key| made(&key.key))
+    }
+
+    /// Whether it is one of the keys that are believed.
+    fn has_key(&self, fingerprint: &str) -> bool {
+        self.keys.iter().any(|key| key.id == fingerprint)
     }
 
     fn bind_app(&self, form: &Form) -> Result<(), Rejection> {

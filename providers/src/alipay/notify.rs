@@ -19,7 +19,7 @@ impl Alipay {
             platform_notice_id: form.text("notify_id")?.map(|id| ident::label(id, "notify_id")).transpose()?,
             content_sha256: verified.content_sha256(),
             event_type: ident::label(event_type, "trade_status")?,
-            key_id: self.key_id.clone(),
+            key_id: verified.key_id().to_owned(),
             facts: if trade { trade_facts(form)? } else { Vec::new() },
         })
     }

@@ -20,7 +20,7 @@ impl Alipay {
     ///
     /// # Errors
     /// [`Reason::SignatureMissing`] for an unsigned answer, which leaves the call's result unknown.
-    pub fn verify_response<'a>(&self, method: &str, body: &'a [u8]) -> Result<&'a [u8], Rejection> {
+    pub fn verify_response<'a>(&self, method: &str, body: &'a [u8]) -> Result<Signed<'_, 'a>, Rejection> {
         let Members(members) = serde_json::from_slice(body)
             .map_err(|_| malformed("the answer is not a JSON object with distinct members"))?;
         let find = |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, raw)| raw.get());
@@ -29,11 +29,19 @@ impl Alipay {
             .ok_or_else(|| malformed("the answer has no node of this method"))?;
         let sign = find("sign").ok_or_else(|| Rejection::new(Reason::SignatureMissing, "the answer is not signed"))?;
         let sign: String = serde_json::from_str(sign).map_err(|_| malformed("sign is not a string"))?;
-        if !self.key.verify_base64(node.as_bytes(), sign.as_bytes()) {
-            return Err(Rejection::new(Reason::SignatureInvalid, "sign does not match the answer's node"));
-        }
-        Ok(node.as_bytes())
+        let invalid = || Rejection::new(Reason::SignatureInvalid, "sign does not match the answer's node");
+        let key = self.signed_by(&[node], sign.as_bytes()).ok_or_else(invalid)?;
+        Ok(Signed { bytes: node.as_bytes(), key_id: &key.id })
     }
+}
+
+/// A node of an answer, as Alipay signed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signed<'k, 'a> {
+    /// The slice of the body.
+    pub bytes: &'a [u8],
+    /// Fingerprint of the key.
+    pub key_id: &'k str,
 }
 
 /// A JSON object's members as raw slices of the input, in order; a repeated name is an error.

@@ -40,11 +40,17 @@ const FIELDS: [&str; 18] = [
 #[derive(Debug)]
 pub struct Verified {
     form: Form,
+    key_id: String,
 }
 
 impl Verified {
     pub(super) fn form(&self) -> &Form {
         &self.form
+    }
+
+    /// Fingerprint of the key that signed it.
+    pub(super) fn key_id(&self) -> &str {
+        &self.key_id
     }
 
     /// SHA-256 of the fields that are signed under every reading of the rules.
@@ -92,10 +98,9 @@ impl Alipay {
         if form.get("alipay_cert_sn").is_some_and(|sn| !is_cert_sn(sn)) {
             return Err(Rejection::new(Reason::Malformed, "alipay_cert_sn is not a certificate's number"));
         }
-        if !signed_strings(&form, except).iter().any(|text| self.key.verify_base64(text, sign)) {
-            return Err(Rejection::new(Reason::SignatureInvalid, "sign does not match the fields"));
-        }
-        Ok(Verified { form })
+        let invalid = || Rejection::new(Reason::SignatureInvalid, "sign does not match the fields");
+        let key_id = self.signed_by(&signed_strings(&form, except), sign).ok_or_else(invalid)?.id.clone();
+        Ok(Verified { form, key_id })
     }
 }
 

@@ -13,8 +13,14 @@ const SELLER: &str = "2088000000000001";
 type Pairs<'a> = Vec<(&'a str, &'a str)>;
 
 fn account() -> Alipay {
-    let key = AlipayKey::PublicKey(platform_key().public_pem());
-    Alipay::new(AlipaySettings { app_id: APP.into(), seller_id: Some(SELLER.into()), key }).expect("good settings")
+    with_keys(&platform_key().public_pem(), None)
+}
+
+fn with_keys(key: &str, previous: Option<&str>) -> Alipay {
+    let key_of = |pem: &str| AlipayKey::PublicKey(pem.to_owned());
+    let (key, previous_key) = (key_of(key), previous.map(key_of));
+    let settings = AlipaySettings { app_id: APP.into(), seller_id: Some(SELLER.into()), key, previous_key };
+    Alipay::new(settings).expect("good settings")
 }
 
 fn trade() -> Pairs<'static> {
@@ -229,6 +235,18 @@ fn a_return_url_is_not_a_notice() {
     assert_eq!(reason(&signed(&resplit)), Some(Reason::Malformed));
 }
 
+/// Alipay's last notices under the key before come after the new one is in place.
+#[test]
+fn a_key_is_rolled_without_a_gap() {
+    let (old, new) = (platform_key(), other_key());
+    let body = signed(&trade());
+    let now = |account: &Alipay| account.notify(&callback(&headers(&[]), &body, 0)).map(|notice| notice.key_id);
+    let before = now(&with_keys(&old.public_pem(), None)).expect("the only key");
+    assert_eq!(now(&with_keys(&new.public_pem(), Some(&old.public_pem()))), Ok(before));
+    let after = now(&with_keys(&new.public_pem(), None)).map_err(|r| r.reason);
+    assert_eq!(after, Err(Reason::SignatureInvalid));
+}
+
 /// A5: one signed notice in another order, spelling or padding is the same notice.
 #[test]
 fn a_notice_has_one_identity() {
@@ -317,7 +335,7 @@ fn answer(node: &str) -> String {
 }
 
 fn answered(body: &str) -> Result<&[u8], Reason> {
-    account().verify_response("alipay.trade.query", body.as_bytes()).map_err(|r| r.reason)
+    account().verify_response("alipay.trade.query", body.as_bytes()).map(|signed| signed.bytes).map_err(|r| r.reason)
 }
 
 #[test]
@@ -342,7 +360,8 @@ fn an_answer_is_verified_as_the_bytes_that_came() {
 #[test]
 fn settings_name_all_problems_at_once() {
     let key = AlipayKey::Certificate(platform_key().public_pem());
-    let problems = Alipay::new(AlipaySettings { app_id: String::new(), seller_id: Some("a@b.c".into()), key });
+    let problems =
+        Alipay::new(AlipaySettings { app_id: String::new(), seller_id: Some("a@b.c".into()), key, previous_key: None });
     let fields: Vec<_> = problems.expect_err("three problems").into_iter().map(|p| p.field).collect();
     assert_eq!(fields, ["app_id", "seller_id", "certificate"]);
 }

@@ -48,7 +48,8 @@ fn judge(vector: &Value, key: AlipayKey) -> Verdict {
 }
 
 fn account(app_id: &str, seller_id: Option<&str>, key: AlipayKey) -> Alipay {
-    let settings = AlipaySettings { app_id: app_id.to_owned(), seller_id: seller_id.map(ToOwned::to_owned), key };
+    let seller_id = seller_id.map(ToOwned::to_owned);
+    let settings = AlipaySettings { app_id: app_id.to_owned(), seller_id, key, previous_key: None };
     Alipay::new(settings).expect("usable settings")
 }
 
@@ -85,7 +86,7 @@ fn response(vector: &Value, account: Alipay, method: &str) -> Verdict {
     let given = vector["raw_body"].as_str().or_else(|| vector["raw_body_reconstructed"].as_str());
     let rebuilt = || format!(r#"{{"{node}":{signed},"sign":"{}"}}"#, text(vector, "sign"));
     let body = given.map_or_else(rebuilt, ToOwned::to_owned);
-    let result = account.verify_response(method, body.as_bytes()).map(ToOwned::to_owned);
+    let result = account.verify_response(method, body.as_bytes()).map(|signed| signed.bytes.to_owned());
     let same = result.as_ref().is_ok_and(|node| *node == signed.as_bytes());
     let verdict = Verdict::compare(vector, result);
     if !valid(vector) {
@@ -109,7 +110,7 @@ fn extraction(vector: &Value) -> Verdict {
     let found = |case: &Value| {
         let signed = text(case, "signed_substring");
         let body = text(case, "raw_body").replace("BASE64", &sign(signed));
-        account.verify_response("alipay.x", body.as_bytes()) == Ok(signed.as_bytes())
+        account.verify_response("alipay.x", body.as_bytes()).map(|node| node.bytes) == Ok(signed.as_bytes())
     };
     let cases = vector["cases"].as_array().expect("cases");
     Verdict::check(cases.iter().all(found), format!("{} cases, signed here", cases.len()))
@@ -126,6 +127,7 @@ fn wrong_rule(vector: &Value) -> Verdict {
 /// The serial number is for requests; that the certificate is usable is for callbacks.
 fn certificate(vector: &Value) -> Verdict {
     let chain = text(vector, "alipay_cert_pem_chain").to_owned();
-    let settings = AlipaySettings { app_id: "1".into(), seller_id: None, key: AlipayKey::Certificate(chain) };
+    let settings =
+        AlipaySettings { app_id: "1".into(), seller_id: None, key: AlipayKey::Certificate(chain), previous_key: None };
     Verdict::check(Alipay::new(settings).is_ok(), "the certificate is usable; serial numbers are for requests")
 }

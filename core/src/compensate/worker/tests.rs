@@ -78,7 +78,7 @@ impl Rig {
             account: account(),
             provider: "alipay".into(),
             method: Method::AlipayPage,
-            expires_at: Some(after(now(), Duration::from_secs(1800))),
+            expires_at: Some(now().after(Duration::from_secs(1800))),
             inputs: None,
         };
         self.worker.command(start).await.unwrap();
@@ -159,5 +159,5 @@ async fn an_order_that_cannot_be_read_waits_alone() {
     assert!(!rig.worker.questions(desk, &account()).await.unwrap(), "that was all");
     assert_eq!(rig.worker.slots.available_permits(), slots - 1, "N1 is asked about");
     assert_eq!(rig.due("N3").await, None, "it is settled");
-    assert!(rig.due("N2").await.unwrap() > after(now(), UNREADABLE_PAUSE / 2));
+    assert!(rig.due("N2").await.unwrap() > now().after(UNREADABLE_PAUSE / 2));
 }

@@ -173,3 +173,21 @@ async fn a_stream_outlives_a_store_that_is_away_for_a_while() {
     assert_eq!(up_to, 1);
     assert_eq!(world.store.subscription.lock().unwrap().delivery.unwrap().sent, 1);
 }
+
+/// Its client has other cores to go to.
+#[tokio::test(start_paused = true)]
+async fn a_stream_with_something_to_send_does_not_wait_for_ever_for_a_store() {
+    let world = World::start();
+    let mut stream = world.open().await;
+    world.store.away.store(true, Ordering::SeqCst);
+    world.rig.commit(some(1));
+    let ended = async {
+        loop {
+            if let Err(error) = stream.next().await {
+                return error;
+            }
+        }
+    };
+    let error = tokio::time::timeout(Duration::from_secs(15), ended).await.expect("it holds its client");
+    assert!(is_passing(&error), "{error}");
+}

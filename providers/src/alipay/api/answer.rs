@@ -6,7 +6,7 @@
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::AlipayApi;
+use super::{super::response::Signed, AlipayApi};
 use crate::{
     Notice, Reason,
     api::{Response, Said},
@@ -29,6 +29,7 @@ pub(super) struct Codes {
 /// A verified node of an answer.
 pub(super) struct Node<'a> {
     pub(super) bytes: &'a [u8],
+    key_id: String,
     head: Head,
 }
 
@@ -64,13 +65,13 @@ impl AlipayApi {
         if answer.status != StatusCode::OK {
             return Err(Failure::unknown(&format!("HTTP_{}", answer.status.as_u16()), "the gateway did not answer"));
         }
-        let bytes = self.platform.verify_response(method, answer.body).map_err(|rejection| {
+        let Signed { bytes, key_id } = self.platform.verify_response(method, answer.body).map_err(|rejection| {
             let claim = if rejection.reason == Reason::SignatureMissing { claimed(method, answer.body) } else { None };
             Failure::unknown(rejection.reason.as_str(), claim.unwrap_or(rejection.detail))
         })?;
         let head: Head = read(bytes)?;
         same("out_trade_no", head.out_trade_no.as_deref(), out_trade_no)?;
-        Ok(Node { bytes, head })
+        Ok(Node { bytes, key_id: key_id.to_owned(), head })
     }
 
     /// What a verified answer says, as a notice. `about` names who it is about where the signed bytes do not.
@@ -81,7 +82,7 @@ impl AlipayApi {
             platform_notice_id: None,
             event_type: event_type.to_owned(),
             content_sha256: sha256_hex(&content),
-            key_id: self.platform.key_id.clone(),
+            key_id: node.key_id.clone(),
             facts,
         }
     }

@@ -66,7 +66,7 @@ impl AlipayApi {
         let key = problems.key("private_key", RsaPrivateKey::parse(&settings.private_key));
         // The most frequent mix-up: the application's own public key where Alipay's belongs.
         let own = key.as_ref().and_then(RsaPrivateKey::public);
-        if own.is_some_and(|own| own.fingerprint() == platform.key_id) {
+        if own.is_some_and(|own| platform.has_key(&own.fingerprint())) {
             problems.add(
                 "private_key",
                 "the account's public_key is the other half of this key; Alipay's public key belongs there",

@@ -26,7 +26,7 @@ fn settings() -> AlipayApiSettings {
 
 fn platform() -> Alipay {
     let key = AlipayKey::PublicKey(platform_key().public_pem());
-    Alipay::new(AlipaySettings { app_id: APP.into(), seller_id: None, key }).expect("good settings")
+    Alipay::new(AlipaySettings { app_id: APP.into(), seller_id: None, key, previous_key: None }).expect("good settings")
 }
 
 fn api() -> AlipayApi {
