@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod alert;
 mod bench;
 mod case;
 mod check;
@@ -52,6 +53,8 @@ enum Command {
     Sandbox(ConfigFile),
     /// Checks a configuration and names every problem at once.
     Check(ConfigFile),
+    /// Tells the channels of `[alerts]` of a case that is none, to try them out.
+    Alert(alert::Options),
     /// Brings the schema of the core's database up to date.
     Migrate(migrate::Options),
     /// Drops messages, journal entries and exchanges with platforms of old months (PostgreSQL).
@@ -82,6 +85,7 @@ impl Cli {
             // That a stream was lost is for who waits for the next line.
             Command::Events(_) => "warn,paystate_client=info",
             Command::Check(_)
+            | Command::Alert(_)
             | Command::Migrate(_)
             | Command::Retain(_)
             | Command::Verify(_)
@@ -115,6 +119,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Relay(file) => role::run(&file.config, Roles::RELAY).await,
         Command::Sandbox(file) => role::run(&file.config, Roles::SANDBOX).await,
         Command::Check(file) => check::run(&file.config),
+        Command::Alert(options) => alert::run(options).await,
         Command::Migrate(options) => migrate::run(options).await,
         Command::Retain(options) => retain::run(options).await,
         Command::Verify(file) => return verify::run(&file.config).await,

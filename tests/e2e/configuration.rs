@@ -1,8 +1,11 @@
 //! Bad configuration: one clear message for each problem, all at once, and nothing is started.
 
-use std::{fs, net::TcpListener, path::Path};
+use std::{collections::BTreeSet, fs, net::TcpListener, path::Path};
 
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::Command,
+};
 
 use crate::support::{Process, home, paystate, run};
 
@@ -28,6 +31,43 @@ async fn refused(data: &Path, bad: Bad<'_>) {
     let problems = err.lines().filter(|l| l.starts_with("  ") && l.contains(": ")).count();
     assert_eq!(problems, bad.says.len(), "one line for each problem:\n{err}");
     assert!(err.contains("nothing was started"), "{err}");
+}
+
+/// Whether anybody hears is known before there is anything to hear.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_for_cases_is_tried_out() {
+    let (_dir, data) = home().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let robot = listener.local_addr().unwrap();
+    fs::write(data.join("robot.txt"), format!("http://{robot}/robot?access_token=sesame")).unwrap();
+    let sound = fs::read_to_string(data.join("paystate.toml")).unwrap();
+    let alerts = "[alerts.ops]\nformat = \"dingtalk\"\nurl = { file = \"robot.txt\" }\n";
+    fs::write(data.join("core.toml"), format!("{sound}\n{alerts}")).unwrap();
+    let config = data.join("core.toml");
+    let answered = tokio::spawn(async move {
+        let mut heard = Vec::new();
+        for said in [r#"{"errcode":0}"#, r#"{"errcode":310000}"#] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut text = Vec::new();
+            while !String::from_utf8_lossy(&text).contains("nothing has happened") {
+                assert_ne!(stream.read_buf(&mut text).await.unwrap(), 0);
+            }
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", said.len());
+            stream.write_all(format!("{head}{said}").as_bytes()).await.unwrap();
+            heard.push(String::from_utf8_lossy(&text).into_owned());
+        }
+        heard
+    });
+    let ask = async |more: &[&str]| {
+        run(paystate(&[&["alert", "--config", config.to_str().unwrap()][..], more].concat())).await
+    };
+    let (ok, out, err) = ask(&[]).await;
+    assert!(ok && out.contains("alerts.ops: took it"), "{out}{err}");
+    let (ok, out, err) = ask(&["--channel", "ops"]).await;
+    assert!(!ok && err.contains("alerts.ops: it refuses: errcode 310000") && !err.contains("sesame"), "{out}{err}");
+    assert!(answered.await.unwrap()[0].starts_with("POST /robot?access_token=sesame"));
+    let (ok, _, err) = ask(&["--channel", "pager"]).await;
+    assert!(!ok && err.contains("there is no [alerts.pager]"), "{err}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,6 +282,35 @@ format = "slack"
 }
 
 /// What docs/deploy.md tells to copy. The files that it names are here those of `dev`, under other names.
+/// An alert on a metric that nobody sets never fires, and nobody misses it.
+#[test]
+fn the_alerts_are_about_metrics_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    let names = |text: &str| -> BTreeSet<String> {
+        let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+        let words = text.split(|c| !plain(c)).filter(|word| word.starts_with("paystate_"));
+        words.map(ToOwned::to_owned).collect()
+    };
+    let mut sources = String::new();
+    let mut folders: Vec<_> = ["core/src", "edge/src", "relay/src", "rpc/src", "src"].map(|dir| root.join(dir)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else {
+                sources.push_str(&fs::read_to_string(&entry).unwrap_or_default());
+            }
+        }
+    }
+    let table = read("docs/configuration.md");
+    let table: String = table.lines().filter(|line| line.starts_with("| `paystate_")).collect();
+    let (documented, alerted) = (names(&table), names(&read("deploy/alerts.yml")));
+    assert!(alerted.len() > 10 && alerted.is_subset(&documented), "{:?}", alerted.difference(&documented));
+    let unset: Vec<_> = documented.iter().filter(|name| !sources.contains(&format!("\"{name}\""))).collect();
+    assert!(unset.is_empty(), "{unset:?} are in docs/configuration.md, and nobody sets them");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_examples_of_deploy_are_sound() {
     let (_dir, data) = home().await;

@@ -34,7 +34,7 @@ use std::{
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use alert::{Channel, Format};
+pub use alert::{Channel, Format, try_out};
 pub(crate) use desk::{Desk, NotTakenIn};
 pub(crate) use payment::is_settled;
 pub use platforms::Platforms;

@@ -32,11 +32,12 @@ impl Day {
         Some(Self { from, to: Timestamp(from.0 + 24 * HOUR), margin })
     }
 
-    /// Whether it is over. Until then its statement cannot be whole.
+    /// Its last moment, and the first one of the next day.
     pub(crate) fn end(&self) -> Timestamp {
         self.to
     }
 
+    /// Whether it is over. Until then its statement cannot be whole.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         now >= self.to
     }

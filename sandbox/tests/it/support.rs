@@ -204,6 +204,7 @@ impl Merchant {
                 app_id: ids::ALIPAY_APP_ID.to_owned(),
                 seller_id: Some(ids::ALIPAY_SELLER_ID.to_owned()),
                 key: AlipayKey::PublicKey(text(&files.alipay_public_key)),
+                previous_key: None,
             })
             .expect("alipay"),
             wechatpay: WechatPay::new(WechatPaySettings {

@@ -16,6 +16,7 @@ pub(in crate::config) struct RawAlipay {
     app_id: Option<String>,
     seller_id: Option<String>,
     public_key: Option<Source>,
+    previous_public_key: Option<Source>,
     certificate: Option<Source>,
 }
 
@@ -44,7 +45,9 @@ impl RawPlatform for RawAlipay {
                 AlipayKey::PublicKey(String::new())
             }
         };
-        let settings = AlipaySettings { app_id, seller_id: self.seller_id, key };
+        let previous = self.previous_public_key.and_then(|key| place.text(problems, "previous_public_key", &key));
+        let previous_key = previous.map(AlipayKey::PublicKey);
+        let settings = AlipaySettings { app_id, seller_id: self.seller_id, key, previous_key };
         place.built(problems, Alipay::new(settings))
     }
 }
