@@ -39,8 +39,12 @@ const (
 	PlatformOutcome_PLATFORM_OUTCOME_UNKNOWN PlatformOutcome = 4
 	// The platform asked for patience; nothing has happened.
 	PlatformOutcome_PLATFORM_OUTCOME_RATE_LIMITED PlatformOutcome = 5
-	// Nothing was sent: the account has no keys for calls, or the platform has no such operation.
+	// Nothing was sent: this edge has no keys for calls of the account. Another edge may have.
 	PlatformOutcome_PLATFORM_OUTCOME_NOT_SENT PlatformOutcome = 6
+	// Nothing was sent: the platform has no such operation, whichever edge is asked.
+	PlatformOutcome_PLATFORM_OUTCOME_NO_SUCH_OPERATION PlatformOutcome = 7
+	// Nothing was sent: what was asked cannot be put to this platform.
+	PlatformOutcome_PLATFORM_OUTCOME_BAD_INPUT PlatformOutcome = 8
 )
 
 // Enum value maps for PlatformOutcome.
@@ -53,15 +57,19 @@ var (
 		4: "PLATFORM_OUTCOME_UNKNOWN",
 		5: "PLATFORM_OUTCOME_RATE_LIMITED",
 		6: "PLATFORM_OUTCOME_NOT_SENT",
+		7: "PLATFORM_OUTCOME_NO_SUCH_OPERATION",
+		8: "PLATFORM_OUTCOME_BAD_INPUT",
 	}
 	PlatformOutcome_value = map[string]int32{
-		"PLATFORM_OUTCOME_UNSPECIFIED":  0,
-		"PLATFORM_OUTCOME_ANSWERED":     1,
-		"PLATFORM_OUTCOME_NOT_FOUND":    2,
-		"PLATFORM_OUTCOME_REFUSED":      3,
-		"PLATFORM_OUTCOME_UNKNOWN":      4,
-		"PLATFORM_OUTCOME_RATE_LIMITED": 5,
-		"PLATFORM_OUTCOME_NOT_SENT":     6,
+		"PLATFORM_OUTCOME_UNSPECIFIED":       0,
+		"PLATFORM_OUTCOME_ANSWERED":          1,
+		"PLATFORM_OUTCOME_NOT_FOUND":         2,
+		"PLATFORM_OUTCOME_REFUSED":           3,
+		"PLATFORM_OUTCOME_UNKNOWN":           4,
+		"PLATFORM_OUTCOME_RATE_LIMITED":      5,
+		"PLATFORM_OUTCOME_NOT_SENT":          6,
+		"PLATFORM_OUTCOME_NO_SUCH_OPERATION": 7,
+		"PLATFORM_OUTCOME_BAD_INPUT":         8,
 	}
 )
 
@@ -226,7 +234,7 @@ const file_paystate_v1_exchange_proto_rawDesc = "" +
 	"\aoutcome\x18\x06 \x01(\x0e2\x1c.paystate.v1.PlatformOutcomeR\aoutcome\x12\x12\n" +
 	"\x04code\x18\a \x01(\tR\x04code\x12\x18\n" +
 	"\arequest\x18\b \x01(\fR\arequest\x12\x1a\n" +
-	"\bresponse\x18\t \x01(\fR\bresponse*\xf0\x01\n" +
+	"\bresponse\x18\t \x01(\fR\bresponse*\xb8\x02\n" +
 	"\x0fPlatformOutcome\x12 \n" +
 	"\x1cPLATFORM_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19PLATFORM_OUTCOME_ANSWERED\x10\x01\x12\x1e\n" +
@@ -234,7 +242,9 @@ const file_paystate_v1_exchange_proto_rawDesc = "" +
 	"\x18PLATFORM_OUTCOME_REFUSED\x10\x03\x12\x1c\n" +
 	"\x18PLATFORM_OUTCOME_UNKNOWN\x10\x04\x12!\n" +
 	"\x1dPLATFORM_OUTCOME_RATE_LIMITED\x10\x05\x12\x1d\n" +
-	"\x19PLATFORM_OUTCOME_NOT_SENT\x10\x06B\x90\x01\n" +
+	"\x19PLATFORM_OUTCOME_NOT_SENT\x10\x06\x12&\n" +
+	"\"PLATFORM_OUTCOME_NO_SUCH_OPERATION\x10\a\x12\x1e\n" +
+	"\x1aPLATFORM_OUTCOME_BAD_INPUT\x10\bB\x90\x01\n" +
 	"\vpaystate.v1B\rExchangeProtoP\x01Z%paystate.internal/paystate/paystatev1\xa2\x02\x03PXX\xaa\x02\vPaystate.V1\xca\x02\vPaystate\\V1\xe2\x02\x17Paystate\\V1\\GPBMetadata\xea\x02\fPaystate::V1b\x06proto3"
 
 var (

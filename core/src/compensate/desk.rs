@@ -322,7 +322,9 @@ fn outcome(outcome: v1::PlatformOutcome) -> ExchangeOutcome {
         v1::PlatformOutcome::Refused => ExchangeOutcome::Refused,
         v1::PlatformOutcome::Unknown | v1::PlatformOutcome::Unspecified => ExchangeOutcome::Unknown,
         v1::PlatformOutcome::RateLimited => ExchangeOutcome::RateLimited,
-        v1::PlatformOutcome::NotSent => ExchangeOutcome::NotSent,
+        v1::PlatformOutcome::NotSent | v1::PlatformOutcome::NoSuchOperation | v1::PlatformOutcome::BadInput => {
+            ExchangeOutcome::NotSent
+        }
     }
 }
 

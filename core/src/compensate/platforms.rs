@@ -19,11 +19,6 @@ const STATEMENT_PATIENCE: Duration = Duration::from_secs(1_000);
 /// A message with statement lines or a sealed exchange is far smaller.
 const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// The edge's code for what cannot be put to this platform.
-const BAD_INPUT: &str = "BAD_INPUT";
-/// The edge's code for what this platform does not offer.
-const NO_SUCH_OPERATION: &str = "NO_SUCH_OPERATION";
-
 type Client = ProviderGatewayServiceClient<Channel>;
 
 /// The edges, one or several.
@@ -104,11 +99,9 @@ impl Answer {
             PlatformOutcome::RateLimited => {
                 Outcome::RateLimited(answer.retry_after.and_then(|d| Duration::try_from(d).ok()))
             }
-            PlatformOutcome::NotSent => match answer.code.as_str() {
-                BAD_INPUT => Outcome::BadInput,
-                NO_SUCH_OPERATION => Outcome::NoSuchOperation,
-                _ => Outcome::NotSent,
-            },
+            PlatformOutcome::NotSent => Outcome::NotSent,
+            PlatformOutcome::NoSuchOperation => Outcome::NoSuchOperation,
+            PlatformOutcome::BadInput => Outcome::BadInput,
         };
         let v1::PlatformAnswer { code, detail, message, exchanges, .. } = answer;
         let failed = message.iter().flat_map(|m| &m.observations).any(says_failed);
@@ -178,9 +171,7 @@ fn has_spoken(exchange: &v1::Exchange) -> bool {
 
 /// Whether an edge has keys for the account, as far as its answer says.
 fn is_able(answer: Option<&v1::PlatformAnswer>) -> bool {
-    answer.is_none_or(|a| {
-        a.outcome() != PlatformOutcome::NotSent || matches!(a.code.as_str(), BAD_INPUT | NO_SUCH_OPERATION)
-    })
+    answer.is_none_or(|a| a.outcome() != PlatformOutcome::NotSent)
 }
 
 impl Platforms {
@@ -285,15 +276,13 @@ mod tests {
     fn an_answer_without_an_outcome_is_no_answer() {
         assert_eq!(Answer::of(None).outcome, Outcome::Unknown);
         assert_eq!(Answer::of(Some(v1::PlatformAnswer::default())).outcome, Outcome::Unknown);
-        let outcome = PlatformOutcome::NotSent.into();
-        for (code, heard, able) in [
-            (BAD_INPUT, Outcome::BadInput, true),
-            (NO_SUCH_OPERATION, Outcome::NoSuchOperation, true),
-            ("NO_API", Outcome::NotSent, false),
-            ("ACCOUNT_UNKNOWN", Outcome::NotSent, false),
+        for (outcome, heard, able) in [
+            (PlatformOutcome::BadInput, Outcome::BadInput, true),
+            (PlatformOutcome::NoSuchOperation, Outcome::NoSuchOperation, true),
+            (PlatformOutcome::NotSent, Outcome::NotSent, false),
         ] {
-            let said = v1::PlatformAnswer { outcome, code: code.into(), ..Default::default() };
-            assert_eq!((is_able(Some(&said)), Answer::of(Some(said)).outcome), (able, heard), "{code}");
+            let said = v1::PlatformAnswer { outcome: outcome.into(), ..Default::default() };
+            assert_eq!((is_able(Some(&said)), Answer::of(Some(said)).outcome), (able, heard), "{outcome:?}");
         }
     }
 

@@ -12,38 +12,70 @@ use prost_types::Timestamp;
 
 use crate::convert;
 
-/// Why nothing was sent.
+/// That nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotSent {
-    /// Stable name.
-    pub(crate) code: &'static str,
+    pub(crate) why: Why,
     /// For people.
     pub(crate) detail: String,
 }
 
+/// Why nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// This edge has no keys for calls of the account.
+    NoApi,
+    /// This edge does not have the account.
+    AccountUnknown,
+    /// The platform has no such operation.
+    NoSuchOperation,
+    /// It cannot be put to this platform.
+    BadInput,
+}
+
+impl Why {
+    /// Stable name, for people and logs.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::NoApi => "NO_API",
+            Self::AccountUnknown => "ACCOUNT_UNKNOWN",
+            Self::NoSuchOperation => "NO_SUCH_OPERATION",
+            Self::BadInput => "BAD_INPUT",
+        }
+    }
+
+    /// What the core goes by.
+    fn outcome(self) -> v1::PlatformOutcome {
+        match self {
+            Self::NoApi | Self::AccountUnknown => v1::PlatformOutcome::NotSent,
+            Self::NoSuchOperation => v1::PlatformOutcome::NoSuchOperation,
+            Self::BadInput => v1::PlatformOutcome::BadInput,
+        }
+    }
+}
+
 impl NotSent {
-    pub(crate) fn new(code: &'static str, detail: &str) -> Self {
-        Self { code, detail: detail.to_owned() }
+    pub(crate) fn new(why: Why, detail: &str) -> Self {
+        Self { why, detail: detail.to_owned() }
     }
 
     fn bad(field: &str, problem: impl std::fmt::Display) -> Self {
-        Self { code: "BAD_INPUT", detail: format!("{field}: {problem}") }
+        Self { why: Why::BadInput, detail: format!("{field}: {problem}") }
     }
 }
 
 impl From<Unable> for NotSent {
     fn from(unable: Unable) -> Self {
         match unable {
-            Unable::NoSuchOperation(what) => Self { code: "NO_SUCH_OPERATION", detail: what.to_owned() },
+            Unable::NoSuchOperation(what) => Self::new(Why::NoSuchOperation, what),
             Unable::BadInput { field, problem } => Self::bad(field, problem),
         }
     }
 }
 
 impl From<NotSent> for v1::PlatformAnswer {
-    fn from(NotSent { code, detail }: NotSent) -> Self {
-        let outcome = v1::PlatformOutcome::NotSent.into();
-        Self { outcome, code: code.to_owned(), detail, ..Self::default() }
+    fn from(NotSent { why, detail }: NotSent) -> Self {
+        Self { outcome: why.outcome().into(), code: why.code().to_owned(), detail, ..Self::default() }
     }
 }
 

@@ -41,7 +41,7 @@ fn name(outcome: PlatformOutcome) -> &'static str {
         PlatformOutcome::NotFound => "not_found",
         PlatformOutcome::Refused => "refused",
         PlatformOutcome::RateLimited => "rate_limited",
-        PlatformOutcome::NotSent => "not_sent",
+        PlatformOutcome::NotSent | PlatformOutcome::NoSuchOperation | PlatformOutcome::BadInput => "not_sent",
         PlatformOutcome::Unknown | PlatformOutcome::Unspecified => "unknown",
     }
 }

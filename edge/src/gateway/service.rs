@@ -10,7 +10,7 @@ use tonic::{Code, Request, Response, Status, codegen::BoxStream};
 
 use super::{
     GatewayLimits,
-    ask::{self, NotSent},
+    ask::{self, NotSent, Why},
     line::Line,
     statement,
 };
@@ -51,9 +51,9 @@ impl Gateway {
         match self.lines.get(account) {
             Some(Some(line)) => Ok(line.clone()),
             Some(None) => {
-                Err(NotSent::new("NO_API", "this edge has no keys for calls: [accounts.NAME.api] is missing"))
+                Err(NotSent::new(Why::NoApi, "this edge has no keys for calls: [accounts.NAME.api] is missing"))
             }
-            None => Err(NotSent::new("ACCOUNT_UNKNOWN", "this edge has no such account in its configuration")),
+            None => Err(NotSent::new(Why::AccountUnknown, "this edge has no such account in its configuration")),
         }
     }
 
@@ -79,8 +79,8 @@ impl Gateway {
 /// Every question has an answer, also one that was not sent.
 fn answered(operation: &str, result: Result<PlatformAnswer, NotSent>) -> Option<PlatformAnswer> {
     Some(result.unwrap_or_else(|not_sent| {
-        let NotSent { code, detail } = &not_sent;
-        tracing::warn!(operation, code, ?detail, "nothing was sent to the platform");
+        let NotSent { why, detail } = &not_sent;
+        tracing::warn!(operation, code = why.code(), ?detail, "nothing was sent to the platform");
         not_sent.into()
     }))
 }

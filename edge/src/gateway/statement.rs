@@ -23,7 +23,7 @@ use tokio::{
 use tonic::{Code, Status};
 
 use super::{
-    ask::{self as convert, NotSent},
+    ask::{self as convert, NotSent, Why},
     download::download,
     http::Failure,
     line::{Called, Line},
@@ -169,10 +169,11 @@ fn parse(file: impl Read + Seek, format: &FileFormat, reader: &Reader) -> Result
 
 /// Nothing was asked of the platform.
 pub(crate) fn not_sent(why: &NotSent) -> Status {
-    match why.code {
-        "NO_API" => error(Code::FailedPrecondition, why.code, &why.detail),
-        code => error(Code::InvalidArgument, code, &why.detail),
-    }
+    let code = match why.why {
+        Why::NoApi => Code::FailedPrecondition,
+        Why::AccountUnknown | Why::NoSuchOperation | Why::BadInput => Code::InvalidArgument,
+    };
+    error(code, why.why.code(), &why.detail)
 }
 
 /// The platform gave no answer that helps.

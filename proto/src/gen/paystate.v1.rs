@@ -46,8 +46,12 @@ pub enum PlatformOutcome {
     Unknown = 4,
     /// The platform asked for patience; nothing has happened.
     RateLimited = 5,
-    /// Nothing was sent: the account has no keys for calls, or the platform has no such operation.
+    /// Nothing was sent: this edge has no keys for calls of the account. Another edge may have.
     NotSent = 6,
+    /// Nothing was sent: the platform has no such operation, whichever edge is asked.
+    NoSuchOperation = 7,
+    /// Nothing was sent: what was asked cannot be put to this platform.
+    BadInput = 8,
 }
 impl PlatformOutcome {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -63,6 +67,8 @@ impl PlatformOutcome {
             Self::Unknown => "PLATFORM_OUTCOME_UNKNOWN",
             Self::RateLimited => "PLATFORM_OUTCOME_RATE_LIMITED",
             Self::NotSent => "PLATFORM_OUTCOME_NOT_SENT",
+            Self::NoSuchOperation => "PLATFORM_OUTCOME_NO_SUCH_OPERATION",
+            Self::BadInput => "PLATFORM_OUTCOME_BAD_INPUT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -75,6 +81,8 @@ impl PlatformOutcome {
             "PLATFORM_OUTCOME_UNKNOWN" => Some(Self::Unknown),
             "PLATFORM_OUTCOME_RATE_LIMITED" => Some(Self::RateLimited),
             "PLATFORM_OUTCOME_NOT_SENT" => Some(Self::NotSent),
+            "PLATFORM_OUTCOME_NO_SUCH_OPERATION" => Some(Self::NoSuchOperation),
+            "PLATFORM_OUTCOME_BAD_INPUT" => Some(Self::BadInput),
             _ => None,
         }
     }
@@ -4490,7 +4498,7 @@ pub struct QueryPaymentRequest {
     #[prost(string, tag = "2")]
     pub out_trade_no: ::prost::alloc::string::String,
     /// When the attempt was begun at the platform; absent where the shop began it itself, for then nobody here knows. A
-    /// platform that names payments by it (UnionPay) answers NOT_SENT with code NO_SUCH_OPERATION without it.
+    /// platform that names payments by it (UnionPay) answers NO_SUCH_OPERATION without it.
     #[prost(message, optional, tag = "3")]
     pub start_time: ::core::option::Option<::prost_types::Timestamp>,
     /// As Initiate returned it.
@@ -4527,7 +4535,8 @@ pub struct ClosePaymentRequest {
 /// Response of ClosePayment.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ClosePaymentResponse {
-    /// How the call ended. REFUSED where it is paid already; NOT_SENT where the platform closes by time alone (UnionPay).
+    /// How the call ended. REFUSED where it is paid already; NO_SUCH_OPERATION where the platform
+    /// closes by time alone (UnionPay).
     #[prost(message, optional, tag = "2")]
     pub answer: ::core::option::Option<PlatformAnswer>,
 }

@@ -396,17 +396,17 @@ async fn a_person_asks_by_hand(mut shop: Shop) {
 
 async fn an_edge_says_what_it_cannot_send(mut shop: Shop) {
     let core = shop.core().await;
-    for (order_id, number, code, expected) in [
-        ("o1", "N1", "BAD_INPUT", (Code::InvalidArgument, "INVALID_ARGUMENT")),
-        ("o2", "N2", "NO_SUCH_OPERATION", (Code::InvalidArgument, "INVALID_ARGUMENT")),
-        ("o3", "N3", "NO_API", (Code::FailedPrecondition, "NO_API")),
+    for (order_id, number, outcome, expected) in [
+        ("o1", "N1", v1::PlatformOutcome::BadInput, (Code::InvalidArgument, "INVALID_ARGUMENT")),
+        ("o2", "N2", v1::PlatformOutcome::NoSuchOperation, (Code::InvalidArgument, "INVALID_ARGUMENT")),
+        ("o3", "N3", v1::PlatformOutcome::NotSent, (Code::FailedPrecondition, "NO_API")),
     ] {
-        shop.platform.fail("initiate", [Fault::NotSent(code)]);
+        shop.platform.fail("initiate", [Fault::NotSent(outcome, "SAID")]);
         let refused = begin(&core, order_id, number).await.unwrap_err();
-        assert_eq!(reason(&refused), (expected.0, expected.1.to_owned()), "{code}");
+        assert_eq!(reason(&refused), (expected.0, expected.1.to_owned()), "{outcome:?}");
     }
     // An edge that has lost its keys for a while costs nothing but time.
-    let keyless = [Fault::NotSent("NO_API"), Fault::NotSent("ACCOUNT_UNKNOWN")];
+    let keyless = ["NO_API", "ACCOUNT_UNKNOWN"].map(|code| Fault::NotSent(v1::PlatformOutcome::NotSent, code));
     shop.platform.fail("query", keyless.into_iter().cycle().take(8));
     begin(&core, "o4", "N4").await.unwrap();
     shop.platform.pay("N4");

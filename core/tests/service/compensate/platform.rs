@@ -32,7 +32,7 @@ pub(crate) enum Fault {
     /// It has an answer, and neither does nor refuses it.
     NotNow,
     /// The edge sends nothing, with this code.
-    NotSent(&'static str),
+    NotSent(PlatformOutcome, &'static str),
     /// The edge answers about another account.
     Astray,
 }
@@ -141,7 +141,7 @@ impl Platform {
                     answer.exchanges[0].http_status = 200;
                     answer
                 }
-                Some(Fault::NotSent(code)) => said(PlatformOutcome::NotSent, code),
+                Some(Fault::NotSent(outcome, code)) => said(outcome, code),
                 Some(Fault::Astray) => {
                     let mut answer = effect(s);
                     answer.message.as_mut().unwrap().account = "mute".into();
@@ -237,7 +237,9 @@ impl ProviderGatewayService for Platform {
     ) -> Result<Response<v1::QueryPaymentResponse>, Status> {
         let r = r.into_inner();
         let answer = self.call("query", &r.out_trade_no, |s| match s.attempts.get(&r.out_trade_no) {
-            Some(_) if s.finds_by_time && r.start_time.is_none() => said(PlatformOutcome::NotSent, "NO_SUCH_OPERATION"),
+            Some(_) if s.finds_by_time && r.start_time.is_none() => {
+                said(PlatformOutcome::NoSuchOperation, "NO_SUCH_OPERATION")
+            }
             Some(attempt) if s.finds_by_time && r.start_time != attempt.begun_at => {
                 said(PlatformOutcome::NotFound, "TRADE_NOT_EXIST")
             }

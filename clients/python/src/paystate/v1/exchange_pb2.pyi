@@ -38,7 +38,11 @@ class _PlatformOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Platf
     PLATFORM_OUTCOME_RATE_LIMITED: _PlatformOutcome.ValueType  # 5
     """The platform asked for patience; nothing has happened."""
     PLATFORM_OUTCOME_NOT_SENT: _PlatformOutcome.ValueType  # 6
-    """Nothing was sent: the account has no keys for calls, or the platform has no such operation."""
+    """Nothing was sent: this edge has no keys for calls of the account. Another edge may have."""
+    PLATFORM_OUTCOME_NO_SUCH_OPERATION: _PlatformOutcome.ValueType  # 7
+    """Nothing was sent: the platform has no such operation, whichever edge is asked."""
+    PLATFORM_OUTCOME_BAD_INPUT: _PlatformOutcome.ValueType  # 8
+    """Nothing was sent: what was asked cannot be put to this platform."""
 
 class PlatformOutcome(_PlatformOutcome, metaclass=_PlatformOutcomeEnumTypeWrapper):
     """How a call to a platform ended."""
@@ -56,7 +60,11 @@ PLATFORM_OUTCOME_UNKNOWN: PlatformOutcome.ValueType  # 4
 PLATFORM_OUTCOME_RATE_LIMITED: PlatformOutcome.ValueType  # 5
 """The platform asked for patience; nothing has happened."""
 PLATFORM_OUTCOME_NOT_SENT: PlatformOutcome.ValueType  # 6
-"""Nothing was sent: the account has no keys for calls, or the platform has no such operation."""
+"""Nothing was sent: this edge has no keys for calls of the account. Another edge may have."""
+PLATFORM_OUTCOME_NO_SUCH_OPERATION: PlatformOutcome.ValueType  # 7
+"""Nothing was sent: the platform has no such operation, whichever edge is asked."""
+PLATFORM_OUTCOME_BAD_INPUT: PlatformOutcome.ValueType  # 8
+"""Nothing was sent: what was asked cannot be put to this platform."""
 Global___PlatformOutcome: _TypeAlias = PlatformOutcome  # noqa: Y015
 
 @_typing.final

@@ -20,8 +20,12 @@ export enum PlatformOutcome {
   UNKNOWN = 4,
   /** RATE_LIMITED - The platform asked for patience; nothing has happened. */
   RATE_LIMITED = 5,
-  /** NOT_SENT - Nothing was sent: the account has no keys for calls, or the platform has no such operation. */
+  /** NOT_SENT - Nothing was sent: this edge has no keys for calls of the account. Another edge may have. */
   NOT_SENT = 6,
+  /** NO_SUCH_OPERATION - Nothing was sent: the platform has no such operation, whichever edge is asked. */
+  NO_SUCH_OPERATION = 7,
+  /** BAD_INPUT - Nothing was sent: what was asked cannot be put to this platform. */
+  BAD_INPUT = 8,
 }
 
 /** One request to a platform and its answer. */

@@ -51,17 +51,18 @@ public final class ExchangeProto extends com.google.protobuf.GeneratedFile {
       "\0226\n\007outcome\030\006 \001(\0162\034.paystate.v1.Platform" +
       "OutcomeR\007outcome\022\022\n\004code\030\007 \001(\tR\004code\022\030\n\007" +
       "request\030\010 \001(\014R\007request\022\032\n\010response\030\t \001(\014" +
-      "R\010response*\360\001\n\017PlatformOutcome\022 \n\034PLATFO" +
+      "R\010response*\270\002\n\017PlatformOutcome\022 \n\034PLATFO" +
       "RM_OUTCOME_UNSPECIFIED\020\000\022\035\n\031PLATFORM_OUT" +
       "COME_ANSWERED\020\001\022\036\n\032PLATFORM_OUTCOME_NOT_" +
       "FOUND\020\002\022\034\n\030PLATFORM_OUTCOME_REFUSED\020\003\022\034\n" +
       "\030PLATFORM_OUTCOME_UNKNOWN\020\004\022!\n\035PLATFORM_" +
       "OUTCOME_RATE_LIMITED\020\005\022\035\n\031PLATFORM_OUTCO" +
-      "ME_NOT_SENT\020\006B\220\001\n\013paystate.v1B\rExchangeP" +
-      "rotoP\001Z%paystate.internal/paystate/payst" +
-      "atev1\242\002\003PXX\252\002\013Paystate.V1\312\002\013Paystate\\V1\342" +
-      "\002\027Paystate\\V1\\GPBMetadata\352\002\014Paystate::V1" +
-      "b\006proto3"
+      "ME_NOT_SENT\020\006\022&\n\"PLATFORM_OUTCOME_NO_SUC" +
+      "H_OPERATION\020\007\022\036\n\032PLATFORM_OUTCOME_BAD_IN" +
+      "PUT\020\010B\220\001\n\013paystate.v1B\rExchangeProtoP\001Z%" +
+      "paystate.internal/paystate/paystatev1\242\002\003" +
+      "PXX\252\002\013Paystate.V1\312\002\013Paystate\\V1\342\002\027Paysta" +
+      "te\\V1\\GPBMetadata\352\002\014Paystate::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

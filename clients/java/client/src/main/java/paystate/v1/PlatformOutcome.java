@@ -65,12 +65,28 @@ public enum PlatformOutcome
   PLATFORM_OUTCOME_RATE_LIMITED(5),
   /**
    * <pre>
-   * Nothing was sent: the account has no keys for calls, or the platform has no such operation.
+   * Nothing was sent: this edge has no keys for calls of the account. Another edge may have.
    * </pre>
    *
    * <code>PLATFORM_OUTCOME_NOT_SENT = 6;</code>
    */
   PLATFORM_OUTCOME_NOT_SENT(6),
+  /**
+   * <pre>
+   * Nothing was sent: the platform has no such operation, whichever edge is asked.
+   * </pre>
+   *
+   * <code>PLATFORM_OUTCOME_NO_SUCH_OPERATION = 7;</code>
+   */
+  PLATFORM_OUTCOME_NO_SUCH_OPERATION(7),
+  /**
+   * <pre>
+   * Nothing was sent: what was asked cannot be put to this platform.
+   * </pre>
+   *
+   * <code>PLATFORM_OUTCOME_BAD_INPUT = 8;</code>
+   */
+  PLATFORM_OUTCOME_BAD_INPUT(8),
   UNRECOGNIZED(-1),
   ;
 
@@ -133,12 +149,28 @@ public enum PlatformOutcome
   public static final int PLATFORM_OUTCOME_RATE_LIMITED_VALUE = 5;
   /**
    * <pre>
-   * Nothing was sent: the account has no keys for calls, or the platform has no such operation.
+   * Nothing was sent: this edge has no keys for calls of the account. Another edge may have.
    * </pre>
    *
    * <code>PLATFORM_OUTCOME_NOT_SENT = 6;</code>
    */
   public static final int PLATFORM_OUTCOME_NOT_SENT_VALUE = 6;
+  /**
+   * <pre>
+   * Nothing was sent: the platform has no such operation, whichever edge is asked.
+   * </pre>
+   *
+   * <code>PLATFORM_OUTCOME_NO_SUCH_OPERATION = 7;</code>
+   */
+  public static final int PLATFORM_OUTCOME_NO_SUCH_OPERATION_VALUE = 7;
+  /**
+   * <pre>
+   * Nothing was sent: what was asked cannot be put to this platform.
+   * </pre>
+   *
+   * <code>PLATFORM_OUTCOME_BAD_INPUT = 8;</code>
+   */
+  public static final int PLATFORM_OUTCOME_BAD_INPUT_VALUE = 8;
 
 
   public final int getNumber() {
@@ -172,6 +204,8 @@ public enum PlatformOutcome
       case 4: return PLATFORM_OUTCOME_UNKNOWN;
       case 5: return PLATFORM_OUTCOME_RATE_LIMITED;
       case 6: return PLATFORM_OUTCOME_NOT_SENT;
+      case 7: return PLATFORM_OUTCOME_NO_SUCH_OPERATION;
+      case 8: return PLATFORM_OUTCOME_BAD_INPUT;
       default: return null;
     }
   }
