@@ -18,11 +18,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = command::Cli::parse();
     if let Err(why) = telemetry::init(cli.log_levels(), cli.log_json) {
-        return command::fail(&why);
+        return cli.not_begun(&why);
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return command::fail(&format!("cannot start threads: {error}")),
+        Err(error) => return cli.not_begun(&format!("cannot start threads: {error}")),
     };
     runtime.block_on(command::run(cli))
 }

@@ -71,7 +71,8 @@ pub(crate) fn expect(door: &Door) {
 /// One callback, from its head to its end, whatever that end is: it reports when it is dropped, and without
 /// a verdict the platform has hung up.
 pub(crate) struct Watched<'a> {
-    lines: &'a Lines,
+    /// For anybody's, and for what has a platform's signature.
+    lines: [&'a Lines; 2],
     door: Arc<Door>,
     started: Instant,
     bytes: u64,
@@ -82,10 +83,11 @@ struct End {
     outcome: &'static str,
     reason: &'static str,
     detail: String,
+    is_proven: bool,
 }
 
 impl<'a> Watched<'a> {
-    pub(crate) fn new(door: Arc<Door>, lines: &'a Lines) -> Self {
+    pub(crate) fn new(door: Arc<Door>, lines: [&'a Lines; 2]) -> Self {
         gauge!(IN_FLIGHT).increment(1);
         Self { lines, door, started: Instant::now(), bytes: 0, end: None }
     }
@@ -98,17 +100,20 @@ impl<'a> Watched<'a> {
     /// The end.
     pub(crate) fn ended(&mut self, verdict: &Verdict) {
         let detail = verdict.detail().chars().take(300).collect();
-        self.end = Some(End { outcome: name(verdict.outcome()), reason: verdict.reason(), detail });
+        let (outcome, reason) = (name(verdict.outcome()), verdict.reason());
+        self.end = Some(End { outcome, reason, detail, is_proven: verdict.is_proven() });
     }
 }
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        let hung_up = || End { outcome: "hung_up", reason: "HUNG_UP", detail: String::new() };
-        let End { outcome, reason, detail } = self.end.take().unwrap_or_else(hung_up);
+        let hung_up = || End { outcome: "hung_up", reason: "HUNG_UP", detail: String::new(), is_proven: false };
+        let End { outcome, reason, detail, is_proven } = self.end.take().unwrap_or_else(hung_up);
         let (provider, account, took) = (self.door.provider.as_str(), &self.door.name, self.started.elapsed());
         let (duration_us, bytes) = (took.as_micros(), self.bytes);
-        let line = if outcome == "accepted" { None } else { self.lines.take() };
+        let [strangers, proven] = self.lines;
+        let lines = if is_proven { proven } else { strangers };
+        let line = if outcome == "accepted" { None } else { lines.take() };
         match line {
             Some(left_out) => {
                 tracing::info!(provider, %account, outcome, reason, duration_us, bytes, ?detail, left_out, "callback");

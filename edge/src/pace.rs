@@ -23,6 +23,9 @@ use tokio::{
 
 use crate::Limits;
 
+/// The end of a stranger's tenure is announced so long before: longer than a request is on its way.
+const ANNOUNCED: Duration = Duration::from_millis(500);
+
 /// What a connection is waiting for, and until when.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -73,14 +76,15 @@ impl Pace {
     pub(crate) fn answered(&self) {
         let until = match self.is_known.load(Ordering::Relaxed) {
             true => Instant::now() + self.limits.keep_alive_idle,
-            false => self.tenure,
+            false => self.tenure.max(Instant::now() + ANNOUNCED),
         };
         self.set(Stage::Idle, until);
     }
 
-    /// Whether a stranger has been here for as long as one may.
+    /// Whether a stranger has been here for as long as one may, or nearly: who is told with an answer that it is the last
+    /// sends nothing more that would be lost.
     pub(crate) fn outstayed(&self) -> bool {
-        !self.is_known.load(Ordering::Relaxed) && Instant::now() >= self.tenure
+        !self.is_known.load(Ordering::Relaxed) && Instant::now() + ANNOUNCED >= self.tenure
     }
 
     /// Pending until the deadline; made to be polled after the connection in the same task, because it reads

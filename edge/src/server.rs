@@ -97,6 +97,7 @@ fn open(edge: Edge, limits: &Arc<Limits>, shutdown: CancellationToken, workers: 
         doors: Doors::new(edge.accounts),
         sources: edge.sources,
         lines: observe::Lines::new(),
+        proven_lines: observe::Lines::new(),
         unlisted_lines: observe::few_lines(),
         unrouted_lines: observe::few_lines(),
         limits: limits.clone(),

@@ -31,6 +31,8 @@ pub(crate) struct Site {
     pub(crate) doors: Doors,
     pub(crate) sources: Sources,
     pub(crate) lines: Lines,
+    /// Those about what has a platform's signature: strangers must not crowd them out.
+    pub(crate) proven_lines: Lines,
     pub(crate) unlisted_lines: Bucket,
     pub(crate) unrouted_lines: Bucket,
     pub(crate) limits: Arc<Limits>,
@@ -79,7 +81,7 @@ impl Site {
     }
 
     async fn callback(&self, door: Arc<Door>, peer: IpAddr, request: Request<Incoming>, pace: &Pace) -> Reply {
-        let mut watched = Watched::new(door.clone(), &self.lines);
+        let mut watched = Watched::new(door.clone(), [&self.lines, &self.proven_lines]);
         let sender = self.sources.front.sender(peer, request.headers());
         let standing = self.sources.standing(door.provider, sender);
         let verdict = match standing {
@@ -91,7 +93,8 @@ impl Site {
             }
         };
         watched.ended(&verdict);
-        if matches!(verdict, Verdict::Stored | Verdict::Duplicate) {
+        // Also one that we could not store: whoever brought it is no stranger.
+        if matches!(verdict, Verdict::Stored | Verdict::Duplicate | Verdict::Unstored(..)) {
             pace.proven();
         }
         if matches!(verdict, Verdict::Fault(Fault::Overloaded) | Verdict::Unstored(Fault::QueueFull, _)) {

@@ -64,6 +64,15 @@ impl Verdict {
         }
     }
 
+    /// Whether only somebody with the platform's key can have caused it.
+    pub(crate) fn is_proven(&self) -> bool {
+        match self {
+            Self::Stored | Self::Duplicate | Self::Unstored(..) => true,
+            Self::Rejected(rejection) => rejection.reason.proves_signature(),
+            Self::NotAllowed(_) | Self::Unread(_) | Self::Fault(_) => false,
+        }
+    }
+
     /// A sentence for a person; may quote bounded input, so it is escaped wherever it is shown.
     pub(crate) fn detail(&self) -> &str {
         match self {

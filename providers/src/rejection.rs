@@ -21,8 +21,8 @@ impl Rejection {
 
     /// The same, of a message whose signature is good: what cannot be read in it is ours to learn, and no stranger's.
     pub(crate) fn of_genuine(self) -> Self {
-        let reason = if self.reason == Reason::Malformed { Reason::Unsupported } else { self.reason };
-        Self { reason, ..self }
+        let is_new = matches!(self.reason, Reason::Malformed | Reason::AlgorithmNotAllowed);
+        Self { reason: if is_new { Reason::Unsupported } else { self.reason }, ..self }
     }
 }
 

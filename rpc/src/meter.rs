@@ -1,7 +1,7 @@
 //! Counts calls: one number for each, by method and how it ended, and the time until its answer began.
 //!
 //! Contract: every call that [`crate::AccessLayer`] let pass is counted once, when it ends: with the code of its answer,
-//! or CANCELLED if nobody waited for that any more. Labels come from the table of methods, never from input. A unary
+//! CANCELLED if nobody waited for that any more, or INTERNAL if it panicked. Labels come from the table of methods, never from input. A unary
 //! call's answer begins when it is complete; of a stream the time says how soon it stood, the count that it ended.
 
 use std::{
@@ -106,7 +106,8 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        metrics::counter!(CALLS, "method" => self.method, "code" => name(self.code)).increment(1);
+        let code = if std::thread::panicking() { Code::Internal } else { self.code };
+        metrics::counter!(CALLS, "method" => self.method, "code" => name(code)).increment(1);
     }
 }
 

@@ -101,6 +101,14 @@ impl Cli {
     }
 }
 
+impl Cli {
+    /// What ends a command before it has begun.
+    pub(crate) fn not_begun(&self, why: &str) -> ExitCode {
+        let code = fail(why);
+        if matches!(self.command, Command::Verify(_)) { ExitCode::from(verify::UNCHECKED) } else { code }
+    }
+}
+
 /// Which configuration.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFile {

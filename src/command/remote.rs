@@ -20,10 +20,10 @@ pub(crate) struct Remote {
     #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CA")]
     ca: Option<PathBuf>,
     /// PEM; the certificate that this side shows, then its chain. A core with `[core.tls]` asks for one.
-    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CERTIFICATE", requires = "key")]
+    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CERTIFICATE")]
     certificate: Option<PathBuf>,
     /// PEM; the certificate's private key.
-    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_KEY", requires = "certificate")]
+    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_KEY", hide_env_values = true)]
     key: Option<PathBuf>,
     /// The name that the core's certificate must have, if not the host of the URL.
     #[arg(long, global = true, value_name = "NAME", env = "PAYSTATE_SERVER_NAME")]
@@ -37,11 +37,18 @@ impl Remote {
     /// A channel on which the core has answered.
     pub(super) async fn open(&self) -> Result<Channel, String> {
         let mut connect = Connect::to(&self.core);
-        if let Some(ca) = &self.ca {
-            connect = connect.ca(read("--ca", ca)?);
+        // A variable that is empty says as much as one that is not there.
+        let given = |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
+        if let Some(ca) = given(&self.ca) {
+            connect = connect.ca(read("--ca", &ca)?);
         }
-        if let (Some(certificate), Some(key)) = (&self.certificate, &self.key) {
-            connect = connect.identity(read("--certificate", certificate)?, read("--key", key)?);
+        match (given(&self.certificate), given(&self.key)) {
+            (Some(certificate), Some(key)) => {
+                connect = connect.identity(read("--certificate", &certificate)?, read("--key", &key)?);
+            }
+            (None, None) => {}
+            (Some(_), None) => return Err("--certificate needs --key, its private key".into()),
+            (None, Some(_)) => return Err("--key needs --certificate, whose private key it is".into()),
         }
         if let Some(name) = &self.server_name {
             connect = connect.server_name(name);

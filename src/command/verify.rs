@@ -8,7 +8,7 @@ use super::{fail, problems, say};
 use crate::config::{self, Database, Roles};
 
 /// What could not be checked is no invariant that is broken: whoever is woken by a script is to know which.
-const UNCHECKED: u8 = 2;
+pub(super) const UNCHECKED: u8 = 2;
 
 pub(super) async fn run(file: &Path) -> ExitCode {
     let results = match audit(file).await {

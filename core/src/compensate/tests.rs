@@ -315,6 +315,7 @@ fn a_refund(status: RefundStatus) -> Refund {
         requested: Some(Requested { at: at(0), amount: money(), reason: String::new() }),
         given_up: None,
         elsewhere: None,
+        inferred: false,
     }
 }
 

@@ -158,6 +158,9 @@ pub struct Refund {
     /// Of a running total: what of it went back by refunds that were not asked for here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<Money>,
+    /// That it succeeded, and with all that was asked for, only follows from a running total: a report of its own knows better.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inferred: bool,
 }
 
 /// The moment at which a ruling gave a refund up.

@@ -142,6 +142,7 @@ impl Journal {
             requested: Some(Requested { at: self.at, amount: wanted.amount, reason: wanted.reason.to_owned() }),
             given_up: None,
             elsewhere: None,
+            inferred: false,
         });
         self.record(EventKind::RefundRequested, Vec::new())?;
         self.decision.tasks.push(Followup::refund(wanted.out_refund_no, &transaction.account, Due::Now));

@@ -26,8 +26,10 @@ fn same(a: &Refund, b: &Refund) -> bool {
 /// Keeps the stronger of two reports about one refund. How much went back is for the report to say that it did: what was
 /// asked for, or is under way, need not be it.
 fn strengthen(known: &mut Refund, new: &Refund) {
-    if (new.status, new.amount) > (known.status, known.amount) {
-        (known.status, known.amount) = (new.status, new.amount);
+    // What only follows from a total is weaker than the same status from somebody who names the refund.
+    let rank = |r: &Refund| (r.status, !r.inferred, r.amount);
+    if rank(new) > rank(known) {
+        (known.status, known.amount, known.inferred) = (new.status, new.amount, new.inferred);
         known.updated_at = new.updated_at;
         // A running total carries the number of the refund that reached it.
         if known.cumulative && new.out_refund_no.is_some() {
@@ -64,6 +66,7 @@ impl Refund {
             requested: None,
             given_up: None,
             elsewhere: None,
+            inferred: false,
         }
     }
 
@@ -108,6 +111,7 @@ impl Order {
         });
         for refund in confirmed.filter(|r| r.status < RefundStatus::Succeeded) {
             refund.status = RefundStatus::Succeeded;
+            refund.inferred = true;
             refund.updated_at = at;
         }
     }

@@ -198,8 +198,11 @@ impl Journal {
             return Err("it is in another currency than the order");
         }
         // Otherwise the goods would go out, and the money too.
-        if transaction.settled == Some(Settlement::Returned) || self.order.left_of(transaction).is_zero() {
+        if self.order.left_of(transaction).is_zero() {
             return Err("all of it goes back, or went back already; close the case");
+        }
+        if transaction.settled.is_some() {
+            return Err("it was ruled on before, and that stands; close the case");
         }
         self.settle(transaction, Settlement::Accepted);
         // The closing was announced. Now the order is paid after all, and that is an event too.

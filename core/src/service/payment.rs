@@ -114,7 +114,9 @@ impl Core {
         match desk {
             None => Ok(answer(&order, payment, None)),
             // News may have waited for this number: then there may be nothing left to begin.
-            Some(desk) if payment.started_at == at && payment.status == PaymentStatus::Pending => {
+            Some(desk)
+                if payment.started_at == at && payment.status == PaymentStatus::Pending && order.is_payable() =>
+            {
                 self.initiate(desk, &order, payment, &request).await
             }
             Some(desk) => self.go_on(desk, &order, payment, &request).await,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::now,
-    feed::{Durable, DurableError},
+    feed::Durable,
     intake::Accounts,
     order::{CaseKind, SubscriptionName, Timestamp},
     reconcile::Day,
@@ -22,6 +22,8 @@ use crate::{
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 /// A task that waits longer than this for somebody to take it is overdue.
 const OVERDUE: Duration = Duration::from_secs(60);
+/// How often is counted what waits for subscriptions: that reads the log.
+const SUBSCRIPTIONS_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the coming months are looked after.
 const MONTHS_INTERVAL: Duration = Duration::from_secs(6 * 3600);
 /// Subscriptions that are read at once.
@@ -36,12 +38,16 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     pub(super) async fn run(self) {
-        let (mut prepared, mut shown) = (Instant::now(), BTreeSet::new());
+        let (mut prepared, mut listed, mut shown) = (Instant::now(), Instant::now(), BTreeSet::new());
         let on = async {
             loop {
                 sleep(COUNT_INTERVAL).await;
-                if let Err(error) = self.count(&mut shown).await {
-                    tracing::warn!(%error, "cannot count what waits");
+                self.count().await;
+                if listed.elapsed() >= SUBSCRIPTIONS_INTERVAL {
+                    listed = Instant::now();
+                    if let Err(error) = self.subscriptions(&mut shown).await {
+                        tracing::warn!(%error, "cannot list subscriptions");
+                    }
                 }
                 if prepared.elapsed() >= MONTHS_INTERVAL {
                     prepared = Instant::now();
@@ -57,19 +63,20 @@ impl Upkeep {
         }
     }
 
-    /// `shown` are the subscriptions that are on the page.
-    async fn count(&self, shown: &mut BTreeSet<SubscriptionName>) -> Result<(), DurableError> {
-        self.cases().await?;
-        self.tasks().await?;
-        self.reconciliations().await?;
-        self.subscriptions(shown).await
+    /// What cannot be counted keeps nothing else from being counted.
+    async fn count(&self) {
+        for counted in [self.cases().await, self.tasks().await, self.reconciliations().await] {
+            if let Err(error) = counted {
+                tracing::warn!(%error, "cannot count what waits");
+            }
+        }
     }
 
     async fn cases(&self) -> Result<(), StoreError> {
         let open = self.store.count_open_cases().await?;
         for kind in CaseKind::ALL {
             let open = open.get(&kind).copied().unwrap_or(0);
-            gauge!("paystate_cases_open", "kind" => kind.as_str()).set(exact(open));
+            gauge!("paystate_cases_open", "kind" => kind.as_str()).set(exact(i64::try_from(open).unwrap_or(i64::MAX)));
         }
         Ok(())
     }
@@ -93,13 +100,21 @@ impl Upkeep {
         Ok(())
     }
 
-    async fn subscriptions(&self, shown: &mut BTreeSet<SubscriptionName>) -> Result<(), DurableError> {
-        let (at, mut page, mut found) = (now(), None, BTreeSet::new());
+    /// `shown` are the subscriptions that are on the page.
+    async fn subscriptions(&self, shown: &mut BTreeSet<SubscriptionName>) -> Result<(), StoreError> {
+        let (mut page, mut found) = (None, BTreeSet::new());
         loop {
             let some = self.store.subscriptions().list(page.as_ref(), PAGE).await?;
             for subscription in some.rows {
-                let lag = self.durable.lag(&subscription).await?;
-                set_lag(&subscription.name, lag.backlog.count, age(lag.backlog.oldest, at), lag.aside);
+                match self.durable.lag(&subscription).await {
+                    Ok(lag) => {
+                        let waits = age(lag.backlog.oldest, now());
+                        set_lag(&subscription.name, lag.backlog.count, waits, lag.aside);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, subscription = %subscription.name, "cannot count what waits");
+                    }
+                }
                 found.insert(subscription.name);
             }
             page = some.next;
@@ -125,7 +140,8 @@ fn age(of: Option<Timestamp>, at: Timestamp) -> f64 {
     of.map_or(0.0, |of| exact(at.0.saturating_sub(of.0) / 1_000_000))
 }
 
-/// A number for a gauge: exact up to 2^32, which is beyond what any of these counts and the year 2106.
-fn exact(number: impl TryInto<u32>) -> f64 {
-    f64::from(number.try_into().unwrap_or(u32::MAX))
+/// A number for a gauge: exact up to 2^32, which is beyond what any of these counts and the year 2106. Another core's clock
+/// may be ahead, so what is below zero is nothing.
+fn exact(number: i64) -> f64 {
+    f64::from(u32::try_from(number.max(0)).unwrap_or(u32::MAX))
 }

@@ -1,5 +1,7 @@
 //! The invariants that need an order's documents, the same for every database. Pure: a store brings the rows.
 
+use std::collections::BTreeSet;
+
 use super::codec::{self, Columns};
 use crate::{
     order::{Order, Settlement, State, Transaction, moves},
@@ -15,6 +17,10 @@ pub(super) struct Findings {
     fold: AuditResult,
     exact: AuditResult,
     bound: AuditResult,
+    /// Against I22, which statements check too: money that is in an order's document or in the ledger, and not in both.
+    unbooked: Vec<String>,
+    /// Transactions in documents.
+    transactions: i64,
 }
 
 impl Default for Findings {
@@ -34,18 +40,35 @@ impl Default for Findings {
                 "I9",
                 "credited money came through the account on which the payment was begun, or a ruling accepted it",
             ),
+            unbooked: Vec::new(),
+            transactions: 0,
         }
     }
 }
 
 impl Findings {
-    /// Looks at one order, its whole journal in order, and the payments that are booked on it.
+    /// Looks at one order, its whole journal in order, and the payments of its document that are booked on it.
     pub(super) fn look<R: Columns>(&mut self, row: &R, events: &[R], booked: &[R]) -> Result<(), StoreError> {
         let id: String = codec::column(row, "order_id")?;
         let doc: String = codec::column(row, "doc")?;
         let order: Order = codec::read_document(&doc)?;
         self.journal(row, events, &order, doc)?;
+        self.ledger(booked, &order)?;
         self.money(row, booked, &order, id)
+    }
+
+    fn ledger<R: Columns>(&mut self, booked: &[R], order: &Order) -> Result<(), StoreError> {
+        let mut rows = BTreeSet::new();
+        for row in booked {
+            rows.insert((codec::column::<String>(row, "account")?, codec::column::<String>(row, "transaction_id")?));
+        }
+        for transaction in order.transactions() {
+            self.transactions += 1;
+            if !rows.contains(&(transaction.account.to_string(), transaction.id.to_string())) {
+                self.unbooked.push(format!("{} of order {} is not booked on it", transaction.id, order.id));
+            }
+        }
+        Ok(())
     }
 
     fn journal<R: Columns>(&mut self, row: &R, events: &[R], order: &Order, doc: String) -> Result<(), StoreError> {
@@ -106,8 +129,16 @@ impl Findings {
         Ok(())
     }
 
-    /// What was found, with what the database's own statements found, in the order of their names.
-    pub(super) fn with(self, mut others: Vec<AuditResult>) -> Vec<AuditResult> {
+    /// What was found, with what the database's own statements found, in the order of their names. `booked` are all payments
+    /// of the ledger: each that is in a document was found there.
+    pub(super) fn with(mut self, mut others: Vec<AuditResult>, booked: i64) -> Vec<AuditResult> {
+        let known = self.transactions - i64::try_from(self.unbooked.len()).unwrap_or(i64::MAX);
+        if booked != known {
+            self.unbooked.push(format!("{booked} payments are booked, and the orders know {known} of them"));
+        }
+        for result in others.iter_mut().filter(|result| result.name == "I22") {
+            result.violations.append(&mut self.unbooked);
+        }
         others.extend([self.legal, self.fold, self.exact, self.bound]);
         for result in &mut others {
             result.violations.truncate(SHOWN);

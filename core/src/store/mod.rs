@@ -29,7 +29,10 @@ mod tasks;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -51,6 +54,19 @@ pub use tasks::{Overdue, Rate, Task, Tasks};
 
 /// Refused notifications that are kept, of those that strangers can cause and of the others each; at up to 20 KiB each.
 pub const KEPT_REJECTIONS: i64 = 20_000;
+
+/// Looking for the oldest ones reads through all of them, so it is done once in so many calls.
+const TRIM_EVERY: u32 = 64;
+
+/// Says now and then that the oldest rejections are to be forgotten.
+#[derive(Debug, Default, Clone)]
+struct Trimming(Arc<AtomicU32>);
+
+impl Trimming {
+    fn is_due(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(TRIM_EVERY)
+    }
+}
 
 /// What is refused for these reasons has a platform's good signature: it is a fault of somebody's settings, to be looked at,
 /// and no flood of strangers may push it out.
@@ -154,7 +170,7 @@ pub trait Store: Send + Sync + 'static {
     async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError>;
     /// The order on which a refund was asked for.
     async fn order_of_refund(&self, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError>;
-    /// Stores refused notifications and forgets the oldest beyond [`KEPT_REJECTIONS`]. Not part of any unit:
+    /// Stores refused notifications and, now and then, forgets the oldest beyond [`KEPT_REJECTIONS`]. Not part of any unit:
     /// nothing depends on them.
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError>;
     /// Checks the invariants that the database can show.

@@ -6,12 +6,16 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use paystate_proto::v1::{self, OrderState, order_service_client::OrderServiceClient};
 use paystate_providers::Provider;
-use tokio::task::JoinSet;
-use tonic::transport::{Channel, Endpoint};
+use tokio::{task::JoinSet, time::sleep};
+use tonic::{
+    Code, Response, Status,
+    transport::{Channel, Endpoint},
+};
 
 use super::{
     plan::Blank,
@@ -21,6 +25,8 @@ use super::{
 
 /// Orders being made at a time.
 const AT_ONCE: usize = 128;
+/// Before a call is made again.
+const PAUSE: Duration = Duration::from_millis(500);
 /// Orders in one question; the contract takes 500.
 const PAGE: usize = 500;
 
@@ -29,7 +35,7 @@ pub(super) struct Shop {
     cores: Vec<OrderServiceClient<Channel>>,
 }
 
-fn failed(status: tonic::Status) -> String {
+fn failed(status: Status) -> String {
     format!("the core answered {:?}: {}", status.code(), status.message())
 }
 
@@ -51,13 +57,13 @@ impl Shop {
         let next = Arc::new(AtomicUsize::new(0));
         let mut sellers: JoinSet<Result<(), String>> = JoinSet::new();
         for client in self.cores.iter().cycle().take(AT_ONCE) {
-            let (mut client, names, progress) = (client.clone(), names.clone(), progress.clone());
+            let (client, names, progress) = (client.clone(), names.clone(), progress.clone());
             let (providers, next) = (providers.clone(), next.clone());
             sellers.spawn(async move {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(provider) = providers.get(number) else { return Ok(()) };
-                    sell(&mut client, &names, number, *provider).await?;
+                    sell(&client, &names, number, *provider).await?;
                     progress.inc(1);
                 }
             });
@@ -87,8 +93,31 @@ impl Shop {
     }
 }
 
+/// Tries of a call that the core could not carry out. Making orders is no part of what is measured, and a disk that stands
+/// still for a second must not end it.
+const TRIES: usize = 5;
+
+/// A call that may be made again.
+async fn persistent<T, F>(
+    call: impl Fn(OrderServiceClient<Channel>) -> F,
+    core: &OrderServiceClient<Channel>,
+) -> Result<(), String>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match call(core.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(status) if status.code() == Code::Unavailable && tries < TRIES => sleep(PAUSE).await,
+            Err(status) => return Err(failed(status)),
+        }
+    }
+}
+
 async fn sell(
-    client: &mut OrderServiceClient<Channel>,
+    core: &OrderServiceClient<Channel>,
     names: &Names,
     number: usize,
     provider: Provider,
@@ -101,7 +130,11 @@ async fn sell(
         expire_time: None,
         description: "bench".into(),
     };
-    client.create_order(create).await.map_err(failed)?;
+    let create = |mut core: OrderServiceClient<Channel>| {
+        let create = create.clone();
+        async move { core.create_order(create).await }
+    };
+    persistent(create, core).await?;
     let start = v1::StartPaymentRequest {
         order_id: name.clone(),
         account: provider.as_str().into(),
@@ -109,5 +142,9 @@ async fn sell(
         out_trade_no: name,
         ..Default::default()
     };
-    client.start_payment(start).await.map(drop).map_err(failed)
+    let start = |mut core: OrderServiceClient<Channel>| {
+        let start = start.clone();
+        async move { core.start_payment(start).await }
+    };
+    persistent(start, core).await
 }

@@ -64,11 +64,13 @@ impl RawKeys for RawUnionPayApi {
         base_url: Option<String>,
         platform: Option<Arc<UnionPay>>,
     ) -> Option<Arc<dyn PlatformApi>> {
+        let certificate = place.required_text(problems, "certificate", self.certificate);
+        problems.certificate(format!("{}.certificate", place.at), certificate.as_bytes());
         let settings = UnionPayApiSettings {
             base_url,
             file_url: place.https(problems, "file_url", self.file_url),
             notify_url: self.notify_url,
-            certificate: place.required_text(problems, "certificate", self.certificate),
+            certificate,
             private_key: place.required_text(problems, "private_key", self.private_key),
         };
         Some(place.built(problems, UnionPayApi::new(platform?, settings))?)

@@ -116,8 +116,13 @@ pub(super) fn unbound(news: &Observation, elsewhere: Option<&OrderId>, at: Times
              the platform's console tells which is right"
         ),
     };
+    // That money of nobody turned out to be somebody's, or was ruled on, says nothing about a contradiction.
+    let about = match elsewhere {
+        None => number.to_string(),
+        Some(_) => format!("{number} for {}", said.out_trade_no().map_or("-", |named| named.as_str())),
+    };
     Some(Case {
-        id: Case::id_for(CaseKind::UnknownOrder, account, number.as_str()),
+        id: Case::id_for(CaseKind::UnknownOrder, account, &about),
         kind: CaseKind::UnknownOrder,
         state: CaseState::Open,
         order_id: elsewhere.cloned(),

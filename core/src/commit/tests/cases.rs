@@ -132,6 +132,12 @@ async fn a_case_of_no_order_is_ruled_on_stays_ruled_and_is_bound_all_the_same() 
     let ruled = only(rig.cases().await);
     assert_eq!((ruled.state, ruled.reason.as_str()), (done.case.unwrap().case.state, "why"));
     assert_eq!(ruled.order_id.as_ref().map(OrderId::as_str), Some("o1"));
+    // That the same money shall be another order's too is another matter, which nobody has ruled on.
+    rig.sell("o2", "p2").await;
+    rig.door.observe(message(3, vec![paid(Some("p2"), "t1", DUE)])).await.unwrap();
+    let contradiction = rig.cases().await.into_iter().map(|row| row.case).find(|case| case.id != id).unwrap();
+    assert_eq!((contradiction.kind, contradiction.state), (CaseKind::UnknownOrder, CaseState::Open));
+    assert_eq!(rig.order("o2").await.state(), State::Pending);
     rig.sound().await;
 }
 

@@ -61,6 +61,22 @@ fn what_the_platform_gave_back_counts_and_not_what_was_asked_for() {
     }
 }
 
+/// A total that a refund of ours reached says that it went through, and not with how much.
+#[test]
+fn a_report_by_number_knows_better_than_what_follows_from_a_total() {
+    let reports = [total(Some("R1"), 500), told(Some("R1"), None, Succeeded, 300)];
+    for order in [[0, 1], [1, 0]] {
+        let mut scene = Scene::paid();
+        scene.ask(&back("R1", 500)).unwrap();
+        for report in order {
+            scene = scene.seeing(std::slice::from_ref(&reports[report]));
+        }
+        let ours = scene.order.requested_refund(&transaction("R1")).unwrap();
+        assert_eq!((ours.status, ours.amount.minor(), scene.order.refunded().minor()), (Succeeded, 300, 500));
+        assert_eq!((left(&scene), scene.kinds()), (500, ["amount-mismatch".to_owned()].into()), "{order:?}");
+    }
+}
+
 #[test]
 fn a_running_total_confirms_the_refund_that_reached_it_and_what_is_under_way_is_taken_off_too() {
     let mut scene = Scene::paid();

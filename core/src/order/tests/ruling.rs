@@ -119,10 +119,15 @@ fn money_that_goes_back_is_not_accepted() {
     let mut gone = scene.seeing(&[told(Some("R1"), None, RefundStatus::Succeeded, 400)]);
     assert!(gone.rule(CaseKind::AmountMismatch, Accept).is_err());
     // What was ruled to go back stays ruled so, whatever else is said of it.
-    let mut ruled = Scene::of(pending()).seeing(&[paid("a", "p0", "t1", money(DUE, "USD"))]);
-    ruled.rule(CaseKind::CurrencyMismatch, GiveBack).unwrap();
-    let mut again = ruled.seeing(&[paid("a", "p0", "t1", money(400, "CNY"))]);
-    assert!(again.rule(CaseKind::AmountMismatch, Accept).is_err());
+    for ruling in [GiveBack, Close] {
+        let mut ruled = Scene::of(closed()).seeing(&[paid("a", "p0", "t1", money(DUE, "CNY"))]);
+        ruled.rule(CaseKind::LatePayment, ruling).unwrap();
+        let again = ruled.seeing(&[paid("a", "p0", "t1", money(400, "CNY"))]);
+        let failed = told(refund_no(&again).as_deref(), None, RefundStatus::Failed, DUE);
+        let mut again = if ruling == GiveBack { again.seeing(&[failed]) } else { again };
+        let refused = again.rule(CaseKind::AmountMismatch, Accept);
+        assert!(matches!(refused, Err(Refusal::ResolutionNotAllowed { .. })), "{ruling:?}: {refused:?}");
+    }
 }
 
 #[test]

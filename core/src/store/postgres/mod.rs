@@ -46,7 +46,7 @@ use sqlx::{
 use super::{
     AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, Exchanges, NoticeKey, NotificationFilter,
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
-    Unit,
+    Trimming, Unit,
 };
 use crate::order::{CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 pub use retention::{Retained, Robbing, drop_before};
@@ -71,6 +71,10 @@ const STREAM_PATIENCE: Duration = Duration::from_secs(300);
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a caller waits for a connection. Less than the edge waits for us, so that it hears why.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a core waits for tables to make a coming month in: it may do so later.
+const MONTHS_PATIENCE: Duration = Duration::from_millis(100);
+/// The same for `migrate`, which somebody waits for.
+const MIGRATE_PATIENCE: Duration = Duration::from_secs(1);
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 128;
 /// Tries to begin a unit: a restart of the server leaves every pooled connection dead, and none of them has
@@ -130,6 +134,7 @@ pub struct PostgresStore {
     workers: PgPool,
     streams: PgPool,
     outages: Arc<AtomicU64>,
+    trimming: Trimming,
     /// When the server that answered last was started, in microseconds; 0 before the first answer.
     server: Arc<AtomicI64>,
 }
@@ -170,6 +175,7 @@ impl PostgresStore {
         let streams = pool(STREAMS).acquire_timeout(STREAM_PATIENCE).connect_lazy_with(slow);
         let store = Self {
             outages: Arc::default(),
+            trimming: Trimming::default(),
             server: Arc::default(),
             workers: workers.await.map_err(failed)?,
             streams,
@@ -180,7 +186,7 @@ impl PostgresStore {
         };
         store.check_schema().await?;
         log::settle(&store.readers).await?;
-        if let Some(why) = retention::prepare(&store.readers).await? {
+        if let Some(why) = retention::prepare(&store.readers, MONTHS_PATIENCE).await? {
             tracing::warn!("{why}");
         }
         Ok(store)
@@ -237,7 +243,7 @@ pub async fn migrate(address: &Address, new_log: bool) -> Result<(), StoreError>
     if new_log {
         log::renew(&pool).await?;
     }
-    let missing = retention::prepare(&pool).await?;
+    let missing = retention::prepare(&pool, MIGRATE_PATIENCE).await?;
     pool.close().await;
     missing.map_or(Ok(()), |why| Err(StoreError::Busy(why)))
 }
@@ -278,7 +284,7 @@ fn failed(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Store for PostgresStore {
     async fn prepare_months(&self) -> Result<(), StoreError> {
-        match retention::prepare(&self.readers).await? {
+        match retention::prepare(&self.readers, MONTHS_PATIENCE).await? {
             None => Ok(()),
             Some(why) => Err(StoreError::Busy(why)),
         }
@@ -371,7 +377,7 @@ impl Store for PostgresStore {
     }
 
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError> {
-        write::rejections(&self.readers, rows).await
+        write::rejections(&self.readers, rows, self.trimming.is_due()).await
     }
 
     async fn audit(&self) -> Result<Vec<AuditResult>, StoreError> {

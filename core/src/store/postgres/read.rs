@@ -138,7 +138,10 @@ const ABOUT: &str = "\
     WITH about AS (SELECT fact_key FROM observation WHERE out_trade_no = ANY($1) \
       UNION SELECT fact_key FROM payment_txn WHERE transaction_id = ANY($2) \
       UNION SELECT fact_key FROM parked WHERE transaction_id = ANY($2) \
-      UNION SELECT fact_key FROM observation WHERE transaction_id = ANY($2) AND (out_trade_no IS NULL OR kind = 'REFUND')) \
+      UNION SELECT fact_key FROM observation WHERE transaction_id = ANY($2) AND (out_trade_no IS NULL OR kind = 'REFUND') \
+      UNION SELECT said.fact_key FROM payment_txn JOIN observation booked USING (fact_key) \
+        JOIN observation said ON said.out_trade_no = booked.out_trade_no AND said.transaction_id = payment_txn.transaction_id \
+        WHERE payment_txn.transaction_id = ANY($2)) \
     SELECT notification_id FROM observation JOIN about USING (fact_key) \
     UNION SELECT notification_id FROM notification_fact JOIN about USING (fact_key)";
 

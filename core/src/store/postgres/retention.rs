@@ -1,5 +1,7 @@
 //! Months: partitions are prepared ahead and, when nobody needs them any more, dropped whole.
 
+use std::time::Duration;
+
 use sqlx::{
     PgPool, Row as _,
     postgres::{PgPoolOptions, PgRow},
@@ -39,12 +41,21 @@ pub enum Robbing {
 
 /// Makes the partitions of this month and the coming ones, each by itself, and says what kept it from making some. That
 /// does no harm yet: their rows would be kept in the partition for everything else.
-pub(super) async fn prepare(pool: &PgPool) -> Result<Option<String>, StoreError> {
-    let mut one = pool.acquire().await.map_err(failed)?;
+///
+/// A new partition takes its table from everybody for a moment. Callbacks wait behind whoever waits for that, so nobody
+/// waits for longer than `patience`.
+pub(super) async fn prepare(pool: &PgPool, patience: Duration) -> Result<Option<String>, StoreError> {
     let (mut missing, mut why) = (0, None);
     for ahead in 0..=AHEAD {
-        let made = sqlx::query("SELECT prepare_month(now() + make_interval(months => $1))").bind(ahead);
-        if let Err(error) = made.execute(&mut *one).await {
+        let mut one = pool.begin().await.map_err(failed)?;
+        let wait = format!("{}ms", patience.as_millis());
+        let made = async {
+            sqlx::query("SELECT set_config('lock_timeout', $1, true)").bind(wait).execute(&mut *one).await?;
+            let made = sqlx::query("SELECT prepare_month(now() + make_interval(months => $1))").bind(ahead);
+            made.execute(&mut *one).await?;
+            one.commit().await
+        };
+        if let Err(error) = made.await {
             missing += 1;
             why = why.or(Some(failed(error)));
         }

@@ -364,7 +364,7 @@ fn documents<'a>(
 
 /// Stores refused notifications and forgets the oldest: anybody may send what is refused, so it must not fill
 /// the disk.
-pub(super) async fn rejections(pool: &PgPool, rows: &[RejectionRow]) -> Result<(), StoreError> {
+pub(super) async fn rejections(pool: &PgPool, rows: &[RejectionRow], trim: bool) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -390,7 +390,7 @@ pub(super) async fn rejections(pool: &PgPool, rows: &[RejectionRow]) -> Result<(
     .await
     .map_err(failed)?;
     // Anybody may send what is refused, so it must not fill the disk.
-    for proven in [false, true] {
+    for proven in [false, true].into_iter().filter(|_| trim) {
         sqlx::query(
             "DELETE FROM rejection WHERE (reason = ANY($2)) = $3 AND notification_id <= \
              (SELECT notification_id FROM rejection WHERE (reason = ANY($2)) = $3 \

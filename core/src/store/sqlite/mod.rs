@@ -30,7 +30,7 @@ use sqlx::{
 use super::{
     AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, Exchanges, NoticeKey, NotificationFilter,
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
-    Unit,
+    Trimming, Unit,
 };
 use crate::order::{CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 
@@ -54,6 +54,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     log_readers: SqlitePool,
     streams: SqlitePool,
+    trimming: Trimming,
 }
 
 impl SqliteStore {
@@ -79,7 +80,7 @@ impl SqliteStore {
         let readers = pool(READERS).connect_with(options.clone()).await.map_err(failed)?;
         let log_readers = pool(LOG_READERS).connect_with(options.clone()).await.map_err(failed)?;
         let streams = pool(STREAMS).acquire_timeout(STREAM_PATIENCE).connect_lazy_with(options);
-        Ok(Self { writer, readers, log_readers, streams })
+        Ok(Self { writer, readers, log_readers, streams, trimming: Trimming::default() })
     }
 
     /// Gives the log a new id, so that resume tokens of before are refused: this is another log than it was.
@@ -235,7 +236,7 @@ impl Store for SqliteStore {
 
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        unit::insert_rejections(&mut tx, rows).await?;
+        unit::insert_rejections(&mut tx, rows, self.trimming.is_due()).await?;
         tx.commit().await.map_err(failed)
     }
 

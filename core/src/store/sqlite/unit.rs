@@ -459,7 +459,11 @@ async fn append_events(tx: &mut SqliteConnection, writes: &Writes) -> Result<(),
     execute(tx, sql).await
 }
 
-pub(super) async fn insert_rejections(tx: &mut SqliteConnection, rows: &[RejectionRow]) -> Result<(), StoreError> {
+pub(super) async fn insert_rejections(
+    tx: &mut SqliteConnection,
+    rows: &[RejectionRow],
+    trim: bool,
+) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -483,7 +487,7 @@ pub(super) async fn insert_rejections(tx: &mut SqliteConnection, rows: &[Rejecti
     });
     execute(tx, sql).await?;
     // Anybody may send what is refused, so it must not fill the disk.
-    for proven in [false, true] {
+    for proven in [false, true].into_iter().filter(|_| trim) {
         sqlx::query(
             "DELETE FROM rejection WHERE (reason IN (SELECT value FROM json_each(?2))) = ?3 AND rowid <= \
              (SELECT rowid FROM rejection WHERE (reason IN (SELECT value FROM json_each(?2))) = ?3 \
