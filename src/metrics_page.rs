@@ -9,7 +9,7 @@ use std::{
 use http_body_util::Full;
 use hyper::{Request, Response, StatusCode, body::Bytes, header, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -18,13 +18,25 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Histograms are folded this often, so that they do not grow without readers.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// Upper bounds in seconds. Buckets, and not quantiles of one process: those of several edges add up.
+const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper bounds of what one transaction carries.
+const INPUTS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
 /// Answers whether a role does its work, or why it does not.
 pub(crate) type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// The recorder of this process; the roles that share a process share it.
 fn recorder() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    HANDLE.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
+    HANDLE.get_or_init(|| begin().inspect_err(|error| tracing::error!(%error, "no metrics")).ok()).as_ref()
+}
+
+fn begin() -> Result<PrometheusHandle, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_batch_size".into()), &INPUTS)?
+        .install_recorder()
 }
 
 /// Begins to measure: what is counted before is lost.

@@ -55,16 +55,16 @@ impl Cluster {
         let (migrated, out, err) = run(paystate(&["migrate", "--config", config.to_str().unwrap()])).await;
         assert!(migrated, "{out}{err}");
 
-        // What is broken on purpose is complained of a thousand times.
-        let quiet = ("PAYSTATE_LOG", "off");
+        // Shown only if a test fails.
+        let log = ("PAYSTATE_LOG", "warn");
         let (mut cores, mut edges) = (Vec::new(), Vec::new());
         for n in 0..size {
             let urls = redis.get(n).map(|url| format!("['{url}']"));
             let redis = urls.as_ref().map(|urls| ("PAYSTATE__CORE__REDIS__URLS", urls.as_str()));
-            let env: Vec<_> = [quiet].into_iter().chain(redis).collect();
+            let env: Vec<_> = [log].into_iter().chain(redis).collect();
             let core = Process::role("core", &config, &env, "core metrics").await;
             let url = format!("http://{}", core.address("core"));
-            edges.push(Process::role("edge", &config, &[quiet, ("PAYSTATE__EDGE__CORE", &url)], "edge metrics").await);
+            edges.push(Process::role("edge", &config, &[log, ("PAYSTATE__EDGE__CORE", &url)], "edge metrics").await);
             cores.push(core);
         }
         let balancer = Balancer::start(edges.iter().map(|edge| edge.address("edge")).collect()).await;

@@ -14,7 +14,7 @@ use crate::{
     liar::{Liar, Lie},
     proxy::{Fault, Proxy, Upstream},
     servers::{Postgres, Redis, psql},
-    support::{A_MOMENT, Shop, assert_stored_once, until},
+    support::{A_MOMENT, Shop, assert_stored_once, http, until},
 };
 
 /// Cores, and edges.
@@ -252,32 +252,52 @@ async fn send_until_success(cluster: &Cluster, notice: &Unsent, edge: usize, wai
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_locked_order_is_waited_for_a_bounded_time() {
-    const OTHERS: usize = 40;
-    /// The lock timeout of the store (1 s) twice: with its batch, and by itself.
-    const BOUND: Duration = Duration::from_millis(3_500);
-    let postgres = Postgres::start().await;
-    let cluster = Cluster::start(&postgres.url(), &[], SIZE).await;
+/// Sells as many orders; answers with the callbacks of their payments, which nobody has sent yet.
+async fn sell(cluster: &Cluster, orders: usize) -> Vec<Unsent> {
     let mut notices = Vec::new();
-    for n in 0..=OTHERS {
+    for n in 0..orders {
         let notice = cluster.unsent("alipay", &n.to_string(), 5).await;
         let sell = async |mut shop: Shop| shop.sell(&format!("o{n}"), "alipay", &notice.number, 5).await;
         cluster.insist(n, sell).await;
         notices.push(notice);
     }
-    let hold = ["BEGIN", "SELECT FROM orders WHERE order_id = 'o0' FOR UPDATE", "SELECT pg_sleep(6)", "COMMIT"];
+    notices
+}
+
+/// Sends while somebody at the database holds `rows` for some seconds: half of the callbacks in the same moment, and the
+/// others after it, one each 200 ms.
+async fn send_while_held(
+    postgres: &Postgres,
+    cluster: &Cluster,
+    notices: &[Unsent],
+    rows: &str,
+    seconds: &str,
+) -> Vec<Answers> {
+    let lock = format!("SELECT FROM {rows} FOR UPDATE");
+    let sleep = format!("SELECT pg_sleep({seconds})");
     let url = postgres.url();
-    let held = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(6)'";
+    let hold = ["BEGIN", &lock, &sleep, "COMMIT"];
+    let held = format!("SELECT count(*) FROM pg_stat_activity WHERE query = '{sleep}'");
     let work = async {
-        until("the lock", async || postgres.sql(held).await == "1").await;
-        // Half of the others come in the same moment as the locked one, and the rest while it is waited for.
-        let late = |n: usize| Duration::from_millis(200) * u32::try_from(n.saturating_sub(OTHERS / 2)).unwrap();
-        let sends = notices.iter().enumerate().map(|(n, notice)| send_until_success(&cluster, notice, n, late(n)));
+        until("the lock", async || postgres.sql(&held).await == "1").await;
+        let at_once = notices.len() / 2;
+        let late = |n: usize| Duration::from_millis(200) * u32::try_from(n.saturating_sub(at_once)).unwrap();
+        let sends = notices.iter().enumerate().map(|(n, notice)| send_until_success(cluster, notice, n, late(n)));
         join_all(sends).await
     };
     let (held, answers) = tokio::join!(psql(&url, &hold), work);
     held.unwrap();
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_order_is_waited_for_a_bounded_time() {
+    /// The lock timeout of the store (1 s) twice: with its batch, and by itself.
+    const BOUND: Duration = Duration::from_millis(3_500);
+    let postgres = Postgres::start().await;
+    let cluster = Cluster::start(&postgres.url(), &[], SIZE).await;
+    let notices = sell(&cluster, 41).await;
+    let answers = send_while_held(&postgres, &cluster, &notices, "orders WHERE order_id = 'o0'", "6").await;
     let (locked, others) = answers.split_first().unwrap();
     assert!(!locked.refusals.is_empty(), "it was not held up, so nothing was proven");
     let slowest = answers.iter().flat_map(|answers| &answers.refusals).max();
@@ -286,6 +306,24 @@ async fn a_locked_order_is_waited_for_a_bounded_time() {
     let harmed: Vec<_> = others.iter().filter(|a| !a.refusals.is_empty() || a.success > BOUND).collect();
     assert!(harmed.is_empty(), "{harmed:?}");
     cluster.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_the_log_held_for_a_second_waits_and_is_taken_in() {
+    let postgres = Postgres::start().await;
+    let cluster = Cluster::start(&postgres.url(), &[], SIZE).await;
+    let notices = sell(&cluster, 24).await;
+    // As a commit does that stands at a slow disk. Longer than the lock timeout, and shorter than an edge waits.
+    let answers = send_while_held(&postgres, &cluster, &notices, "log WHERE id = 1", "1.8").await;
+    assert!(answers.iter().any(|a| a.success > Duration::from_secs(1)), "it was not held up, so nothing was proven");
+    let harmed: Vec<_> = answers.iter().filter(|a| !a.refusals.is_empty()).collect();
+    assert!(harmed.is_empty(), "{harmed:?}");
+    cluster.assert_sound().await;
+    // Who is woken for it sees it.
+    let page = http(cluster.cores[0].address("core metrics"), "GET /metrics").await;
+    let count = |name: &str| page.lines().find_map(|l| l.strip_prefix(name)).unwrap().trim().parse::<u32>().unwrap();
+    let (quick, all) = (count("paystate_commit_seconds_bucket{le=\"1\"}"), count("paystate_commit_seconds_count"));
+    assert!(quick < all, "{quick} of {all}");
 }
 
 #[derive(Debug, Clone, Copy)]

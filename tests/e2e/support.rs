@@ -1,12 +1,13 @@
 //! Processes of the binary, and clients of their ports.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
+    io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU16, Ordering},
     },
     time::Duration,
@@ -19,7 +20,7 @@ use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader},
     net::TcpStream,
-    process::{Child, Command},
+    process::{Child, ChildStderr, Command},
     time::timeout,
 };
 use tonic::transport::Channel;
@@ -39,7 +40,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     timeout(SOON, waiting).await.unwrap_or_else(|_| panic!("{what} does not come"));
 }
 
-/// The binary with every port 0. What it prints on standard error goes to the test's.
+/// The binary with every port 0.
 pub(crate) fn paystate(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_paystate"));
     command.args(args).kill_on_drop(true).env("PAYSTATE_LOG", "error");
@@ -64,9 +65,11 @@ pub(crate) async fn run(mut command: Command) -> (bool, String, String) {
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
-/// A running process of roles.
+/// A running process of roles. When its test fails, the last that it complained of is shown.
 pub(crate) struct Process {
     child: Child,
+    /// The last lines on standard error.
+    complaints: Arc<Mutex<VecDeque<String>>>,
     /// All that it printed until it was up.
     pub(crate) printed: String,
     addresses: BTreeMap<String, SocketAddr>,
@@ -86,13 +89,17 @@ impl Process {
     }
 
     async fn start(command: &mut Command, last: &str) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let complaints = Arc::default();
+        tokio::spawn(keep_last(child.stderr.take().unwrap(), Arc::clone(&complaints)));
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut printed = String::new();
         let mut addresses = BTreeMap::new();
         while !printed.lines().last().is_some_and(|line| line.trim_start().starts_with(last)) {
             let line = timeout(SOON, lines.next_line()).await.expect("it comes up").unwrap();
-            let line = line.unwrap_or_else(|| panic!("it ended before it was up; it printed {printed:?}"));
+            let ended =
+                || panic!("it ended before it was up; it printed {printed:?} and {:?}", complaints.lock().unwrap());
+            let line = line.unwrap_or_else(ended);
             for scheme in [" grpc ", " https ", " http "] {
                 if let Some((name, rest)) = line.split_once(scheme)
                     && let Some(Ok(address)) = rest.split_whitespace().next().map(str::parse)
@@ -105,7 +112,7 @@ impl Process {
         }
         // Keep reading, so that the process never waits for us.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, printed, addresses }
+        Self { child, complaints, printed, addresses }
     }
 
     pub(crate) fn address(&self, name: &str) -> SocketAddr {
@@ -157,6 +164,28 @@ impl Process {
 
     pub(crate) async fn shop(&self) -> Shop {
         Shop::connect(self.address("core")).await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let lines: Vec<_> = self.complaints.lock().unwrap().drain(..).collect();
+            let name = self.printed.lines().next().unwrap_or_default();
+            let _ = writeln!(std::io::stderr(), "---{name}\n{}", lines.join("\n"));
+        }
+    }
+}
+
+async fn keep_last(from: ChildStderr, lines: Arc<Mutex<VecDeque<String>>>) {
+    const KEPT: usize = 40;
+    let mut from = BufReader::new(from).lines();
+    while let Ok(Some(line)) = from.next_line().await {
+        let mut lines = lines.lock().unwrap();
+        lines.push_back(line);
+        if lines.len() > KEPT {
+            lines.pop_front();
+        }
     }
 }
 

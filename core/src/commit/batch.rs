@@ -34,6 +34,9 @@ const TRIES: usize = 5;
 /// would otherwise hold a committer for as long as the network hopes.
 const TRANSACTION_PATIENCE: Duration = Duration::from_secs(6);
 
+/// A batch that took longer stands in the log: the database is slow, or somebody holds what it needed.
+const LONG: Duration = Duration::from_secs(1);
+
 /// How long the inputs of a batch that failed are carried out one by one. By then the edge has left.
 const SPLIT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -160,17 +163,22 @@ impl Committer {
     }
 
     async fn attempt(&self, works: &[Work]) -> Result<(Vec<Outcome>, bool), StoreError> {
-        let mut tries = 0;
-        loop {
+        let (begin, mut tries) = (Instant::now(), 0);
+        let mut lost = String::new();
+        let ended = loop {
             tries += 1;
             let transaction = timeout(TRANSACTION_PATIENCE, self.transaction(works)).await;
             match transaction.unwrap_or_else(|_| Err(StoreError::Unavailable("it did not answer in time".into()))) {
-                Err(StoreError::Conflict(why)) if tries < TRIES => {
-                    tracing::debug!(why, tries, "lost a race, deciding again");
-                }
-                other => return other,
+                Err(StoreError::Conflict(why)) if tries < TRIES => lost = why,
+                other => break other,
             }
+        };
+        let took = begin.elapsed();
+        metrics::histogram!("paystate_commit_seconds").record(took);
+        if took > LONG {
+            tracing::warn!(took_ms = took.as_millis(), works = works.len(), tries, lost, "a batch took long");
         }
+        ended
     }
 
     /// Outcomes, and whether an order changed.

@@ -38,7 +38,7 @@ use std::{
 
 use async_trait::async_trait;
 use sqlx::{
-    PgPool, Row as _,
+    ConnectOptions as _, PgPool, Row as _,
     migrate::{Migration, MigrationType, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -109,7 +109,8 @@ impl Address {
             return Err(format!("has a parameter that is not known; known are {}", PARAMETERS.join(", ")));
         }
         let options = PgConnectOptions::from_str(url).map_err(|e| format!("is not a PostgreSQL URL: {e}"))?;
-        let options = options.application_name("paystate").statement_cache_capacity(STATEMENTS);
+        let options =
+            options.application_name("paystate").statement_cache_capacity(STATEMENTS).disable_statement_logging();
         Ok(Self(password.iter().fold(options, |options, password| options.password(password))))
     }
 }

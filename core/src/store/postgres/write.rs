@@ -337,8 +337,9 @@ async fn journal(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreErro
         .fetch_one(tx)
         .await
         .map_err(|error| match failed(error) {
-            // The orders are locked already. Everybody needs the head row: that it is held is nobody's input.
-            StoreError::Busy(said) => StoreError::Unavailable(said),
+            // The orders are locked already. What everybody needs is held, as by a commit that stands at a slow disk: the same
+            // once more is all that can help.
+            StoreError::Busy(said) => StoreError::Conflict(said),
             other @ (StoreError::Conflict(_)
             | StoreError::Refused(_)
             | StoreError::Unavailable(_)

@@ -22,7 +22,7 @@ use std::{
 
 use async_trait::async_trait;
 use sqlx::{
-    Row as _, SqlitePool,
+    ConnectOptions as _, Row as _, SqlitePool,
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -72,7 +72,8 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .statement_cache_capacity(STATEMENTS)
-            .busy_timeout(PATIENCE);
+            .busy_timeout(PATIENCE)
+            .disable_statement_logging();
         let pool = |max| SqlitePoolOptions::new().max_connections(max).acquire_timeout(PATIENCE);
         let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
         migrator().run(&writer).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
