@@ -98,18 +98,28 @@ impl Intake {
         }
     }
 
-    /// The message as the door takes it, if it is from `source`.
-    pub(crate) fn message(&self, source: Source, message: v1::VerifiedMessage) -> Result<Message, String> {
+    /// What makes it this message and no other.
+    pub(crate) fn key(&self, message: &v1::VerifiedMessage) -> Result<NoticeKey, String> {
         let account = self.account(&message.provider, &message.account)?;
+        let content_sha256 = Sha256::parse(&message.content_sha256).map_err(|why| format!("content_sha256 {why}"))?;
+        Ok(NoticeKey { provider: message.provider.as_str().into(), account, content_sha256 })
+    }
+
+    /// The message as the door takes it, if it is from `source`. This costs more than all else that is done with a
+    /// duplicate.
+    pub(crate) fn message(
+        &self,
+        source: Source,
+        key: NoticeKey,
+        message: v1::VerifiedMessage,
+    ) -> Result<Message, String> {
         let id = Uuid::now_v7().to_string();
         let places = (0..).map(|i| format!("payer/{id}/{i}"));
-        let facts =
-            message.observations.iter().zip(places).map(|(o, place)| self.fact(&message.provider, &account, o, &place));
+        let facts = message.observations.iter().zip(places).map(|(o, place)| self.fact(&key, o, &place));
         let facts = facts.collect::<Result<Vec<_>, _>>()?;
         if read_source(message.source)? != source {
             return Err(format!("its source is not {}, which is all that is taken here", source.as_str()));
         }
-        let content_sha256 = Sha256::parse(&message.content_sha256).map_err(|why| format!("content_sha256 {why}"))?;
         let received = message.receive_time.as_ref().map(wire::read_time);
         let received_at = received.ok_or("receive_time is missing")?.map_err(|e| format!("receive_time {e}"))?;
         let body_sha256 = Sha256::of(&message.body).to_string();
@@ -117,7 +127,7 @@ impl Intake {
         let sealed = self.seal(&format!("notification/{id}"), &sealed_form(message.headers, message.body))?;
         let row = NotificationRow {
             id,
-            key: NoticeKey { provider: message.provider.into(), account, content_sha256 },
+            key,
             body_sha256,
             source,
             event_type: clip(message.event_type),
@@ -130,13 +140,7 @@ impl Intake {
         Ok(Message { row, facts, at: now() })
     }
 
-    fn fact(
-        &self,
-        provider: &str,
-        account: &AccountName,
-        observation: &v1::Observation,
-        place: &str,
-    ) -> Result<Fact, String> {
+    fn fact(&self, notice: &NoticeKey, observation: &v1::Observation, place: &str) -> Result<Fact, String> {
         let payer = match &observation.fact {
             Some(v1::observation::Fact::Payment(p)) if !p.payer_id.is_empty() => Some(p.payer_id.as_str()),
             Some(v1::observation::Fact::Payment(_) | v1::observation::Fact::Refund(_)) | None => None,
@@ -146,9 +150,9 @@ impl Intake {
             Some(v1::observation::Fact::Refund(r)) => refund_fact(r).map(order::Fact::Refund),
             None => Err("fact: is required".to_owned()),
         };
-        let observation = Observation { account: account.clone(), fact: fact? };
+        let observation = Observation { account: notice.account.clone(), fact: fact? };
         let sealed_payer = payer.map(|p| self.seal(place, p.as_bytes())).transpose()?;
-        Ok(Fact::new(provider, observation, payer.map(seal::mask), sealed_payer))
+        Ok(Fact::new(&notice.provider, observation, payer.map(seal::mask), sealed_payer))
     }
 }
 

@@ -66,6 +66,11 @@ pub(super) enum Outcome {
 }
 
 impl Committer {
+    pub(super) fn knows(&self, key: &NoticeKey) -> bool {
+        self.memory.epoch(self.store.outages());
+        self.memory.knows(key)
+    }
+
     /// Carries out a batch and answers every caller. Inputs whose order is busy wait aside and are answered
     /// later; the others do not wait for them.
     pub(super) async fn commit(self: &Arc<Self>, works: Vec<Work>) {

@@ -22,7 +22,11 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{feed::Bell, guard::Guard, store::Store};
+use crate::{
+    feed::Bell,
+    guard::Guard,
+    store::{NoticeKey, Store},
+};
 use batch::{Committer, WAITING};
 use gate::Gate;
 use memory::Memory;
@@ -49,9 +53,10 @@ impl Default for Limits {
 }
 
 /// The callers' end.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Door {
     queue: mpsc::Sender<Work>,
+    committer: Arc<Committer>,
 }
 
 impl Door {
@@ -74,7 +79,14 @@ impl Door {
         for _ in 0..limits.in_flight {
             tasks.spawn(run(receiver.clone(), committer.clone(), limits.batch_max));
         }
-        Self { queue: sender }
+        Self { queue: sender, committer }
+    }
+
+    /// Whether the notification is stored, as far as this core knows for certain. What it does not know may be stored too:
+    /// [`Self::observe`] finds out.
+    #[must_use]
+    pub fn knows(&self, key: &NoticeKey) -> bool {
+        self.committer.knows(key)
     }
 
     /// Takes in a verified message. It has queued when this returns; what is returned waits for its end.

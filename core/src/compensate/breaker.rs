@@ -1,11 +1,12 @@
 //! Whether a platform is worth asking; pure.
 //!
 //! A platform that gives no answer five times in a row is left alone but for one question every few seconds. The
-//! first answer ends that. So an outage costs no budget and no patience, and its end is noticed at once.
+//! first answer ends that. So an outage costs no budget and no patience, and its end is noticed at once. Times are of the
+//! clock that nobody sets.
 
 use std::time::Duration;
 
-use crate::order::Timestamp;
+use tokio::time::Instant;
 
 /// Questions without an answer, one after the other, after which an account is left alone.
 const FAILURES: u32 = 5;
@@ -15,9 +16,9 @@ const FAILURES: u32 = 5;
 pub(super) struct Breaker {
     failures: u32,
     /// The next probe is not before.
-    probe_at: Option<Timestamp>,
+    probe_at: Option<Instant>,
     /// The platform wants nothing before, whatever it answers meanwhile.
-    patient_until: Option<Timestamp>,
+    patient_until: Option<Instant>,
 }
 
 impl Breaker {
@@ -27,7 +28,7 @@ impl Breaker {
     }
 
     /// How many questions may be asked now: as many as one likes, one as a probe, or none.
-    pub(super) fn room(&self, now: Timestamp) -> u32 {
+    pub(super) fn room(&self, now: Instant) -> u32 {
         match self.blocked_until() {
             Some(until) if now < until => 0,
             Some(_) | None if self.is_open() => 1,
@@ -36,13 +37,13 @@ impl Breaker {
     }
 
     /// Nothing is asked before.
-    pub(super) fn blocked_until(&self) -> Option<Timestamp> {
+    fn blocked_until(&self) -> Option<Instant> {
         self.probe_at.max(self.patient_until)
     }
 
     /// The probe is asked now; the next one may be after `pause`.
-    pub(super) fn probed(&mut self, now: Timestamp, pause: Duration) {
-        self.probe_at = Some(now.after(pause));
+    pub(super) fn probed(&mut self, now: Instant, pause: Duration) {
+        self.probe_at = Some(now + pause);
     }
 
     /// A question was answered, whatever the answer. It may have been under way when patience was asked for.
@@ -56,19 +57,23 @@ impl Breaker {
     }
 
     /// The platform asked for patience.
-    pub(super) fn wait(&mut self, until: Timestamp) {
+    pub(super) fn wait(&mut self, until: Instant) {
         self.patient_until = self.patient_until.max(Some(until));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     const PROBE: Duration = Duration::from_secs(5);
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp(second * 1_000_000)
+    /// So many seconds after the first call.
+    fn at(second: u64) -> Instant {
+        static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        *BEGIN + Duration::from_secs(second)
     }
 
     #[test]

@@ -266,7 +266,8 @@ impl Desk {
         if message.account != about.account.as_str() {
             return Err(NotTakenIn::Ever(format!("the edge answers for account {}", message.account)));
         }
-        let message = self.intake.message(Source::Query, message).map_err(NotTakenIn::Ever)?;
+        let key = self.intake.key(&message).map_err(NotTakenIn::Ever)?;
+        let message = self.intake.message(Source::Query, key, message).map_err(NotTakenIn::Ever)?;
         self.door.observe(message).await?;
         Ok(answer)
     }

@@ -63,7 +63,7 @@ pub struct Settings {
     pub platforms: Option<Platforms>,
     /// Which numbers they take.
     pub numbers: NumberRule,
-    /// Tasks that this core works on at once.
+    /// Tasks of one account that this core works on at once, and of those that are no account's.
     pub in_flight: usize,
     /// When payments are asked about.
     pub payments: Schedule,

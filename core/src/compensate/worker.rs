@@ -1,9 +1,12 @@
 //! Does the tasks of all orders, one worker for each core; which core does which, the leases of the store decide.
 //!
-//! A round: what is due is claimed; tasks of payments and refunds that came to their end by themselves, which are
-//! nearly all, are dropped together and cost no question, also while the platform is left alone; for the others the account's budget is asked. Who gets none now
-//! is given a place in line, one interval after the one before, so that a backlog comes at the rate of the budget and
-//! is moved once.
+//! A round looks at what has been due for longest at each account. Tasks of payments and refunds that came to their end by
+//! themselves, which are nearly all, are dropped together and cost no question, also while the platform is left alone. For
+//! the others the account's budget is asked, and as many are claimed as it grants. The rest stays where it is, at the head
+//! of the line: whatever makes tasks due, a flood of hints for instance, they are asked in the order in which they became
+//! due, and no question that the budget grants is left unasked while one waits.
+//!
+//! Each account has slots of its own, so that a platform that answers slowly takes nothing from the others.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +16,7 @@ use std::{
 
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -32,9 +35,9 @@ use crate::{
     commit::{CommandRequest, Door, DoorError},
     order::{
         About, AccountName, CaseState, Command, Order, OrderId, OutTradeNo, Payment, Refund, Refusal, Resolver,
-        TaskKind, Timestamp, TransactionId,
+        TaskKey, TaskKind, TransactionId,
     },
-    store::{CaseRow, Rate, Store, StoreError, Task},
+    store::{CaseRow, Store, StoreError, Task, Waiting},
 };
 
 /// Longer than everything that is done under one lease: three calls to a platform, and the waits for the budget.
@@ -67,6 +70,7 @@ pub(super) struct Worker {
     pub(super) teller: Teller,
     /// Rung when something is due that was not.
     pub(super) bell: Arc<Notify>,
+    /// For tasks that are no account's turn.
     pub(super) slots: Arc<Semaphore>,
     /// Those of alerts.
     pub(super) alert_slots: Arc<Semaphore>,
@@ -75,23 +79,30 @@ pub(super) struct Worker {
 }
 
 /// What this core knows of an account.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lane {
     breaker: Breaker,
-    /// The last place in line that was given.
-    line: Option<Timestamp>,
+    /// One for each of its tasks that this core works on.
+    slots: Arc<Semaphore>,
     /// Whether was said that the account has work, and cannot be called.
     complained: bool,
 }
 
 impl Lane {
-    /// The next place in line: one interval of the budget after the last one.
-    fn next_place(&mut self, rate: Rate) -> Timestamp {
-        let last = self.line.map_or_else(now, |line| line.max(now()));
-        let place = last.after(Duration::from_secs(1) / rate.per_second.max(1));
-        self.line = Some(place);
-        place
+    fn new(slots: usize) -> Self {
+        Self { breaker: Breaker::default(), slots: Arc::new(Semaphore::new(slots)), complained: false }
     }
+}
+
+/// Tasks of one account that wait, by what becomes of them now.
+#[derive(Debug, Default)]
+struct Sorted {
+    /// Its payment or refund has come to its end.
+    settled: BTreeSet<TaskKey>,
+    /// Its order cannot be read.
+    unreadable: BTreeSet<TaskKey>,
+    /// Its platform is to be asked.
+    open: BTreeSet<TaskKey>,
 }
 
 /// How a run of a task ended.
@@ -134,8 +145,8 @@ impl Worker {
         for (kinds, slots) in [(&OURS[..], &self.slots), (&[TaskKind::Alert], &self.alert_slots)] {
             let room = room(slots).min(BATCH);
             if room > 0 {
-                for task in tasks.claim(kinds, None, room, now(), LEASE).await? {
-                    self.start(task);
+                for task in tasks.claim(kinds, room, now(), LEASE).await? {
+                    self.start(slots, task);
                 }
             }
         }
@@ -154,9 +165,10 @@ impl Worker {
         Ok(())
     }
 
-    /// Claims tasks of an account and starts what may be asked now; answers whether there may be more of them.
+    /// Drops what of an account needs no question, and starts as many of the others as may be asked now; answers whether
+    /// there may be more to drop.
     async fn questions(self: &Arc<Self>, desk: &Desk, account: &AccountName) -> Result<bool, StoreError> {
-        let (room, tasks) = (room(&self.slots), self.store.tasks());
+        let tasks = self.store.tasks();
         let Some(rate) = desk.rate(account) else {
             if !self.lane(account, |lane| std::mem::replace(&mut lane.complained, true)) {
                 tracing::error!(%account, "there is work for this account, and this core may not call it: \
@@ -164,51 +176,66 @@ impl Worker {
             }
             return Ok(false);
         };
-        if room == 0 {
-            return Ok(false);
+        let waiting = tasks.waiting(account, &THEIRS, BATCH, now()).await?;
+        let full = waiting.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let Sorted { settled, unreadable, open } = self.sort(waiting).await?;
+        if !unreadable.is_empty() {
+            for task in self.claim_of(&unreadable, BATCH).await? {
+                tasks.put_off(&task, now().after(UNREADABLE_PAUSE), task.attempt, &task.note).await?;
+            }
         }
-        let (admitted, blocked_until) =
-            self.lane(account, |lane| (lane.breaker.room(now()), lane.breaker.blocked_until()));
-        let left_alone = admitted <= 1;
-        let claimed = tasks.claim(&THEIRS, Some(account), BATCH, now(), LEASE).await?;
-        let full = claimed.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let orders: Vec<OrderId> = claimed.iter().filter_map(|t| t.order_id.clone()).collect();
-        let (orders, unreadable) = self.readable(&orders).await?;
-        let (aside, claimed): (Vec<_>, Vec<_>) =
-            claimed.into_iter().partition(|task| task.order_id.as_ref().is_some_and(|id| unreadable.contains(id)));
-        for task in aside {
-            tasks.put_off(&task, now().after(UNREADABLE_PAUSE), task.attempt, &task.note).await?;
-        }
-        let order = |task: &Task| task.order_id.as_ref().and_then(|id| orders.get(id));
-        let (open, settled): (Vec<_>, Vec<_>) =
-            claimed.into_iter().partition(|task| order(task).is_some_and(|order| is_open(order, task)));
-        if !settled.is_empty() {
-            tasks.done(&settled).await?;
-        }
-        if open.is_empty() {
-            return Ok(full);
-        }
-        // What waits for a platform that is left alone is moved a batch at a time, lest it keep other accounts waiting.
-        let more = full && (!left_alone || open.len() < settled.len());
-        let wanted = u32::try_from(open.len()).unwrap_or(BATCH).min(room).min(admitted);
+        self.drop_settled(&settled).await?;
+        let (slots, admitted, is_open) =
+            self.lane(account, |lane| (lane.slots.clone(), lane.breaker.room(Instant::now()), lane.breaker.is_open()));
+        let wanted = u32::try_from(open.len()).unwrap_or(BATCH).min(room(&slots)).min(admitted);
         let granted = if wanted == 0 { 0 } else { tasks.budget(account, rate, wanted, now()).await? };
-        if left_alone && granted == 1 {
-            self.lane(account, |lane| lane.breaker.probed(now(), self.settings.probe));
+        if granted > 0 {
+            if is_open {
+                self.lane(account, |lane| lane.breaker.probed(Instant::now(), self.settings.probe));
+            }
+            for task in self.claim_of(&open, granted).await? {
+                self.start(&slots, task);
+            }
         }
-        let mut open = open.into_iter();
-        for task in open.by_ref().take(usize::try_from(granted).unwrap_or(0)) {
-            self.start(task);
+        Ok(full && !settled.is_empty())
+    }
+
+    /// What these tasks are for has come to its end. Looked at once more when they are ours: from then on a unit that wants
+    /// one anew leaves a note in it, and before that it would be dropped unnoticed.
+    async fn drop_settled(&self, keys: &BTreeSet<TaskKey>) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
         }
+        let tasks = self.store.tasks();
+        let claimed = self.claim_of(keys, BATCH).await?;
+        let known = claimed.iter().map(|task| Waiting { key: task.key.clone(), order_id: task.order_id.clone() });
+        let settled = self.sort(known.collect()).await?.settled;
+        let (over, open): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|task| settled.contains(&task.key));
+        tasks.done(&over).await?;
         for task in open {
-            let due_at = if left_alone {
-                let some_time = now().after(spread(self.settings.patience, chance(&task)));
-                blocked_until.map_or(some_time, |at| at.max(some_time))
-            } else {
-                self.lane(account, |lane| lane.next_place(rate))
-            };
-            tasks.put_off(&task, due_at, task.attempt, &task.note).await?;
+            tasks.put_off(&task, task.due_at, task.attempt, &task.note).await?;
         }
-        Ok(more)
+        Ok(())
+    }
+
+    async fn claim_of(&self, keys: &BTreeSet<TaskKey>, limit: u32) -> Result<Vec<Task>, StoreError> {
+        self.store.tasks().claim_of(&keys.iter().collect::<Vec<_>>(), limit, now(), LEASE).await
+    }
+
+    async fn sort(&self, waiting: Vec<Waiting>) -> Result<Sorted, StoreError> {
+        let ids: Vec<OrderId> = waiting.iter().filter_map(|task| task.order_id.clone()).collect();
+        let (orders, unreadable) = self.readable(&ids).await?;
+        let mut sorted = Sorted::default();
+        for Waiting { key, order_id } in waiting {
+            let order = order_id.as_ref().and_then(|id| orders.get(id));
+            let pile = match order_id {
+                Some(id) if unreadable.contains(&id) => &mut sorted.unreadable,
+                Some(_) if order.is_some_and(|order| is_open(order, &key)) => &mut sorted.open,
+                Some(_) | None => &mut sorted.settled,
+            };
+            pile.insert(key);
+        }
+        Ok(sorted)
     }
 
     /// The orders of tasks, and which of them cannot be read: one such must not keep the others from what is due to them.
@@ -234,11 +261,10 @@ impl Worker {
 
     fn lane<T>(&self, account: &AccountName, with: impl FnOnce(&mut Lane) -> T) -> T {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        with(lanes.entry(account.clone()).or_default())
+        with(lanes.entry(account.clone()).or_insert_with(|| Lane::new(self.settings.in_flight)))
     }
 
-    fn start(self: &Arc<Self>, task: Task) {
-        let slots = if task.key.kind == TaskKind::Alert { &self.alert_slots } else { &self.slots };
+    fn start(self: &Arc<Self>, slots: &Arc<Semaphore>, task: Task) {
         let Ok(slot) = slots.clone().try_acquire_owned() else {
             // Its lease runs out, and somebody with room takes it.
             return;
@@ -286,7 +312,7 @@ impl Worker {
                     lane.breaker.answered();
                 }
                 Outcome::Unknown => lane.breaker.failed(),
-                Outcome::RateLimited(wait) => lane.breaker.wait(now().after(wait.unwrap_or(self.settings.probe))),
+                Outcome::RateLimited(wait) => lane.breaker.wait(Instant::now() + wait.unwrap_or(self.settings.probe)),
                 Outcome::NotSent | Outcome::NoSuchOperation | Outcome::BadInput => {}
             }
             (was, lane.breaker.is_open())
@@ -313,7 +339,7 @@ impl Worker {
         let mut heard = payment::Heard::default();
         loop {
             let Some(order) = self.order(task).await? else { return Ok(End::Done) };
-            let Some(payment) = find_payment(&order, task) else { return Ok(End::Done) };
+            let Some(payment) = find_payment(&order, &task.key) else { return Ok(End::Done) };
             let (schedule, patience) = (&self.settings.payments, self.settings.patience);
             match payment::step((&order, payment), &known, &heard, schedule, patience, now()) {
                 payment::Step::Ask => {
@@ -361,7 +387,7 @@ impl Worker {
         let mut heard = refund::Heard::default();
         loop {
             let Some(order) = self.order(task).await? else { return Ok(End::Done) };
-            let Some((refund, number)) = find_refund(&order, task) else { return Ok(End::Done) };
+            let Some((refund, number)) = find_refund(&order, &task.key) else { return Ok(End::Done) };
             let order_id = order.id.clone();
             let (schedule, patience) = (&self.settings.refunds, self.settings.patience);
             match refund::step(refund, known, &heard, schedule, patience, now()) {
@@ -467,26 +493,21 @@ fn room(slots: &Semaphore) -> u32 {
     u32::try_from(slots.available_permits()).unwrap_or(u32::MAX)
 }
 
-/// Any part of a delay, so that at any time something of what waits is due, to be a probe.
-fn spread(delay: Duration, chance: u32) -> Duration {
-    delay * (1 + chance % 100) / 100
-}
-
 /// Whether a task may still have something to do.
-fn is_open(order: &Order, task: &Task) -> bool {
-    match task.key.kind {
+fn is_open(order: &Order, task: &TaskKey) -> bool {
+    match task.kind {
         TaskKind::Payment => find_payment(order, task).is_some_and(|p| !payment::is_settled(p)),
         TaskKind::Refund => find_refund(order, task).is_some_and(|(r, _)| !refund::is_settled(r)),
         TaskKind::Expiry | TaskKind::Policy | TaskKind::Alert => true,
     }
 }
 
-fn find_payment<'a>(order: &'a Order, task: &Task) -> Option<&'a Payment> {
-    order.payment(&OutTradeNo::parse(task.key.subject.as_str()).ok()?)
+fn find_payment<'a>(order: &'a Order, task: &TaskKey) -> Option<&'a Payment> {
+    order.payment(&OutTradeNo::parse(task.subject.as_str()).ok()?)
 }
 
-fn find_refund<'a>(order: &'a Order, task: &Task) -> Option<(&'a Refund, TransactionId)> {
-    let number = TransactionId::parse(task.key.subject.as_str()).ok()?;
+fn find_refund<'a>(order: &'a Order, task: &TaskKey) -> Option<(&'a Refund, TransactionId)> {
+    let number = TransactionId::parse(task.subject.as_str()).ok()?;
     Some((order.requested_refund(&number)?, number))
 }
 

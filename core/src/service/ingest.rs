@@ -30,15 +30,21 @@ fn check_count(what: &str, count: usize, allowed: RangeInclusive<usize>) -> Resu
 }
 
 impl Core {
-    /// Has a message queued when it returns; what is returned waits for its end.
+    /// Has a message queued when it returns, unless it is known; what is returned waits for its end.
     fn record(&self, message: v1::VerifiedMessage) -> impl Future<Output = v1::RecordResult> + use<> {
-        let queued = self.intake.message(Source::Callback, message).map(|message| self.door.observe(message));
+        let queued = self.intake.key(&message).and_then(|key| {
+            if self.door.knows(&key) {
+                return Ok(None);
+            }
+            let message = self.intake.message(Source::Callback, key, message)?;
+            Ok(Some(self.door.observe(message)))
+        });
         async move {
-            let outcome = match queued {
-                Ok(waiting) => waiting.await.map_err(|e| e.to_string()),
+            recorded(match queued {
+                Ok(Some(waiting)) => waiting.await.map_err(|e| e.to_string()),
+                Ok(None) => Ok(MessageOutcome::Duplicate),
                 Err(why) => Err(why),
-            };
-            recorded(outcome)
+            })
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     store::{
         Backlog, Booking, CaseRow, Cursor, EventRow, Exchange, ExchangeOutcome, Existing, FactKey, MoneyKey, MoneyKind,
         Overdue, Page, ParkedRow, Reconciliation, ReconciliationId, ReconciliationState, StoreError,
-        StoredNotification, SubscriptionRequest, Task,
+        StoredNotification, SubscriptionRequest, Task, Waiting,
         log::{LogEntry, LogId, LogPage, LogState},
     },
     subscription::{Delivery, Lease, Subscription},
@@ -382,11 +382,19 @@ pub(super) fn backlog(row: &impl Columns) -> Result<Backlog, StoreError> {
 }
 
 /// A task that was claimed under a lease.
-pub(super) fn task(row: &impl Columns, lease: uuid::Uuid) -> Result<Task, StoreError> {
+fn task_key(row: &impl Columns) -> Result<TaskKey, StoreError> {
     let kind: String = column(row, "kind")?;
     let kind = TaskKind::parse(&kind).ok_or_else(|| damaged(format!("task of kind {kind:?}")))?;
+    Ok(TaskKey { kind, subject: column(row, "subject")? })
+}
+
+pub(super) fn waiting(row: &impl Columns) -> Result<Waiting, StoreError> {
+    Ok(Waiting { key: task_key(row)?, order_id: optional(row, "order_id", crate::order::OrderId::parse)? })
+}
+
+pub(super) fn task(row: &impl Columns, lease: uuid::Uuid) -> Result<Task, StoreError> {
     Ok(Task {
-        key: TaskKey { kind, subject: column(row, "subject")? },
+        key: task_key(row)?,
         account: optional(row, "account", AccountName::parse)?,
         order_id: optional(row, "order_id", crate::order::OrderId::parse)?,
         due_at: Timestamp(column(row, "due_at")?),

@@ -624,7 +624,7 @@ macro_rules! conformance {
             a_task_of_a_dead_worker_is_claimed_again_and_he_changes_nothing
             what_is_wanted_while_somebody_works_is_done_again
             claimers_at_once_never_share_a_task
-            a_task_is_claimed_by_its_name_unless_somebody_is_at_it
+            of_tasks_that_are_named_those_are_claimed_that_are_due_and_free
             tasks_are_hurried_now_and_then
             the_tasks_of_an_account_are_hurried_over_a_while
             overdue_tasks_are_counted

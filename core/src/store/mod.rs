@@ -50,7 +50,7 @@ pub use rows::{
     StoredNotification, Writes,
 };
 pub use subscriptions::{BACKLOG_REVISIONS, Backlog, Existing, SubscriptionRequest, Subscriptions};
-pub use tasks::{Overdue, Rate, Task, Tasks};
+pub use tasks::{Overdue, Rate, Task, Tasks, Waiting};
 
 /// Refused notifications that are kept, of those that strangers can cause and of the others each; at up to 20 KiB each.
 pub const KEPT_REJECTIONS: i64 = 20_000;

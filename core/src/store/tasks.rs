@@ -42,6 +42,15 @@ pub struct Task {
     pub(super) lease: Uuid,
 }
 
+/// A task that is due and that nobody is at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Identity.
+    pub key: TaskKey,
+    /// The order that it is about, where there is one.
+    pub order_id: Option<OrderId>,
+}
+
 /// Tasks that wait for too long.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Overdue {
@@ -75,18 +84,31 @@ impl Rate {
 /// The tasks of a database.
 #[async_trait]
 pub trait Tasks: Send + Sync + 'static {
-    /// Claims tasks that are due, the longest due first. With an account only its own; without one of whatever account,
-    /// or none.
+    /// Claims tasks that are due, the longest due first, of whatever account, or none.
     async fn claim(
         &self,
         kinds: &[TaskKind],
-        account: Option<&AccountName>,
         limit: u32,
         now: Timestamp,
         lease_for: Duration,
     ) -> Result<Vec<Task>, StoreError>;
-    /// Claims one, due or not. `None`: there is none, or somebody is at it.
-    async fn claim_one(&self, key: &TaskKey, now: Timestamp, lease_for: Duration) -> Result<Option<Task>, StoreError>;
+    /// The tasks of an account that are due and that nobody is at, the longest due first. They stay where they are, for
+    /// whoever claims them.
+    async fn waiting(
+        &self,
+        account: &AccountName,
+        kinds: &[TaskKind],
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Waiting>, StoreError>;
+    /// Claims some of these tasks, the longest due first: those that are still due and that nobody is at.
+    async fn claim_of(
+        &self,
+        keys: &[&TaskKey],
+        limit: u32,
+        now: Timestamp,
+        lease_for: Duration,
+    ) -> Result<Vec<Task>, StoreError>;
     /// When a task is to be done next; `None` when there is none.
     async fn due(&self, key: &TaskKey) -> Result<Option<Timestamp>, StoreError>;
     /// Gives a task back, to be done later; answers whether it was still ours. What was made due earlier meanwhile stays so.

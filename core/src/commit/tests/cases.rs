@@ -144,8 +144,7 @@ async fn a_case_of_no_order_is_ruled_on_stays_ruled_and_is_bound_all_the_same() 
 #[tokio::test]
 async fn people_are_told_once_of_money_of_nobody_however_often_it_is_told() {
     let rig = rig_that_follows().await;
-    let alerts =
-        async || rig.store.tasks().claim(&[TaskKind::Alert], None, 9, Timestamp(9), Duration::ZERO).await.unwrap();
+    let alerts = async || rig.store.tasks().claim(&[TaskKind::Alert], 9, Timestamp(9), Duration::ZERO).await.unwrap();
     rig.door.observe(message(1, vec![paid(Some("p1"), "t1", DUE)])).await.unwrap();
     let told = alerts().await;
     assert_eq!((told.len(), rig.store.tasks().done(&told).await.unwrap()), (1, 1));

@@ -82,8 +82,11 @@ async fn what_another_core_stored_meanwhile_is_answered_without_a_transaction() 
     let guard = Arc::new(LocalGuard::default());
     let rig = rig_with(guard.clone(), |store| store, Limits::default()).await;
     rig.sell("o1", "p1").await;
-    let pay = || rig.door.observe(message(1, vec![paid(Some("p1"), "t1", DUE)]));
+    let news = || message(1, vec![paid(Some("p1"), "t1", DUE)]);
+    let pay = || rig.door.observe(news());
+    assert!(!rig.door.knows(&news().row.key));
     assert!(matches!(pay().await, Ok(MessageOutcome::Stored(_))));
+    assert!(rig.door.knows(&news().row.key) && !rig.door.knows(&message(2, vec![]).row.key));
     let (other, lock) = (Token::random(), LockName::payment(&OutTradeNo::parse("p1").unwrap()));
     guard.enter(&other, &[], &[&lock]).await;
     // The writer is taken, so whatever asks for a transaction hangs; a duplicate does not.

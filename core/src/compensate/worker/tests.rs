@@ -10,7 +10,7 @@ use crate::{
     feed::Bell,
     guard::LocalGuard,
     intake::{Account, Accounts, Calls, Intake},
-    order::{Currency, Fact, Method, Money, Observation, PaymentFact, PaymentStatus, Source, TaskKey},
+    order::{Currency, Fact, Method, Money, Observation, PaymentFact, PaymentStatus, Source, Timestamp},
     seal::{Sealed, Sealer},
     sha256::Sha256,
     store::{NoticeKey, NotificationRow, sqlite::SqliteStore},
@@ -22,8 +22,14 @@ struct Rig {
     _dir: tempfile::TempDir,
 }
 
+const BURST: u32 = 5;
+
 fn account() -> AccountName {
     AccountName::parse("shop").unwrap()
+}
+
+fn other_account() -> AccountName {
+    AccountName::parse("other").unwrap()
 }
 
 fn money() -> Money {
@@ -41,8 +47,10 @@ impl Rig {
         let nowhere = Endpoint::from_static("http://127.0.0.1:9");
         let platforms = Platforms::new(Servers::new([("nobody".to_owned(), paystate_rpc::channel(nowhere, None))]));
         let calls =
-            Calls { pay_timeout: Duration::from_secs(1800), rate_per_second: 100, burst: 100, fee_basis_points: None };
-        let accounts = Accounts::from([(account(), Account { provider: "alipay".into(), calls: Some(calls) })]);
+            Calls { pay_timeout: Duration::from_secs(1800), rate_per_second: 1, burst: BURST, fee_basis_points: None };
+        let accounts = [account(), other_account()]
+            .map(|name| (name, Account { provider: "alipay".into(), calls: Some(calls.clone()) }));
+        let accounts = Accounts::from(accounts);
         let settings = Settings { platforms: Some(platforms.clone()), ..Settings::default() };
         let tracker = TaskTracker::new();
         let guard = Arc::new(LocalGuard::default());
@@ -67,6 +75,10 @@ impl Rig {
 
     /// An order of which a payment was begun.
     async fn begin(&self, number: &str) {
+        self.begin_at(number, account()).await;
+    }
+
+    async fn begin_at(&self, number: &str, account: AccountName) {
         let order_id = OrderId::parse(format!("o-{number}")).unwrap();
         let (amount, out_trade_no) = (money(), OutTradeNo::parse(number).unwrap());
         let create =
@@ -75,7 +87,7 @@ impl Rig {
         let start = Command::StartPayment {
             order_id,
             out_trade_no,
-            account: account(),
+            account,
             provider: "alipay".into(),
             method: Method::AlipayPage,
             expires_at: Some(now().after(Duration::from_secs(1800))),
@@ -114,6 +126,15 @@ impl Rig {
         self.worker.door.observe(message).await.unwrap();
     }
 
+    /// Does what a round does for an account; answers how many questions it has begun to ask.
+    async fn ask(&self, account: &AccountName) -> usize {
+        let free = || self.worker.lane(account, |lane| lane.slots.available_permits());
+        let before = free();
+        let desk = self.worker.desk.as_ref().unwrap();
+        assert!(!self.worker.questions(desk, account).await.unwrap(), "that was all");
+        before - free()
+    }
+
     async fn due(&self, number: &str) -> Option<Timestamp> {
         self.worker.store.tasks().due(&task(number)).await.unwrap()
     }
@@ -129,18 +150,63 @@ async fn what_is_settled_is_dropped_while_the_platform_is_left_alone() {
     rig.pay("N1").await;
     rig.pay("N3").await;
     let an_hour = Duration::from_secs(3600);
-    let opens_at = rig.worker.lane(&account(), |lane| {
+    rig.worker.lane(&account(), |lane| {
         while !lane.breaker.is_open() {
             lane.breaker.failed();
         }
-        lane.breaker.probed(now(), an_hour);
-        lane.breaker.blocked_until().unwrap()
+        lane.breaker.probed(Instant::now(), an_hour);
     });
-    let desk = rig.worker.desk.as_ref().unwrap();
-    assert!(!rig.worker.questions(desk, &account()).await.unwrap(), "that was all");
+    assert_eq!(rig.ask(&account()).await, 0, "it is left alone");
     assert_eq!((rig.due("N1").await, rig.due("N3").await), (None, None), "they need no question");
-    assert!(rig.due("N2").await.is_some_and(|due| due >= opens_at), "nobody is asked before");
-    assert_eq!(rig.worker.slots.available_permits(), rig.worker.settings.in_flight, "nobody was asked");
+    assert!(rig.due("N2").await.is_some());
+}
+
+/// What the budget has no question for keeps its place: neither a flood of hints nor what is settled meanwhile can put
+/// it behind others, and the budget is not idle while it waits.
+#[tokio::test]
+async fn what_is_not_asked_about_now_keeps_its_place_in_line() {
+    let rig = Rig::start().await;
+    let numbers: Vec<_> = (10..30).map(|n| format!("N{n}")).collect();
+    for number in &numbers {
+        rig.begin(number).await;
+    }
+    let mut before = Vec::new();
+    for number in &numbers {
+        before.push(rig.due(number).await.unwrap());
+    }
+    assert!(before.is_sorted());
+    let burst = usize::try_from(BURST).unwrap();
+    assert_eq!(rig.ask(&account()).await, burst);
+    for (number, due) in numbers.iter().zip(before).skip(burst) {
+        assert_eq!(rig.due(number).await, Some(due), "{number}");
+    }
+    let waiting = rig.worker.store.tasks().waiting(&account(), &THEIRS, BATCH, now()).await.unwrap();
+    assert!(waiting.iter().map(|task| task.key.subject.as_str()).eq(numbers[burst..].iter().map(String::as_str)));
+}
+
+/// A platform that answers slowly takes nothing from the others.
+#[tokio::test]
+async fn each_account_has_slots_of_its_own() {
+    let rig = Rig::start().await;
+    rig.begin("N1").await;
+    rig.begin_at("N2", other_account()).await;
+    let slots = rig.worker.lane(&other_account(), |lane| lane.slots.clone());
+    let all = u32::try_from(rig.worker.settings.in_flight).unwrap();
+    let _busy = slots.acquire_many(all).await.unwrap();
+    assert_eq!((rig.ask(&other_account()).await, rig.ask(&account()).await), (0, 1));
+}
+
+/// Between the look at an order and the claim of its task a command may have wanted it anew.
+#[tokio::test]
+async fn a_task_that_has_something_to_do_again_is_not_dropped() {
+    let rig = Rig::start().await;
+    rig.begin("N1").await;
+    rig.begin("N2").await;
+    rig.pay("N2").await;
+    let due = rig.due("N1").await;
+    rig.worker.drop_settled(&BTreeSet::from([task("N1"), task("N2")])).await.unwrap();
+    assert_eq!((rig.due("N1").await, rig.due("N2").await), (due, None));
+    assert_eq!(rig.ask(&account()).await, 1, "nobody is at it");
 }
 
 /// One order that cannot be read must not keep the others of its account from what is due to them.
@@ -154,10 +220,7 @@ async fn an_order_that_cannot_be_read_waits_alone() {
     let file = sqlx::sqlite::SqliteConnectOptions::new().filename(rig._dir.path().join("t.db"));
     let mut db = sqlx::SqlitePool::connect_with(file).await.unwrap().acquire().await.unwrap();
     sqlx::query("UPDATE orders SET doc = '{' WHERE order_id = 'o-N2'").execute(&mut *db).await.unwrap();
-    let desk = rig.worker.desk.as_ref().unwrap();
-    let slots = rig.worker.slots.available_permits();
-    assert!(!rig.worker.questions(desk, &account()).await.unwrap(), "that was all");
-    assert_eq!(rig.worker.slots.available_permits(), slots - 1, "N1 is asked about");
+    assert_eq!(rig.ask(&account()).await, 1, "N1 is asked about");
     assert_eq!(rig.due("N3").await, None, "it is settled");
     assert!(rig.due("N2").await.unwrap() > now().after(UNREADABLE_PAUSE / 2));
 }

@@ -32,7 +32,11 @@ async fn want(store: &Subject, tasks: Vec<NewTask>) {
 }
 
 async fn claim(tasks: &dyn Tasks, now: i64) -> Vec<Task> {
-    tasks.claim(ALL, None, 9, Timestamp(now), LEASE).await.unwrap()
+    tasks.claim(ALL, 9, Timestamp(now), LEASE).await.unwrap()
+}
+
+async fn one(tasks: &dyn Tasks, subject: &str, now: i64) -> Task {
+    tasks.claim_of(&[&payment(subject, 0).key], 1, Timestamp(now), LEASE).await.unwrap().remove(0)
 }
 
 fn subjects(tasks: &[Task]) -> Vec<&str> {
@@ -83,18 +87,22 @@ pub(crate) async fn tasks_are_claimed_by_kind_and_account(store: Subject) {
     assert_eq!(tasks.accounts_due(at).await.unwrap(), [account(), elsewhere.clone()]);
     let asked = [TaskKind::Payment, TaskKind::Refund];
     let of = async |who: &AccountName, kinds: &[TaskKind], limit| {
-        let claimed = tasks.claim(kinds, Some(who), limit, at, LEASE).await.unwrap();
+        let waiting = tasks.waiting(who, kinds, limit, at).await.unwrap();
+        assert!(waiting.iter().all(|task| task.order_id == Some(id("o1"))));
+        let keys: Vec<_> = waiting.iter().map(|task| &task.key).collect();
+        let claimed = tasks.claim_of(&keys, limit, at, LEASE).await.unwrap();
+        assert!(keys.iter().eq(claimed.iter().map(|task| &task.key).collect::<Vec<_>>().iter()));
         claimed.into_iter().map(|task| task.key.kind).collect::<Vec<_>>()
     };
     assert_eq!(of(&elsewhere, &asked, 9).await, [TaskKind::Payment]);
     assert_eq!(of(&account(), &[TaskKind::Refund], 9).await, [TaskKind::Refund]);
     assert_eq!(of(&account(), &asked, 9).await, [TaskKind::Payment]);
     let others = [TaskKind::Alert, TaskKind::Expiry];
-    let one = tasks.claim(&others, None, 1, at, LEASE).await.unwrap();
-    let other = tasks.claim(&others, None, 1, at, LEASE).await.unwrap();
+    let one = tasks.claim(&others, 1, at, LEASE).await.unwrap();
+    let other = tasks.claim(&others, 1, at, LEASE).await.unwrap();
     assert_eq!((one.len(), other.len()), (1, 1));
     assert_ne!(one[0].key, other[0].key);
-    let last = tasks.claim(ALL, None, 9, at, LEASE).await.unwrap();
+    let last = tasks.claim(ALL, 9, at, LEASE).await.unwrap();
     assert_eq!(last.iter().map(|task| task.key.kind).collect::<Vec<_>>(), [TaskKind::Policy]);
     assert_eq!(last[0].account, None);
 }
@@ -142,7 +150,15 @@ pub(crate) async fn claimers_at_once_never_share_a_task(store: Subject) {
         let (tasks, mut mine) = (store.tasks(), Vec::new());
         let mut idle = 0;
         while idle < 3 {
-            let some = tasks.claim(&[TaskKind::Payment], of.as_ref(), 7, Timestamp(20), LEASE).await.unwrap();
+            let (kinds, at) = (&[TaskKind::Payment], Timestamp(20));
+            let some = match &of {
+                None => tasks.claim(kinds, 7, at, LEASE).await.unwrap(),
+                Some(of) => {
+                    let waiting = tasks.waiting(of, kinds, 20, at).await.unwrap();
+                    let keys: Vec<_> = waiting.iter().map(|task| &task.key).collect();
+                    tasks.claim_of(&keys, 7, at, LEASE).await.unwrap()
+                }
+            };
             // Others may hold for a moment what they leave.
             idle = if some.is_empty() { idle + 1 } else { 0 };
             mine.extend(some.into_iter().map(|task| task.key.subject));
@@ -157,17 +173,30 @@ pub(crate) async fn claimers_at_once_never_share_a_task(store: Subject) {
     assert_eq!((all.len(), claimed), (TASKS, TASKS), "each task once");
 }
 
-pub(crate) async fn a_task_is_claimed_by_its_name_unless_somebody_is_at_it(store: Subject) {
+pub(crate) async fn of_tasks_that_are_named_those_are_claimed_that_are_due_and_free(store: Subject) {
     let tasks = store.tasks();
-    want(&store, vec![payment("p1", 1000), payment("p2", 1000)]).await;
-    let one = async |at| tasks.claim_one(&payment("p1", 0).key, Timestamp(at), LEASE).await.unwrap();
-    let mine = one(10).await.unwrap();
-    assert_eq!((mine.key.subject.as_str(), mine.due_at), ("p1", Timestamp(1000)));
-    assert_eq!(one(39).await, None);
-    let heir = one(40).await.unwrap();
-    assert_eq!(tasks.done(&[mine]).await.unwrap(), 0);
-    assert_eq!(tasks.done(&[heir]).await.unwrap(), 1);
-    assert_eq!(one(99).await, None, "there is none");
+    want(&store, vec![payment("p1", 12), payment("p2", 11), payment("p3", 13), payment("p4", 99)]).await;
+    want(&store, vec![payment("other", 1)]).await;
+    let keys: Vec<_> = ["p1", "p2", "p3", "p4", "p5"].iter().map(|name| payment(name, 0).key).collect();
+    let some =
+        async |limit, at| tasks.claim_of(&keys.iter().collect::<Vec<_>>(), limit, Timestamp(at), LEASE).await.unwrap();
+    let waiting = async |limit, at| {
+        let waiting = tasks.waiting(&account(), &[TaskKind::Payment], limit, Timestamp(at)).await.unwrap();
+        waiting.iter().map(|task| task.key.subject.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (waiting(3, 20).await, waiting(9, 11).await),
+        (vec!["other".into(), "p2".into(), "p1".into()], vec!["other".into(), "p2".into()])
+    );
+    let mine = some(2, 20).await;
+    assert_eq!(subjects(&mine), ["p2", "p1"], "the longest due first");
+    assert_eq!(waiting(9, 20).await, ["other", "p3"], "somebody is at the others");
+    assert_eq!(subjects(&some(9, 20).await), ["p3"]);
+    assert!(some(9, 20).await.is_empty());
+    let heirs = some(9, 50).await;
+    assert_eq!(subjects(&heirs), ["p2", "p1", "p3"], "their leases are over");
+    assert_eq!((tasks.done(&mine).await.unwrap(), tasks.done(&heirs).await.unwrap()), (0, 3));
+    assert_eq!(subjects(&some(9, 99).await), ["p4"]);
 }
 
 pub(crate) async fn tasks_are_hurried_now_and_then(store: Subject) {
@@ -181,12 +210,12 @@ pub(crate) async fn tasks_are_hurried_now_and_then(store: Subject) {
     assert_eq!(hurry(15, 0, 10).await, 1, "p2 is due before");
     assert_eq!((due(&*tasks, "p1").await, due(&*tasks, "p2").await), (Some(15), Some(5)));
     assert_eq!(due(&*tasks, "p3").await, Some(1000));
-    let mine = tasks.claim_one(&payment("p1", 0).key, Timestamp(20), LEASE).await.unwrap().unwrap();
+    let mine = one(&*tasks, "p1", 20).await;
     assert!(tasks.put_off(&mine, Timestamp(1000), 1, "").await.unwrap());
     assert_eq!(hurry(25, 9, 20).await, 0, "once in a while");
     assert_eq!(hurry(25, 10, 20).await, 1);
     // Somebody is at it: he does it again.
-    let mine = tasks.claim_one(&payment("p1", 0).key, Timestamp(30), LEASE).await.unwrap().unwrap();
+    let mine = one(&*tasks, "p1", 30).await;
     assert_eq!(hurry(35, 30, 32).await, 1);
     assert!(tasks.put_off(&mine, Timestamp(1000), 1, "").await.unwrap());
     assert_eq!(due(&*tasks, "p1").await, Some(35));
@@ -210,7 +239,7 @@ pub(crate) async fn the_tasks_of_an_account_are_hurried_over_a_while(store: Subj
     times.sort_unstable();
     assert!(times[0] >= 10 && times[99] < 1010 && times[99] - times[0] > 100, "{times:?}");
     assert_eq!((due(&*tasks, "soon").await, due(&*tasks, "q1").await), (Some(500), Some(100_000)));
-    let mine = tasks.claim_one(&payment("p1", 0).key, Timestamp(20), LEASE).await.unwrap().unwrap();
+    let mine = one(&*tasks, "p1", 2000).await;
     assert!(tasks.put_off(&mine, Timestamp(100_000), 1, "").await.unwrap());
     assert_eq!(hurry(9, 30).await, 0, "once in a while");
     assert_eq!(hurry(10, 30).await, 1);
@@ -222,7 +251,7 @@ pub(crate) async fn overdue_tasks_are_counted(store: Subject) {
     assert_eq!(overdue(100, 100).await, Overdue::default());
     want(&store, vec![payment("p1", 10), task(TaskKind::Alert, "a", 20), payment("p2", 30)]).await;
     assert_eq!(overdue(30, 40).await, Overdue { count: 2, oldest: Some(Timestamp(10)) });
-    tasks.claim(&[TaskKind::Payment], None, 1, Timestamp(40), LEASE).await.unwrap();
+    tasks.claim(&[TaskKind::Payment], 1, Timestamp(40), LEASE).await.unwrap();
     assert_eq!(overdue(30, 50).await, Overdue { count: 1, oldest: Some(Timestamp(20)) });
     assert_eq!(overdue(30, 70).await.count, 2, "he is dead");
 }
@@ -273,7 +302,7 @@ pub(crate) async fn a_clock_that_was_far_ahead_holds_nobody_up(store: Subject) {
     assert_eq!(take(minute + 100_000).await, 1, "and from there on at its rate");
 
     want(&store, vec![payment("p1", 10)]).await;
-    let claim = async |at: i64| tasks.claim(ALL, None, 9, Timestamp(at), Duration::from_secs(60)).await.unwrap();
+    let claim = async |at: i64| tasks.claim(ALL, 9, Timestamp(at), Duration::from_secs(60)).await.unwrap();
     let ahead = claim(60 * minute).await;
     assert!(claim(51 * minute).await.is_empty(), "ten minutes are no fault");
     assert_eq!(tasks.overdue(Timestamp(minute), Timestamp(minute)).await.unwrap().count, 1);
@@ -287,7 +316,7 @@ pub(crate) async fn a_clock_that_was_far_ahead_holds_nobody_up(store: Subject) {
 pub(crate) async fn tasks_that_are_missing_are_added_and_the_others_stay_as_they_are(store: Subject) {
     let tasks = store.tasks();
     want(&store, vec![payment("p2", 50), payment("p3", 10)]).await;
-    let mine = tasks.claim_one(&payment("p3", 0).key, Timestamp(20), LEASE).await.unwrap().unwrap();
+    let mine = one(&*tasks, "p3", 20).await;
     let expiry = task(TaskKind::Expiry, "o1", 7);
     let all = [payment("p3", 5), payment("p1", 5), payment("p2", 5), expiry.clone()];
     assert_eq!(tasks.add_missing(&all).await.unwrap(), 2);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     order::{AccountName, OrderId, OutTradeNo, TaskKey, TaskKind, Timestamp},
-    store::{NewTask, Overdue, Rate, StoreError, Task, Tasks, codec, tasks::SLICE},
+    store::{NewTask, Overdue, Rate, StoreError, Task, Tasks, Waiting, codec, tasks::SLICE},
 };
 
 /// Takes what was picked. What somebody else is taking in this moment is passed over.
@@ -28,10 +28,6 @@ macro_rules! take {
     };
 }
 
-const CLAIM_OF_ACCOUNT: &str = take!(
-    "SELECT kind, subject FROM task WHERE account = $6 AND kind = ANY($4) AND due_at <= $3 \
-       AND (leased_until IS NULL OR leased_until <= $3 OR leased_until - 600000000 > $3) ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED"
-);
 /// The first of each kind, and of them the first: an index has the tasks of one kind in their order.
 const CLAIM: &str = take!(
     "SELECT first.kind, first.subject FROM unnest($4::text[]) AS wanted (kind), LATERAL (\
@@ -39,10 +35,14 @@ const CLAIM: &str = take!(
          AND (leased_until IS NULL OR leased_until <= $3 OR leased_until - 600000000 > $3) ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED) first \
      ORDER BY first.due_at LIMIT $5"
 );
-const CLAIM_ONE: &str = take!(
-    "SELECT kind, subject FROM task WHERE kind = $4 AND subject = $5 AND (leased_until IS NULL OR leased_until <= $3 OR leased_until - 600000000 > $3) \
-     FOR UPDATE SKIP LOCKED"
+const CLAIM_OF: &str = take!(
+    "SELECT kind, subject FROM unnest($4::text[], $6::text[]) AS wanted (kind, subject) JOIN task USING (kind, subject) \
+     WHERE due_at <= $3 AND (leased_until IS NULL OR leased_until <= $3 OR leased_until - 600000000 > $3) \
+     ORDER BY due_at LIMIT $5 FOR UPDATE OF task SKIP LOCKED"
 );
+const WAITING: &str = "\
+    SELECT kind, subject, order_id FROM task WHERE account = $1 AND kind = ANY($2) AND due_at <= $3 \
+      AND (leased_until IS NULL OR leased_until <= $3 OR leased_until - 600000000 > $3) ORDER BY due_at LIMIT $4";
 
 /// While somebody is at a task, `again_at` keeps what is wanted of it until he is done.
 macro_rules! hurry {
@@ -107,31 +107,51 @@ impl Tasks for PostgresTasks {
     async fn claim(
         &self,
         kinds: &[TaskKind],
-        account: Option<&AccountName>,
         limit: u32,
         now: Timestamp,
         lease_for: Duration,
     ) -> Result<Vec<Task>, StoreError> {
         let lease = Uuid::now_v7();
-        let query = sqlx::query(if account.is_some() { CLAIM_OF_ACCOUNT } else { CLAIM })
+        let query = sqlx::query(CLAIM)
             .bind(lease)
             .bind(now.after(lease_for).0)
             .bind(now.0)
             .bind(column(kinds, |kind| kind.as_str()))
             .bind(i64::from(limit));
-        let query = account.iter().fold(query, |query, account| query.bind(account.as_str()));
         self.take(lease, query).await
     }
 
-    async fn claim_one(&self, key: &TaskKey, now: Timestamp, lease_for: Duration) -> Result<Option<Task>, StoreError> {
+    async fn waiting(
+        &self,
+        account: &AccountName,
+        kinds: &[TaskKind],
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        let query = sqlx::query(WAITING)
+            .bind(account.as_str())
+            .bind(column(kinds, |kind| kind.as_str()))
+            .bind(now.0)
+            .bind(i64::from(limit));
+        rows(&self.pool, query).await?.iter().map(codec::waiting).collect()
+    }
+
+    async fn claim_of(
+        &self,
+        keys: &[&TaskKey],
+        limit: u32,
+        now: Timestamp,
+        lease_for: Duration,
+    ) -> Result<Vec<Task>, StoreError> {
         let lease = Uuid::now_v7();
-        let query = sqlx::query(CLAIM_ONE)
+        let query = sqlx::query(CLAIM_OF)
             .bind(lease)
             .bind(now.after(lease_for).0)
             .bind(now.0)
-            .bind(key.kind.as_str())
-            .bind(key.subject.as_str());
-        Ok(self.take(lease, query).await?.pop())
+            .bind(column(keys, |key| key.kind.as_str()))
+            .bind(i64::from(limit))
+            .bind(column(keys, |key| key.subject.as_str()));
+        self.take(lease, query).await
     }
 
     async fn due(&self, key: &TaskKey) -> Result<Option<Timestamp>, StoreError> {

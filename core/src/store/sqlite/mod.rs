@@ -146,8 +146,8 @@ fn is_about_the_file(code: Option<&str>) -> bool {
 }
 
 /// A list of texts as the JSON array that `json_each` takes.
-fn json<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    serde_json::Value::from_iter(texts).to_string()
+fn json<T: Into<serde_json::Value>>(values: impl IntoIterator<Item = T>) -> String {
+    serde_json::Value::from_iter(values).to_string()
 }
 
 #[async_trait]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{failed, json};
 use crate::{
     order::{AccountName, OrderId, OutTradeNo, TaskKey, TaskKind, Timestamp},
-    store::{NewTask, Overdue, Rate, StoreError, Task, Tasks, codec, tasks::SLICE},
+    store::{NewTask, Overdue, Rate, StoreError, Task, Tasks, Waiting, codec, tasks::SLICE},
 };
 
 macro_rules! take {
@@ -22,17 +22,17 @@ macro_rules! take {
     };
 }
 
-const CLAIM_OF_ACCOUNT: &str = take!(
-    "SELECT kind, subject FROM task WHERE account = ?6 AND kind IN (SELECT value FROM json_each(?4)) AND due_at <= ?3 \
-       AND (leased_until IS NULL OR leased_until <= ?3 OR leased_until - 600000000 > ?3) ORDER BY due_at LIMIT ?5"
-);
 const CLAIM: &str = take!(
     "SELECT kind, subject FROM task WHERE kind IN (SELECT value FROM json_each(?4)) AND due_at <= ?3 \
        AND (leased_until IS NULL OR leased_until <= ?3 OR leased_until - 600000000 > ?3) ORDER BY due_at LIMIT ?5"
 );
-const CLAIM_ONE: &str = take!(
-    "SELECT kind, subject FROM task WHERE kind = ?4 AND subject = ?5 AND (leased_until IS NULL OR leased_until <= ?3 OR leased_until - 600000000 > ?3)"
+const CLAIM_OF: &str = take!(
+    "SELECT kind, subject FROM task WHERE (kind, subject) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?4)) AND due_at <= ?3 \
+       AND (leased_until IS NULL OR leased_until <= ?3 OR leased_until - 600000000 > ?3) ORDER BY due_at LIMIT ?5"
 );
+const WAITING: &str = "\
+    SELECT kind, subject, order_id FROM task WHERE account = ?1 AND kind IN (SELECT value FROM json_each(?2)) AND due_at <= ?3 \
+      AND (leased_until IS NULL OR leased_until <= ?3 OR leased_until - 600000000 > ?3) ORDER BY due_at LIMIT ?4";
 
 /// While somebody is at a task, `again_at` keeps what is wanted of it until he is done.
 const HURRY: &str = "\
@@ -106,31 +106,47 @@ impl Tasks for SqliteTasks {
     async fn claim(
         &self,
         kinds: &[TaskKind],
-        account: Option<&AccountName>,
         limit: u32,
         now: Timestamp,
         lease_for: Duration,
     ) -> Result<Vec<Task>, StoreError> {
         let lease = Uuid::now_v7();
-        let query = sqlx::query(if account.is_some() { CLAIM_OF_ACCOUNT } else { CLAIM })
+        let query = sqlx::query(CLAIM)
             .bind(lease.to_string())
             .bind(now.after(lease_for).0)
             .bind(now.0)
             .bind(kinds_of(kinds))
             .bind(i64::from(limit));
-        let query = account.iter().fold(query, |query, account| query.bind(account.as_str()));
         self.take(lease, query).await
     }
 
-    async fn claim_one(&self, key: &TaskKey, now: Timestamp, lease_for: Duration) -> Result<Option<Task>, StoreError> {
+    async fn waiting(
+        &self,
+        account: &AccountName,
+        kinds: &[TaskKind],
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        let query =
+            sqlx::query(WAITING).bind(account.as_str()).bind(kinds_of(kinds)).bind(now.0).bind(i64::from(limit));
+        query.fetch_all(&self.readers).await.map_err(failed)?.iter().map(codec::waiting).collect()
+    }
+
+    async fn claim_of(
+        &self,
+        keys: &[&TaskKey],
+        limit: u32,
+        now: Timestamp,
+        lease_for: Duration,
+    ) -> Result<Vec<Task>, StoreError> {
         let lease = Uuid::now_v7();
-        let query = sqlx::query(CLAIM_ONE)
+        let query = sqlx::query(CLAIM_OF)
             .bind(lease.to_string())
             .bind(now.after(lease_for).0)
             .bind(now.0)
-            .bind(key.kind.as_str())
-            .bind(key.subject.as_str());
-        Ok(self.take(lease, query).await?.pop())
+            .bind(json(keys.iter().map(|key| vec![key.kind.as_str(), key.subject.as_str()])))
+            .bind(i64::from(limit));
+        self.take(lease, query).await
     }
 
     async fn due(&self, key: &TaskKey) -> Result<Option<Timestamp>, StoreError> {
