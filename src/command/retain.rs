@@ -20,7 +20,8 @@ pub(crate) struct Options {
     /// Only say what would be dropped.
     #[arg(long)]
     dry_run: bool,
-    /// Drop also what a subscription has yet to see or has parked. It then has to be moved by SeekSubscription.
+    /// Drop also what a subscription has yet to see or has parked. It then has to be
+    /// moved by SeekSubscription, and what is parked redriven.
     #[arg(long)]
     force: bool,
 }
@@ -43,6 +44,12 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     let verb = if options.dry_run { "would drop" } else { "dropped" };
     for partition in &retained.dropped {
         say(&format!("{verb} {partition}"));
+    }
+    if retained.hidden > 0 {
+        let hidden = retained.hidden;
+        say(&format!(
+            "{hidden} events of kept months come before one that a wrong clock put into a dropped one; nobody can read them"
+        ));
     }
     for name in &retained.robbed {
         say(&format!("subscription {name} has yet to see, or has parked, some of it"));

@@ -8,6 +8,9 @@ use crate::{Channel, Refusal};
 
 /// A core that takes longer to let us in is not there.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of a stream that are on their way unread at most. A connection has room for some twenty such streams, so that one whose
+/// events nobody reads for a while leaves room for the answers to calls.
+const STREAM_WINDOW: u32 = 256 * 1024;
 /// A ping goes out this often, also while nothing is asked, so that a core that is gone without a word is noticed
 /// within [`KEEPALIVE`] and [`KEEPALIVE_PATIENCE`].
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -140,6 +143,7 @@ impl Connect {
         let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|e| wrong(format!("is not a URL: {e}")))?;
         let endpoint = endpoint
             .tcp_nodelay(true)
+            .initial_stream_window_size(STREAM_WINDOW)
             .connect_timeout(CONNECT_PATIENCE)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_PATIENCE)

@@ -177,10 +177,9 @@ impl Durable {
     /// [`DurableError::NotFound`], [`DurableError::Feed`].
     pub async fn seek(&self, name: &SubscriptionName, position: Position) -> Result<Subscription, DurableError> {
         let filter = self.get(name).await?.filter;
-        let oldest = self.feed.locate(Position::Earliest, &filter).await?.after + 1;
         let place = self.feed.locate(position, &filter).await?;
         let moved = self.change(name, |s| {
-            s.seek(place.after, oldest);
+            s.seek(place.after);
             Ok(())
         });
         Ok(moved.await?.0)

@@ -42,7 +42,7 @@ use crate::{
 };
 use ring::Ring;
 
-/// Readers of the store at once, the tail not counted. The rest wait for their turn.
+/// Readers of the store at once, the tail and whoever looks a position up not counted. The rest wait for their turn.
 const AT_THE_STORE: usize = 3;
 /// Events that are read at once.
 const PAGE: u32 = 256;
@@ -125,6 +125,8 @@ struct Shared {
     /// The log may have grown by somebody else's doing.
     announced: Notify,
     at_the_store: Semaphore,
+    /// Whoever looks a position up does not wait for those who read on from theirs.
+    locating: Semaphore,
 }
 
 impl std::fmt::Debug for Feed {
@@ -143,6 +145,7 @@ impl Feed {
             wanted: Notify::new(),
             announced: Notify::new(),
             at_the_store: Semaphore::new(AT_THE_STORE),
+            locating: Semaphore::new(1),
         });
         tasks.spawn(stop.clone().run_until_cancelled_owned(tail::run(shared.clone(), bell.listen())));
         tasks.spawn(stop.clone().run_until_cancelled_owned(tail::announce(shared.log.clone(), bell.listen())));
@@ -154,7 +157,8 @@ impl Feed {
     /// # Errors
     /// [`FeedError`]: the log has no such place, or not any more.
     pub async fn locate(&self, position: Position, filter: &EventFilter) -> Result<Place, FeedError> {
-        let _turn = self.turn().await;
+        // Neither is ever closed.
+        let _turn = self.shared.locating.acquire().await.ok();
         let log = &self.shared.log;
         let state = answered(log.state()).await?;
         let after = match position {
@@ -185,15 +189,10 @@ impl Feed {
 
     /// What follows a revision, from the store.
     async fn page(&self, log_id: LogId, after: i64) -> Result<Page, FeedError> {
-        let _turn = self.turn().await;
+        let _turn = self.shared.at_the_store.acquire().await.ok();
         let page = answered(self.shared.log.after(after, PAGE)).await?;
         judge(&page, log_id, after)?;
         Ok(page.entries.into())
-    }
-
-    async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        // It is never closed.
-        self.shared.at_the_store.acquire().await.ok()
     }
 }
 

@@ -62,8 +62,11 @@ async fn look(feed: &Shared) -> Result<(), StoreError> {
             Ok(()) => {}
             Err(FeedError::BeyondHead { head }) => {
                 let behind = Some(end).filter(|end| head < *end);
-                // Nobody shall go on there with what he was told before: it gets a new id, unless it has one.
-                answered(feed.log.set_back(log_id, behind)).await?;
+                // Nobody shall go on there with what he was told before: it gets a new id, unless it has one, or has grown up
+                // to there while we asked. Then the next look tells, by what was read last.
+                if !answered(feed.log.set_back(log_id, behind)).await? {
+                    return Ok(());
+                }
                 tracing::warn!("the log was set back; its readers are sent away");
                 feed.ring.send_modify(super::Ring::break_off);
                 continue;

@@ -26,6 +26,8 @@ struct Memory {
     failing: Mutex<bool>,
     slow: Mutex<Duration>,
     pages: AtomicUsize,
+    /// What is committed just before somebody says that the log was set back.
+    grows_meanwhile: Mutex<Vec<Arc<LogEntry>>>,
 }
 
 impl Memory {
@@ -80,6 +82,8 @@ impl EventLog for Memory {
     }
 
     async fn set_back(&self, seen: LogId, revision: Option<i64>) -> Result<bool, StoreError> {
+        let grown = std::mem::take(&mut *self.grows_meanwhile.lock().unwrap());
+        self.events.lock().unwrap().extend(grown);
         let state = self.state_now();
         let renewed = state.id == seen && revision.is_none_or(|revision| state.head < revision);
         *self.id.lock().unwrap() += u128::from(renewed);
@@ -359,11 +363,7 @@ async fn a_log_that_was_set_back_and_has_grown_again_ends_its_readers() {
     {
         let mut events = rig.log.events.lock().unwrap();
         let lost = events.split_off(5);
-        for row in lost.iter().map(|entry| &entry.row) {
-            let event = Event { at: Timestamp(row.event.at.0 + 1), ..row.event.clone() };
-            let row = EventRow { event, ..row.clone() };
-            events.push(Arc::new(LogEntry { row, bytes: 1 }));
-        }
+        events.extend(others_like(&lost));
     }
     rig.commit(some(3));
     let ended = next(&mut reader).await;
@@ -371,6 +371,40 @@ async fn a_log_that_was_set_back_and_has_grown_again_ends_its_readers() {
     assert_ne!(rig.log.state_now().id, log_id);
     let mut again = rig.reader(Position::Earliest).await;
     assert_eq!(up_to(&mut again, 12).await, (1..=12).collect::<Vec<_>>());
+}
+
+/// The same, where they came while it was looked at: it was shorter, and is not any more when it is to get a new id.
+#[tokio::test]
+async fn a_log_that_was_set_back_and_grows_while_it_is_noticed_ends_its_readers() {
+    let rig = Rig::start();
+    rig.log.append(some(9));
+    let _reader = rig.reader(Position::Latest).await;
+    rig.followed().await;
+    let log_id = rig.log.state_now().id;
+    let token = Token { log_id, revision: 9, fingerprint: EventFilter::default().fingerprint() };
+    {
+        let mut events = rig.log.events.lock().unwrap();
+        let lost = events.split_off(5);
+        *rig.log.grows_meanwhile.lock().unwrap() = others_like(&lost);
+    }
+    let renewed = async {
+        while rig.log.state_now().id == log_id {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, renewed).await.unwrap();
+    assert_eq!(rig.log.state_now().head, 9, "it is as long as it was");
+    let now = rig.log.state_now().id;
+    assert_eq!(rig.refused(Position::Token(token)).await, FeedError::LogChanged { now });
+}
+
+/// Events that stand where others stood.
+fn others_like(lost: &[Arc<LogEntry>]) -> Vec<Arc<LogEntry>> {
+    let other = |entry: &Arc<LogEntry>| {
+        let event = Event { at: Timestamp(entry.row.event.at.0 + 1), ..entry.row.event.clone() };
+        Arc::new(LogEntry { row: EventRow { event, ..entry.row.clone() }, bytes: 1 })
+    };
+    lost.iter().map(other).collect()
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ pub struct Payment {
     pub provider: SmolStr,
     /// The strongest news of it.
     pub status: PaymentStatus,
-    /// When a ruling took it for closed, as long as the platform has not said how it ended.
+    /// When a ruling or its caller's word took it for closed, as long as the platform has not said how it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruled_at: Option<Timestamp>,
     /// When it was begun.

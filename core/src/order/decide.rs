@@ -164,12 +164,15 @@ fn close(order: &Order, payments_closed: bool, at: Timestamp) -> Result<Decision
 }
 
 impl Journal {
-    /// Takes the payments that the caller began for closed: it says so. What we began, the platform tells us. False
-    /// when that was known.
+    /// Takes the payments that the caller began for closed: it says so. What we began, the platform tells us; and of these
+    /// it has not said so, so it is asked further. False when that was known.
     fn vouch_for_external(&mut self) -> bool {
-        let mut changed = false;
+        let (at, mut changed) = (self.at, false);
         for payment in self.order.payments.iter_mut().filter(|p| p.method.is_external() && !p.is_ended()) {
             payment.status = PaymentStatus::Closed;
+            payment.ruled_at = Some(at);
+            let question = Followup::payment(&payment.out_trade_no, &payment.account, Due::Soon);
+            self.decision.tasks.push(question);
             changed = true;
         }
         changed

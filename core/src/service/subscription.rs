@@ -9,7 +9,7 @@ use super::{
     error::Violations,
     events::{self, read_filter, read_position},
     now,
-    order::{description, request_id},
+    order::{MAX_DESCRIPTION, request_id},
     page,
 };
 use crate::{
@@ -89,6 +89,11 @@ impl Core {
         let lag = self.durable.lag(subscription).await.map_err(refused)?;
         Ok(shown(subscription, &lag, now()))
     }
+}
+
+/// A reason is often an error's text, whatever stands in it; to refuse it would leave the event where it is, for ever.
+fn for_people(reason: &str) -> String {
+    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_DESCRIPTION).collect()
 }
 
 /// Why a call about a subscription does nothing.
@@ -242,9 +247,8 @@ impl SubscriptionService for Core {
         let name = name(&mut v, "subscription", &request.subscription);
         let lease = v.take("lease", Lease::parse(&request.lease));
         let event = event_id(&mut v, "event_id", &request.event_id);
-        description(&mut v, "reason", &request.reason);
         let ((name, lease), event) = v.finish(name.zip(lease).zip(event))?;
-        self.durable.park(&name, lease, event, &request.reason, now()).await.map_err(refused)?;
+        self.durable.park(&name, lease, event, &for_people(&request.reason), now()).await.map_err(refused)?;
         Ok(Response::new(v1::ParkResponse {}))
     }
 

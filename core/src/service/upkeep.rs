@@ -103,6 +103,7 @@ impl Upkeep {
     /// `shown` are the subscriptions that are on the page.
     async fn subscriptions(&self, shown: &mut BTreeSet<SubscriptionName>) -> Result<(), StoreError> {
         let (mut page, mut found) = (None, BTreeSet::new());
+        let head = self.store.log().state().await?.head;
         loop {
             let some = self.store.subscriptions().list(page.as_ref(), PAGE).await?;
             for subscription in some.rows {
@@ -110,6 +111,7 @@ impl Upkeep {
                     Ok(lag) => {
                         let waits = age(lag.backlog.oldest, now());
                         set_lag(&subscription.name, lag.backlog.count, waits, lag.aside);
+                        set_behind(&subscription.name, head - subscription.position());
                     }
                     Err(error) => {
                         tracing::warn!(%error, subscription = %subscription.name, "cannot count what waits");
@@ -123,7 +125,10 @@ impl Upkeep {
             }
         }
         // One that is gone waits for nothing.
-        shown.difference(&found).for_each(|name| set_lag(name, 0, 0.0, 0));
+        for name in shown.difference(&found) {
+            set_lag(name, 0, 0.0, 0);
+            set_behind(name, 0);
+        }
         *shown = found;
         Ok(())
     }
@@ -134,6 +139,10 @@ fn set_lag(name: &SubscriptionName, backlog: i64, seconds: f64, aside: i64) {
     gauge("paystate_subscription_backlog").set(exact(backlog));
     gauge("paystate_subscription_backlog_seconds").set(seconds);
     gauge("paystate_subscription_parked").set(exact(aside));
+}
+
+fn set_behind(name: &SubscriptionName, revisions: i64) {
+    gauge!("paystate_subscription_revisions_behind", "subscription" => name.to_string()).set(exact(revisions));
 }
 
 fn age(of: Option<Timestamp>, at: Timestamp) -> f64 {

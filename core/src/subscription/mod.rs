@@ -311,11 +311,11 @@ impl Subscription {
     }
 
     /// Moves to a revision: everything after it is delivered, whether it was before or not. Ends the lease. What is
-    /// parked up to there stays parked, but for what the log no longer has: events before `oldest`.
-    pub fn seek(&mut self, revision: i64, oldest: i64) {
+    /// parked up to there stays parked, also where the log no longer has it: what is held behind it may still be there.
+    pub fn seek(&mut self, revision: i64) {
         self.confirmed = revision;
         self.redriven.clear();
-        self.parked.retain(|_, parked| (oldest..=revision).contains(&parked.revision));
+        self.parked.retain(|_, parked| parked.revision <= revision);
         self.failures = Failures::default();
         self.delivery = None;
     }

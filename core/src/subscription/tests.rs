@@ -401,17 +401,19 @@ fn seeking_delivers_again_what_comes_after() {
     let mut world = sent();
     world.subscription.park(lease(1), world.place(3), String::new(), NOW).unwrap();
     let parked = world.subscription.clone();
-    world.subscription.seek(1, 1);
+    world.subscription.seek(1);
     assert_eq!((world.due(0, 5), world.subscription.parked.len()), (vec![2, 3, 4, 5], 0));
     // What is parked up to there stays parked.
     world.subscription = parked.clone();
-    world.subscription.seek(4, 1);
+    world.subscription.seek(4);
     assert_eq!((world.due(0, 5), world.subscription.parked.len()), (vec![], 1), "5 is held behind 3");
-    // But for what the log no longer has.
+    // And what is held behind it too, where the log does not have the parked one any more.
     world.subscription = parked;
-    world.subscription.seek(4, 4);
-    assert_eq!((world.due(0, 5), world.subscription.parked.len()), (vec![5], 0));
-    assert_eq!(world.subscription.delivery, None);
+    world.subscription.seek(5);
+    assert_eq!((world.due(0, 5), world.subscription.delivery), (vec![], None));
+    let parked = (world.place(3).order_id, world.place(3).sequence);
+    assert_eq!(world.subscription.redrive(std::slice::from_ref(&parked), 4), Ok(vec![parked]));
+    assert_eq!(world.due(4, 5), [5]);
 }
 
 #[test]

@@ -5659,7 +5659,7 @@ pub struct ParkRequest {
     /// Which event.
     #[prost(string, tag = "3")]
     pub event_id: ::prost::alloc::string::String,
-    /// Why, for people; at most 256 characters.
+    /// Why, for people; the first 256 characters are kept, control characters as blanks.
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
 }

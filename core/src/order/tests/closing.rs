@@ -106,7 +106,12 @@ fn a_caller_vouches_only_for_what_it_began_itself() {
     let vouched = Command::Close { order_id: scene.order.id.clone(), payments_closed: true };
     let closing = scene.ask(&vouched).unwrap();
     assert_eq!((event_kinds(&closing), scene.order.state()), (vec!["CLOSE_REQUESTED"], State::Pending));
-    assert_eq!(closing.tasks, [Followup::payment(&number("p9"), &account("a"), Due::Now)]);
+    // The platform has not said so: it is asked further about that one too.
+    let question = |n: &str, due| Followup::payment(&number(n), &account("a"), due);
+    assert_eq!(closing.tasks, [question("p8", Due::Soon), question("p9", Due::Now)]);
+    assert_eq!(scene.order.payments[1].ruled_at, Some(scene.now));
+    let told = scene.clone().seeing(&[news(PaymentStatus::Closed, "p8", "a")]);
+    assert_eq!((told.order.payments[1].status, told.order.payments[1].ruled_at), (PaymentStatus::Closed, None));
     assert_eq!(scene.ask(&vouched).unwrap().events, []);
     assert_eq!(scene.seeing(&[news(PaymentStatus::Closed, "p9", "a")]).order.state(), State::Closed);
 }

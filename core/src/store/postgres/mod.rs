@@ -56,9 +56,9 @@ pub use retention::{Retained, Robbing, drop_before};
 const WRITERS: u32 = 12;
 /// Connections for everything else.
 const READERS: u32 = 8;
-/// Connections for the log: one that listens, one that announces, one for what is new, and the rest for those who read
-/// what was before.
-const LOG_READERS: u32 = 6;
+/// Connections for the log: one that listens, one that announces, one for what is new, one for whoever looks a position up,
+/// and the rest for those who read what was before.
+const LOG_READERS: u32 = 7;
 /// Connections for durable subscriptions.
 const SUBSCRIBERS: u32 = 4;
 /// Connections for tasks, exchanges, and the short statements of reconciliations.

@@ -22,8 +22,11 @@ const AHEAD: i32 = 12;
 pub struct Retained {
     /// Partitions that are gone, or would be.
     pub dropped: Vec<String>,
-    /// The first revision that is left.
+    /// The first revision that is left, or would be.
     pub oldest_revision: i64,
+    /// Events of months that are kept, and that nobody can read any more all the same: an event that a core with a wrong
+    /// clock wrote after them goes with an old month, and the log begins after the last that is gone.
+    pub hidden: i64,
     /// Subscriptions that have yet to see, or have parked, what is dropped.
     pub robbed: Vec<String>,
 }
@@ -101,7 +104,15 @@ pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Re
     .await
     .map_err(failed)?;
     let dropped: Vec<String> = old.iter().map(|r| r.get(0)).collect();
-    let robbed = robbed(&mut tx, &old).await?;
+    let newest = newest(&mut tx, &old).await?;
+    let hidden: i64 = sqlx::query(HIDDEN).bind(month).bind(newest).fetch_one(&mut *tx).await.map_err(failed)?.get(0);
+    if robbing == Robbing::Refused && hidden > 0 {
+        return Err(StoreError::Refused(format!(
+            "a core whose clock was behind wrote revision {newest} into a month that would be dropped, and {hidden} events of \
+             months that are kept come before it: nobody could read those any more. Keep that month too, or say --force"
+        )));
+    }
+    let robbed = robbed(&mut tx, newest).await?;
     if robbing == Robbing::Refused && !robbed.is_empty() {
         let names = robbed.join(", ");
         return Err(StoreError::Refused(format!(
@@ -117,20 +128,29 @@ pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Re
             drop_partition(&mut tx, &row.get::<String, _>(0), row.get(1)).await?;
         }
     }
-    let oldest_revision = sqlx::query("SELECT oldest FROM log").fetch_one(&mut *tx).await.map_err(failed)?.get(0);
+    let oldest: i64 = sqlx::query("SELECT oldest FROM log").fetch_one(&mut *tx).await.map_err(failed)?.get(0);
     tx.commit().await.map_err(failed)?;
     pool.close().await;
-    Ok(Retained { dropped, oldest_revision, robbed })
+    Ok(Retained { dropped, oldest_revision: oldest.max(newest + 1), hidden, robbed })
 }
 
-/// The subscriptions whose position, or a parked event, lies before what is left.
-async fn robbed(tx: &mut sqlx::PgConnection, old: &[PgRow]) -> Result<Vec<String>, StoreError> {
+/// Events of kept months ($1 is the first of them) up to revision $2. At the turn of a month clocks may differ a little.
+const HIDDEN: &str = "SELECT count(*) FROM order_event WHERE revision <= $2 \
+    AND at >= (extract(epoch FROM (to_date($1, 'YYYY-MM')::timestamp AT TIME ZONE 'UTC') + interval '1 hour') * 1000000)::bigint";
+
+/// The last revision in these partitions; 0 where there is none.
+async fn newest(tx: &mut sqlx::PgConnection, old: &[PgRow]) -> Result<i64, StoreError> {
     let mut newest = 0;
     for row in old.iter().filter(|row| row.get(1)) {
         let sql = format!("SELECT coalesce(max(revision), 0) FROM {}", row.get::<String, _>(0));
         let last = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await.map_err(failed)?;
         newest = last.get::<i64, _>(0).max(newest);
     }
+    Ok(newest)
+}
+
+/// The subscriptions whose position, or a parked event, lies before what is left.
+async fn robbed(tx: &mut sqlx::PgConnection, newest: i64) -> Result<Vec<String>, StoreError> {
     let rows = sqlx::query(subscriptions::ALL).fetch_all(tx).await.map_err(failed)?;
     let all = rows.iter().map(codec::subscription).collect::<Result<Vec<_>, _>>()?;
     let needs = |s: &Subscription| s.position() < newest || s.parked.values().any(|parked| parked.revision <= newest);

@@ -37,7 +37,7 @@ use crate::order::{CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionI
 /// Readers at once.
 const READERS: u32 = 4;
 /// Readers of the log at once.
-const LOG_READERS: u32 = 4;
+const LOG_READERS: u32 = 5;
 /// Records of a day that are read at once, each for as long as a reconciliation reads it. More of them wait.
 const STREAMS: u32 = 2;
 /// How long a reconciliation waits for others to have read theirs.

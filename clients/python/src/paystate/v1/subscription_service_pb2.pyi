@@ -738,7 +738,7 @@ class ParkRequest(_message.Message):
     event_id: _builtins.str
     """Which event."""
     reason: _builtins.str
-    """Why, for people; at most 256 characters."""
+    """Why, for people; the first 256 characters are kept, control characters as blanks."""
     def __init__(
         self,
         *,

@@ -260,7 +260,7 @@ export interface ParkRequest {
   lease: string;
   /** Which event. */
   eventId: string;
-  /** Why, for people; at most 256 characters. */
+  /** Why, for people; the first 256 characters are kept, control characters as blanks. */
   reason: string;
 }
 

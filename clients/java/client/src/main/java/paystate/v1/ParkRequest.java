@@ -202,7 +202,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why, for people; at most 256 characters.
+   * Why, for people; the first 256 characters are kept, control characters as blanks.
    * </pre>
    *
    * <code>string reason = 4 [json_name = "reason"];</code>
@@ -223,7 +223,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why, for people; at most 256 characters.
+   * Why, for people; the first 256 characters are kept, control characters as blanks.
    * </pre>
    *
    * <code>string reason = 4 [json_name = "reason"];</code>
@@ -895,7 +895,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why, for people; at most 256 characters.
+     * Why, for people; the first 256 characters are kept, control characters as blanks.
      * </pre>
      *
      * <code>string reason = 4 [json_name = "reason"];</code>
@@ -915,7 +915,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for people; at most 256 characters.
+     * Why, for people; the first 256 characters are kept, control characters as blanks.
      * </pre>
      *
      * <code>string reason = 4 [json_name = "reason"];</code>
@@ -936,7 +936,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for people; at most 256 characters.
+     * Why, for people; the first 256 characters are kept, control characters as blanks.
      * </pre>
      *
      * <code>string reason = 4 [json_name = "reason"];</code>
@@ -953,7 +953,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for people; at most 256 characters.
+     * Why, for people; the first 256 characters are kept, control characters as blanks.
      * </pre>
      *
      * <code>string reason = 4 [json_name = "reason"];</code>
@@ -967,7 +967,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for people; at most 256 characters.
+     * Why, for people; the first 256 characters are kept, control characters as blanks.
      * </pre>
      *
      * <code>string reason = 4 [json_name = "reason"];</code>

@@ -72,7 +72,7 @@ public interface ParkRequestOrBuilder extends
 
   /**
    * <pre>
-   * Why, for people; at most 256 characters.
+   * Why, for people; the first 256 characters are kept, control characters as blanks.
    * </pre>
    *
    * <code>string reason = 4 [json_name = "reason"];</code>
@@ -81,7 +81,7 @@ public interface ParkRequestOrBuilder extends
   java.lang.String getReason();
   /**
    * <pre>
-   * Why, for people; at most 256 characters.
+   * Why, for people; the first 256 characters are kept, control characters as blanks.
    * </pre>
    *
    * <code>string reason = 4 [json_name = "reason"];</code>
