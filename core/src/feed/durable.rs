@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -26,6 +26,8 @@ const TRIES: u32 = 8;
 const LEASE_CHECK: Duration = Duration::from_secs(1);
 /// How long a stream that has something to send waits for the store.
 const NOTE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long is looked for the event that a failed stream is to be blamed on.
+const BLAME_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a subscription does not do what is asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -308,7 +310,9 @@ impl Durable {
         })
     }
 
-    /// The first event that the last stream was sent and has not confirmed, if that delivery has failed.
+    /// The first event that the last stream was sent and has not confirmed, if that delivery has failed. Of a stream that wants
+    /// little and confirms no Progress it may be far away: who cannot be found soon is not to blame, for a stream that is never
+    /// opened would be worse.
     async fn unconfirmed(
         &self,
         subscription: &Subscription,
@@ -316,13 +320,18 @@ impl Durable {
     ) -> Result<Option<subscription::Place>, DurableError> {
         let Some(sent) = subscription.failed(at).map(|delivery| delivery.sent) else { return Ok(None) };
         let (place, mut reader) = self.reader(subscription).await?;
-        let mut first = None;
-        let mut position = place.after;
-        while first.is_none() && position < sent {
-            let Some(stretch) = reader.next().await? else { break };
-            position = stretch.up_to;
-            first = stretch.events.first().map(|entry| place_of(&entry.row));
-        }
+        let search = async {
+            let mut position = place.after;
+            while position < sent {
+                let Some(stretch) = reader.next().await? else { break };
+                position = stretch.up_to;
+                if let Some(entry) = stretch.events.first() {
+                    return Ok(Some(place_of(&entry.row)));
+                }
+            }
+            Ok::<_, DurableError>(None)
+        };
+        let first = timeout(BLAME_PATIENCE, search).await.unwrap_or(Ok(None))?;
         Ok(first.filter(|place| place.revision <= sent))
     }
 

@@ -127,6 +127,11 @@ impl Rig {
         *self.log.failing.lock().unwrap() = true;
     }
 
+    /// Each page of the log takes so long.
+    pub(super) fn slow_down(&self, to: Duration) {
+        *self.log.slow.lock().unwrap() = to;
+    }
+
     pub(super) fn commit(&self, kinds: impl IntoIterator<Item = EventKind>) {
         self.log.append(kinds);
         self.bell.ring();

@@ -191,3 +191,20 @@ async fn a_stream_with_something_to_send_does_not_wait_for_ever_for_a_store() {
     let error = tokio::time::timeout(Duration::from_secs(15), ended).await.expect("it holds its client");
     assert!(is_passing(&error), "{error}");
 }
+
+/// It wants little, and confirmed no Progress: what its last stream failed at is far away, or nowhere.
+#[tokio::test(start_paused = true)]
+async fn a_stream_opens_whether_or_not_somebody_can_be_blamed_for_the_last_one() {
+    let world = World::start();
+    world.rig.commit(some(20_000));
+    {
+        let mut subscription = world.store.subscription.lock().unwrap();
+        subscription.filter.order_id = Some(OrderId::parse("nobody").unwrap());
+        subscription.delivery =
+            Some(Delivery { lease: Lease(Uuid::now_v7()), sent: 20_000, fails_at: Some(Timestamp(OPENED.0 - 1)) });
+    }
+    world.rig.slow_down(Duration::from_millis(500));
+    let begun = Instant::now();
+    drop(world.open().await);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}

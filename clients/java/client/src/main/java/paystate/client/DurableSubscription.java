@@ -89,7 +89,7 @@ final class DurableSubscription<E extends Exception> implements Reading<E> {
                 .setSubscription(name)
                 .setLease(lease)
                 .setEventId(event.eventId())
-                .setReason(event.getMessage())
+                .setReason(Objects.toString(event.getMessage(), ""))
                 .build();
         try {
             core.withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS).park(request);
