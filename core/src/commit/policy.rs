@@ -79,7 +79,7 @@ impl Policy {
     /// What is to be done about a case that opens.
     pub(super) fn tasks_of(&self, case: &Case, at: Timestamp) -> Vec<NewTask> {
         let alerts = self.channels.iter().map(|channel| (TaskKind::Alert, format!("{channel}/{}", case.id)));
-        let policy = self.of(case.kind).settle.map(|_| (TaskKind::Policy, case.id.clone()));
+        let policy = self.of(case.kind).settle.map(|_| (TaskKind::Policy, case.id.to_string()));
         let task = |(kind, subject): (TaskKind, String)| NewTask {
             key: TaskKey { kind, subject: subject.into() },
             account: None,

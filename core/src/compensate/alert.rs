@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::{
     clock::now,
-    order::{AccountName, Case, CaseKind, CaseState},
+    order::{AccountName, Case, CaseId, CaseKind},
     store::CaseRow,
 };
 
@@ -125,23 +125,9 @@ impl Teller {
 /// # Errors
 /// Why it was not told.
 pub async fn try_out(channel: &Channel) -> Result<(), String> {
-    let case = Case {
-        id: "test:of:this channel".into(),
-        kind: CaseKind::UnknownOrder,
-        state: CaseState::Open,
-        order_id: None,
-        account: AccountName::parse("test").map_err(|e| e.to_string())?,
-        out_trade_no: None,
-        transaction_id: None,
-        expected: None,
-        observed: None,
-        summary: "a test of this channel; nothing has happened".into(),
-        evidence: String::new(),
-        opened_at: now(),
-        due_at: None,
-        owner: String::new(),
-        reason: String::new(),
-    };
+    let account = AccountName::parse("test").map_err(|e| e.to_string())?;
+    let (kind, summary) = (CaseKind::UnknownOrder, "a test of this channel; nothing has happened".to_owned());
+    let case = Case::open(CaseId::of(kind, &account, "a test"), kind, &account, summary, now());
     let row = CaseRow { case, notification_id: String::new() };
     Teller::new().tell(channel, &row).await.map_err(|why| why.to_string())
 }
@@ -222,25 +208,14 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::{AccountName, CaseKind, CaseState, Timestamp};
+    use crate::order::Timestamp;
 
     fn case() -> Case {
+        let (kind, account) = (CaseKind::DoublePayment, AccountName::parse("shop").unwrap());
+        let id = CaseId::of(kind, &account, 42);
         Case {
-            id: "double-payment:shop:42".into(),
-            kind: CaseKind::DoublePayment,
-            state: CaseState::Open,
-            order_id: None,
-            account: AccountName::parse("shop").unwrap(),
-            out_trade_no: None,
-            transaction_id: None,
-            expected: None,
-            observed: None,
-            summary: "paid twice <@everyone>".into(),
-            evidence: String::new(),
-            opened_at: Timestamp(7),
-            due_at: None,
             owner: "finance".into(),
-            reason: String::new(),
+            ..Case::open(id, kind, &account, "paid twice <@everyone>".into(), Timestamp(7))
         }
     }
 

@@ -34,7 +34,7 @@ use crate::{
     clock::now,
     commit::{CommandRequest, Door, DoorError},
     order::{
-        About, AccountName, CaseState, Command, Order, OrderId, OutTradeNo, Payment, Refund, Refusal, Resolver,
+        About, AccountName, CaseId, CaseState, Command, Order, OrderId, OutTradeNo, Payment, Refund, Refusal, Resolver,
         TaskKey, TaskKind, TransactionId,
     },
     store::{CaseRow, Store, StoreError, Task, Waiting},
@@ -443,7 +443,8 @@ impl Worker {
     }
 
     async fn policy(&self, task: &Task) -> Result<End, Fault> {
-        let Some(CaseRow { case, .. }) = self.store.case(&task.key.subject).await? else { return Ok(End::Done) };
+        let Ok(case_id) = CaseId::parse(task.key.subject.clone()) else { return Ok(End::Done) };
+        let Some(CaseRow { case, .. }) = self.store.case(&case_id).await? else { return Ok(End::Done) };
         let policy = self.settings.cases.get(&case.kind).and_then(|p| p.settle);
         let Some(resolution) = policy.filter(|_| case.state == CaseState::Open) else { return Ok(End::Done) };
         // A rule of the configuration asks first, like a person.
@@ -460,18 +461,19 @@ impl Worker {
     }
 
     async fn alert(&self, task: &Task) -> Result<End, Fault> {
-        let Some((name, case_id)) = task.key.subject.split_once('/') else { return Ok(End::Done) };
+        let Some((name, about)) = task.key.subject.split_once('/') else { return Ok(End::Done) };
+        let Ok(case_id) = CaseId::parse(about) else { return Ok(End::Done) };
         let channel = self.settings.channels.iter().find(|c| c.name == name);
-        let Some((channel, row)) = channel.zip(self.store.case(case_id).await?) else { return Ok(End::Done) };
+        let Some((channel, row)) = channel.zip(self.store.case(&case_id).await?) else { return Ok(End::Done) };
         let outcome = self.teller.tell(channel, &row).await;
         let said = if outcome.is_ok() { "told" } else { "failed" };
         metrics::counter!("paystate_alerts_total", "channel" => name.to_owned(), "outcome" => said).increment(1);
         let Err(why) = outcome else { return Ok(End::Done) };
         if now() > row.case.opened_at.after(alert::GIVE_UP) {
-            tracing::error!(channel = name, case_id, %why, "nobody was told of a case for a day; not tried again");
+            tracing::error!(channel = name, %case_id, %why, "nobody was told of a case for a day; not tried again");
             return Ok(End::Done);
         }
-        tracing::warn!(channel = name, case_id, %why, "nobody was told of a case yet");
+        tracing::warn!(channel = name, %case_id, %why, "nobody was told of a case yet");
         let failed = task.attempt.saturating_add(1);
         Ok(End::Later(alert::pause(failed), failed, String::new()))
     }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    AccountName, Method, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp, TransactionId,
+    AccountName, CaseId, Method, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp,
+    TransactionId,
 };
 use crate::sha256::Sha256;
 
@@ -32,10 +33,10 @@ pub struct Order {
     /// The refunds, oldest first.
     pub refunds: Vec<Refund>,
     /// Ids of its open cases.
-    pub open_cases: Vec<String>,
+    pub open_cases: Vec<CaseId>,
     /// Ids of cases that were ruled on. What caused one of these opens none again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ruled_cases: Vec<String>,
+    pub ruled_cases: Vec<CaseId>,
 }
 
 /// Whether an order is to end unpaid.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, Money, OrderId, OutTradeNo, Timestamp, TransactionId};
+use super::{AccountName, CaseId, Money, OrderId, OutTradeNo, Timestamp, TransactionId};
 
 /// What a case is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -167,8 +167,8 @@ impl Resolution {
 /// One case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
-    /// Stable id; the same cause has the same id, so it is opened once.
-    pub id: String,
+    /// The same cause has the same one, so it is opened once.
+    pub id: CaseId,
     /// What it is about.
     pub kind: CaseKind,
     /// Whether it is settled.
@@ -230,10 +230,26 @@ impl CaseKind {
 }
 
 impl Case {
-    /// The id of the case of this kind about this money.
+    /// One that is opened now. What else is known of it the caller adds.
     #[must_use]
-    pub fn id_for(kind: CaseKind, account: &AccountName, about: &str) -> String {
-        format!("{}:{account}:{about}", kind.as_str().to_ascii_lowercase().replace('_', "-"))
+    pub fn open(id: CaseId, kind: CaseKind, account: &AccountName, summary: String, at: Timestamp) -> Self {
+        Self {
+            id,
+            kind,
+            state: CaseState::Open,
+            order_id: None,
+            account: account.clone(),
+            out_trade_no: None,
+            transaction_id: None,
+            expected: None,
+            observed: None,
+            summary,
+            evidence: String::new(),
+            opened_at: at,
+            due_at: None,
+            owner: String::new(),
+            reason: String::new(),
+        }
     }
 
     /// What a ruling on it may be; nothing once it is settled.
@@ -242,7 +258,7 @@ impl Case {
         if self.state != CaseState::Open {
             return Vec::new();
         }
-        if Self::is_about_refunds(&self.id) && self.kind != CaseKind::RefundStuck {
+        if self.id.is_about_refunds() && self.kind != CaseKind::RefundStuck {
             return vec![Resolution::Ignore];
         }
         let foreign = self.expected.zip(self.observed).is_some_and(|(a, b)| a.currency() != b.currency());
@@ -250,50 +266,9 @@ impl Case {
         self.kind.resolutions().iter().copied().filter(counts).collect()
     }
 
-    /// The id of the case of the same cause that was opened first.
-    pub(super) fn cause(id: &str) -> &str {
-        id.split_once(AGAIN).map_or(id, |(first, _)| first)
-    }
-
-    /// The id under which a case is opened again that was ruled on so many times.
-    pub(super) fn id_again(first: &str, ruled: usize) -> String {
-        if ruled == 0 { first.to_owned() } else { format!("{first}{AGAIN}{ruled}") }
-    }
-
-    /// The number of the payment whose end is not known, if this is the id of a case about that.
-    pub(super) fn stuck_payment(id: &str) -> Option<&str> {
-        Self::cause(id).strip_prefix("stuck:")?.split_once(':').map(|(_, number)| number)
-    }
-
-    /// Whether an id is that of a case about refunds, which later news may settle.
-    pub(super) fn is_about_refunds(id: &str) -> bool {
-        id.splitn(3, ':').nth(2).is_some_and(|about| about.starts_with(super::refunds::REFUND))
-    }
-
-    /// The case of an id, as far as the id tells. Enough to store a new state of a case that exists.
-    pub(super) fn of_id(id: &str, order_id: &OrderId, state: CaseState, at: Timestamp) -> Option<Self> {
-        let mut parts = id.splitn(3, ':');
-        let kind = CaseKind::parse(&parts.next()?.to_ascii_uppercase().replace('-', "_"))?;
-        Some(Self {
-            id: id.to_owned(),
-            kind,
-            state,
-            order_id: Some(order_id.clone()),
-            account: AccountName::parse(parts.next()?).ok()?,
-            out_trade_no: None,
-            transaction_id: None,
-            expected: None,
-            observed: None,
-            summary: "settled by later news".to_owned(),
-            evidence: String::new(),
-            opened_at: at,
-            due_at: None,
-            owner: String::new(),
-            reason: String::new(),
-        })
+    /// What news settles, as far as its name tells. Enough to store the new state of a case that exists.
+    pub(super) fn settled(id: &CaseId, order_id: &OrderId, state: CaseState, at: Timestamp) -> Option<Self> {
+        let settled = Self::open(id.clone(), id.kind()?, &id.account()?, "settled by later news".to_owned(), at);
+        Some(Self { state, order_id: Some(order_id.clone()), ..settled })
     }
 }
-
-/// Ends the id of the cause in that of a case which is opened again; a count follows. The blanks keep it apart from every
-/// number of a platform.
-const AGAIN: &str = " again ";

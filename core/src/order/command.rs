@@ -2,7 +2,9 @@
 
 use smol_str::SmolStr;
 
-use super::{AccountName, Case, Method, Money, OrderId, OutTradeNo, Resolution, Resolver, Timestamp, TransactionId};
+use super::{
+    AccountName, Case, CaseId, Method, Money, OrderId, OutTradeNo, Resolution, Resolver, Timestamp, TransactionId,
+};
 use crate::sha256::Sha256;
 
 /// Attempts to pay one order at most; each is in every snapshot of the order.
@@ -109,7 +111,7 @@ pub enum Command {
     /// Rule on a case.
     ResolveCase {
         /// Which.
-        case_id: String,
+        case_id: CaseId,
         /// How.
         resolution: Resolution,
         /// Why.
@@ -120,7 +122,7 @@ pub enum Command {
     /// Say who looks after a case.
     AssignCase {
         /// Which.
-        case_id: String,
+        case_id: CaseId,
         /// Who; empty for nobody.
         owner: String,
     },
@@ -155,7 +157,7 @@ impl Command {
 
     /// The case that it names.
     #[must_use]
-    pub fn case_id(&self) -> Option<&str> {
+    pub fn case_id(&self) -> Option<&CaseId> {
         match self {
             Self::OpenCase { case } => Some(&case.id),
             Self::ResolveCase { case_id, .. } | Self::AssignCase { case_id, .. } => Some(case_id),
@@ -190,7 +192,7 @@ impl Command {
 }
 
 /// The number of the refund that a ruling asks for: the same however often it is ruled.
-pub(super) fn refund_number_of(case_id: &str) -> Option<TransactionId> {
-    let hash = Sha256::of(case_id.as_bytes()).to_string();
+pub(super) fn refund_number_of(case_id: &CaseId) -> Option<TransactionId> {
+    let hash = Sha256::of(case_id.as_str().as_bytes()).to_string();
     TransactionId::parse(&hash[..32]).ok()
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Case, Command, Decision, Due, Ending, EventKind, Followup, MAX_PAYMENTS, Order, OrderId, OutTradeNo, Payment,
-    PaymentStatus, Refusal, State, Timestamp, journal::Journal, refunding, ruling,
+    Case, CaseId, Command, Decision, Due, Ending, EventKind, Followup, MAX_PAYMENTS, Order, OrderId, OutTradeNo,
+    Payment, PaymentStatus, Refusal, State, Timestamp, journal::Journal, refunding, ruling,
 };
 
 /// How long after a payment's expiry the platform's clock may lag behind ours, and its answers behind its clock: nothing is
@@ -22,7 +22,7 @@ pub fn decide(
     at: Timestamp,
 ) -> Result<Decision, Refusal> {
     let known = |id: &OrderId| order.ok_or_else(|| Refusal::OrderNotFound(id.clone()));
-    let named = |id: &String| case.ok_or_else(|| Refusal::CaseNotFound(id.clone()));
+    let named = |id: &CaseId| case.ok_or_else(|| Refusal::CaseNotFound(id.clone()));
     match command {
         Command::Create { order_id, .. } if order.is_some() => Err(Refusal::OrderExists(order_id.clone())),
         Command::Create { order_id, amount, description, expires_at } => create(

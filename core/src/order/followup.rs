@@ -1,7 +1,8 @@
 //! What must be done about an order later: the door writes it down in the same transaction, a worker does it.
 
 use super::{
-    AccountName, Case, CaseKind, Ending, Order, OrderId, OutTradeNo, State, TaskKey, TaskKind, Timestamp, TransactionId,
+    AccountName, CaseId, CaseKind, Ending, Order, OrderId, OutTradeNo, State, TaskKey, TaskKind, Timestamp,
+    TransactionId,
 };
 
 /// When a task is due, as far as the domain knows.
@@ -55,9 +56,9 @@ impl Order {
         if !matches!(self.state(), State::Created | State::Pending) {
             return Vec::new();
         }
-        let told = |cause: &str| self.open_cases.iter().chain(&self.ruled_cases).any(|id| Case::cause(id) == cause);
+        let told = |cause: &CaseId| self.open_cases.iter().chain(&self.ruled_cases).any(|id| id.cause() == *cause);
         let payments = self.payments.iter().filter(|p| !p.is_ended());
-        let payments = payments.filter(|p| !told(&Case::id_for(CaseKind::Stuck, &p.account, p.out_trade_no.as_str())));
+        let payments = payments.filter(|p| !told(&CaseId::of(CaseKind::Stuck, &p.account, &p.out_trade_no)));
         let payments = payments.map(|p| Followup::payment(&p.out_trade_no, &p.account, Due::Now));
         let expires = self.expires_at.filter(|_| self.ending == Ending::Open);
         payments.chain(expires.map(|at| Followup::expiry(&self.id, at))).collect()

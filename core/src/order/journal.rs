@@ -1,8 +1,8 @@
 //! An order while it is being changed, and what comes out of it.
 
 use super::{
-    Case, CaseState, Due, Ending, EventKind, Followup, Order, OutTradeNo, Payment, PaymentStatus, Refusal, Resolution,
-    State, Timestamp, Transaction, moves,
+    Case, CaseId, CaseState, Due, Ending, EventKind, Followup, Order, OutTradeNo, Payment, PaymentStatus, Refusal,
+    Resolution, State, Timestamp, Transaction, moves,
 };
 
 /// One entry of a journal.
@@ -17,7 +17,7 @@ pub struct Event {
     /// The order after it; its version is the event's sequence number.
     pub after: Order,
     /// Ids of the cases that it opened.
-    pub opened_cases: Vec<String>,
+    pub opened_cases: Vec<CaseId>,
 }
 
 /// What an input led to. No events: it changed nothing.
@@ -82,9 +82,8 @@ impl Journal {
     /// Cases about payments whose end was not known, and is now.
     fn overtaken(&mut self) -> Vec<Case> {
         let Order { open_cases, payments, .. } = &mut self.order;
-        let ended = |id: &String| {
-            Case::stuck_payment(id)
-                .is_some_and(|n| payments.iter().any(|p| p.out_trade_no.as_str() == n && p.is_ended()))
+        let ended = |id: &CaseId| {
+            id.stuck_payment().is_some_and(|n| payments.iter().any(|p| p.out_trade_no.as_str() == n && p.is_ended()))
         };
         if !open_cases.iter().any(ended) {
             return Vec::new();
@@ -95,21 +94,21 @@ impl Journal {
     }
 
     /// Cases of these ids as news settles them.
-    pub(super) fn settled_by_news(&self, ids: &[String]) -> Vec<Case> {
+    pub(super) fn settled_by_news(&self, ids: &[CaseId]) -> Vec<Case> {
         let state = CaseState::Resolved { resolution: Resolution::Overtaken, at: self.at, by: None };
-        ids.iter().filter_map(|id| Case::of_id(id, &self.order.id, state, self.at)).collect()
+        ids.iter().filter_map(|id| Case::settled(id, &self.order.id, state, self.at)).collect()
     }
 
     /// Whether a case of this id was opened before and must not be opened now: it is open, or was ruled on.
-    pub(super) fn is_known(&self, case_id: &str) -> bool {
+    pub(super) fn is_known(&self, case_id: &CaseId) -> bool {
         self.order.open_cases.iter().chain(&self.order.ruled_cases).any(|id| id == case_id)
     }
 
     /// The id for a case of this cause that new evidence opens, whatever was ruled on it before; `None` while one is open.
-    pub(super) fn id_anew(&self, cause: &str) -> Option<String> {
-        let of_it = |id: &&String| Case::cause(id) == cause;
+    pub(super) fn id_anew(&self, cause: &CaseId) -> Option<CaseId> {
+        let of_it = |id: &&CaseId| id.cause() == *cause;
         let is_open = self.order.open_cases.iter().any(|id| of_it(&id));
-        (!is_open).then(|| Case::id_again(cause, self.order.ruled_cases.iter().filter(of_it).count()))
+        (!is_open).then(|| cause.nth(self.order.ruled_cases.iter().filter(of_it).count()))
     }
 
     /// The payment of this number.

@@ -12,6 +12,7 @@
 mod aggregate;
 mod balance;
 mod case;
+mod case_id;
 mod command;
 mod decide;
 mod filter;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use aggregate::{Ending, Fit, GivenUp, Order, Payment, Refund, Requested, Settlement, Transaction};
 pub use case::{Case, CaseKind, CaseState, Resolution, Resolver};
+pub use case_id::CaseId;
 pub use command::{About, Command, MAX_PAYMENTS, MAX_REFUNDS};
 pub use decide::{UNPAID_GRACE, decide};
 pub use filter::EventFilter;

@@ -1,7 +1,7 @@
 //! Observations: what news means for an order.
 
 use super::{
-    AccountName, Case, CaseKind, CaseState, Decision, Ending, EventKind, Fact, Fit, Money, Observation, Order, Payment,
+    AccountName, Case, CaseId, CaseKind, Decision, Ending, EventKind, Fact, Fit, Money, Observation, Order, Payment,
     PaymentFact, PaymentStatus, Refund, RefundFact, RefundStatus, Refusal, Timestamp, Transaction, journal::Journal,
 };
 
@@ -128,10 +128,10 @@ impl Journal {
     /// Cases that follow from the refunds as they are known now: opened while the trouble lasts, settled
     /// when later news ends it. So they do not depend on the order in which the news came. What was ruled on is
     /// no trouble any more, unless it is about a refund that was `under_way` up to now: that was sent again after the ruling.
-    pub(super) fn refund_cases(&mut self, under_way: &[String]) -> Vec<Case> {
+    pub(super) fn refund_cases(&mut self, under_way: &[CaseId]) -> Vec<Case> {
         let trouble = self.order.refund_trouble(self.at);
         self.order.forget_given_up();
-        let lasts = |id: &String| !Case::is_about_refunds(id) || trouble.iter().any(|case| case.id == Case::cause(id));
+        let lasts = |id: &CaseId| !id.is_about_refunds() || trouble.iter().any(|case| case.id == id.cause());
         let (open, over): (Vec<_>, Vec<_>) = self.order.open_cases.drain(..).partition(lasts);
         self.order.open_cases = open;
         let settled = self.settled_by_news(&over);
@@ -146,21 +146,18 @@ impl Journal {
     fn case(&self, kind: CaseKind, money: &Transaction, index: usize) -> Case {
         let payment = &self.order.payments[index];
         Case {
-            id: Case::id_for(kind, &money.account, money.id.as_str()),
-            kind,
-            state: CaseState::Open,
             order_id: Some(self.order.id.clone()),
-            account: money.account.clone(),
             out_trade_no: Some(payment.out_trade_no.clone()),
             transaction_id: Some(money.id.clone()),
             expected: Some(self.order.amount),
             observed: Some(money.amount),
-            summary: summary(kind, &self.order, payment, money),
-            evidence: String::new(),
-            opened_at: self.at,
-            due_at: None,
-            owner: String::new(),
-            reason: String::new(),
+            ..Case::open(
+                CaseId::of(kind, &money.account, &money.id),
+                kind,
+                &money.account,
+                summary(kind, &self.order, payment, money),
+                self.at,
+            )
         }
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn troubled(
     refund.updated_at = at;
     let about = Order::refund_stuck_id(refund);
     let mut cases = journal.refund_cases(std::slice::from_ref(&about));
-    for case in cases.iter_mut().filter(|case| Case::cause(&case.id) == about && case.state == CaseState::Open) {
+    for case in cases.iter_mut().filter(|case| case.id.cause() == about && case.state == CaseState::Open) {
         case.evidence.clone_from(&evidence);
     }
     journal.record(EventKind::RefundUpdated, cases)?;

@@ -3,7 +3,7 @@
 //! Merging does not depend on the order in which reports come.
 
 use super::{
-    AccountName, Case, CaseKind, CaseState, Money, Order, Refund, RefundFact, RefundStatus, Timestamp, Transaction,
+    AccountName, Case, CaseId, CaseKind, Money, Order, Refund, RefundFact, RefundStatus, Timestamp, Transaction,
     TransactionId,
 };
 
@@ -240,54 +240,35 @@ impl Order {
     }
 
     /// The id of the case about a refund that does not reach the payer.
-    pub(super) fn refund_stuck_id(refund: &Refund) -> String {
-        Case::id_for(CaseKind::RefundStuck, &refund.account, &format!("{REFUND}{}", refund.number()))
+    pub(super) fn refund_stuck_id(refund: &Refund) -> CaseId {
+        CaseId::of_refund(CaseKind::RefundStuck, &refund.account, refund.number())
     }
 
     fn refund_case(&self, kind: CaseKind, refund: &Refund, summary: String, at: Timestamp) -> Case {
+        let id = CaseId::of_refund(kind, &refund.account, refund.number());
         Case {
-            id: Case::id_for(kind, &refund.account, &format!("{REFUND}{}", refund.number())),
-            kind,
-            state: CaseState::Open,
             order_id: Some(self.id.clone()),
-            account: refund.account.clone(),
             out_trade_no: refund.out_trade_no.clone(),
             transaction_id: refund.transaction_id.clone(),
-            expected: None,
             observed: Some(refund.amount),
-            summary,
-            evidence: String::new(),
-            opened_at: at,
-            due_at: None,
-            owner: String::new(),
-            reason: String::new(),
+            ..Case::open(id, kind, &refund.account, summary, at)
         }
     }
 
     fn over_refunded(&self, transaction: &Transaction, at: Timestamp) -> Case {
         let reported = self.refunds_reported_for(transaction);
+        let kind = CaseKind::AmountMismatch;
+        let id = CaseId::of_refund(kind, &transaction.account, format_args!("of {}", transaction.id));
+        let summary = format!(
+            "the platform reports {reported} given back of transaction {}, which brought {}",
+            transaction.id, transaction.amount
+        );
         Case {
-            id: Case::id_for(CaseKind::AmountMismatch, &transaction.account, &format!("{REFUND}of {}", transaction.id)),
-            kind: CaseKind::AmountMismatch,
-            state: CaseState::Open,
             order_id: Some(self.id.clone()),
-            account: transaction.account.clone(),
-            out_trade_no: None,
             transaction_id: Some(transaction.id.clone()),
             expected: Some(transaction.amount),
             observed: Money::new(reported, transaction.amount.currency()).ok(),
-            summary: format!(
-                "the platform reports {reported} given back of transaction {}, which brought {}",
-                transaction.id, transaction.amount
-            ),
-            evidence: String::new(),
-            opened_at: at,
-            due_at: None,
-            owner: String::new(),
-            reason: String::new(),
+            ..Case::open(id, kind, &transaction.account, summary, at)
         }
     }
 }
-
-/// Begins what a case about a refund is about. The blank keeps it apart from every number of a platform.
-pub(super) const REFUND: &str = "refund ";

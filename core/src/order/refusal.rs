@@ -1,8 +1,8 @@
 //! Why a command changes nothing.
 
 use super::{
-    AccountName, Currency, EventKind, MAX_PAYMENTS, MAX_REFUNDS, Money, OrderId, OutTradeNo, RequestId, Resolution,
-    State, Timestamp, TransactionId,
+    AccountName, CaseId, Currency, EventKind, MAX_PAYMENTS, MAX_REFUNDS, Money, OrderId, OutTradeNo, RequestId,
+    Resolution, State, Timestamp, TransactionId,
 };
 
 /// Why a command changes nothing.
@@ -85,15 +85,15 @@ pub enum Refusal {
     NoApi(AccountName),
     /// No such case.
     #[error("case {0} does not exist")]
-    CaseNotFound(String),
+    CaseNotFound(CaseId),
     /// It was settled otherwise.
     #[error("case {0} is settled already")]
-    CaseResolved(String),
+    CaseResolved(CaseId),
     /// Not this way.
     #[error("case {case_id} cannot be settled with {}: {why}", resolution.as_str())]
     ResolutionNotAllowed {
         /// Which case.
-        case_id: String,
+        case_id: CaseId,
         /// How it was to be settled.
         resolution: Resolution,
         /// Why not, and what can be done.

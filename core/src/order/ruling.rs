@@ -5,8 +5,8 @@
 //! is one refund.
 
 use super::{
-    About, Case, CaseKind, CaseState, Decision, Due, Ending, EventKind, Followup, GivenUp, Order, OutTradeNo, Payment,
-    PaymentStatus, Refund, RefundStatus, Refusal, Resolution, Resolver, Settlement, Timestamp, Transaction,
+    About, Case, CaseId, CaseKind, CaseState, Decision, Due, Ending, EventKind, Followup, GivenUp, Order, OutTradeNo,
+    Payment, PaymentStatus, Refund, RefundStatus, Refusal, Resolution, Resolver, Settlement, Timestamp, Transaction,
     command::refund_number_of,
     journal::Journal,
     refunding::{self, Wanted},
@@ -99,25 +99,16 @@ pub(super) fn give_up(order: &Order, about: &About, evidence: &str, at: Timestam
 fn stuck(order: &Order, out_trade_no: &OutTradeNo, evidence: &str, at: Timestamp) -> Result<Decision, Refusal> {
     let mut journal = Journal::of(order, at);
     let Payment { account, status, .. } = journal.named_payment(out_trade_no)?.clone();
-    let id = journal.id_anew(&Case::id_for(CaseKind::Stuck, &account, out_trade_no.as_str()));
+    let id = journal.id_anew(&CaseId::of(CaseKind::Stuck, &account, out_trade_no));
     let ended = matches!(status, PaymentStatus::Closed | PaymentStatus::Succeeded);
     let Some(id) = id.filter(|_| !ended) else { return Ok(Decision::default()) };
+    let summary = format!("the platform does not tell how payment {out_trade_no} of order {} ended", order.id);
     let case = Case {
-        id,
-        kind: CaseKind::Stuck,
-        state: CaseState::Open,
         order_id: Some(order.id.clone()),
-        account,
         out_trade_no: Some(out_trade_no.clone()),
-        transaction_id: None,
         expected: Some(order.amount),
-        observed: None,
-        summary: format!("the platform does not tell how payment {out_trade_no} of order {} ended", order.id),
         evidence: evidence.to_owned(),
-        opened_at: at,
-        due_at: None,
-        owner: String::new(),
-        reason: String::new(),
+        ..Case::open(id, CaseKind::Stuck, &account, summary, at)
     };
     journal.record(EventKind::CaseOpened, vec![case])?;
     Ok(journal.decision)
@@ -278,7 +269,7 @@ impl Journal {
     /// Has a refund of ours carried out that the platform would not have, or did not tell about. It is asked first and
     /// sent under the number that it had, so that what was done after all is not done twice.
     fn send_again(&mut self, case: &Case) -> Result<(), &'static str> {
-        let about = |r: &&mut Refund| Order::refund_stuck_id(r) == Case::cause(&case.id);
+        let about = |r: &&mut Refund| Order::refund_stuck_id(r) == case.id.cause();
         let Some(refund) = self.order.refunds.iter_mut().find(about) else {
             return Err("its refund is not on the order");
         };
@@ -300,8 +291,7 @@ impl Journal {
     /// The money of a refund whose end is not known stays reserved for it, so somebody must go on asking: after the
     /// schedule a person is told again.
     fn ask_further(&mut self, case: &Case) {
-        let about =
-            |r: &&Refund| r.status == RefundStatus::Abnormal && Order::refund_stuck_id(r) == Case::cause(&case.id);
+        let about = |r: &&Refund| r.status == RefundStatus::Abnormal && Order::refund_stuck_id(r) == case.id.cause();
         let refunds = self.order.refunds.iter().filter(about).filter(|r| r.requested.is_some());
         let questions =
             refunds.filter_map(|r| Some(Followup::refund(r.out_refund_no.as_ref()?, &r.account, Due::Soon)));
@@ -311,8 +301,7 @@ impl Journal {
     /// Gives a refund up, and its money free. Should it turn out to have gone through, that still counts; so the platform
     /// is asked further.
     fn abandon_refund(&mut self, case: &Case) {
-        let about =
-            |r: &Refund| r.status < RefundStatus::Abandoned && Order::refund_stuck_id(r) == Case::cause(&case.id);
+        let about = |r: &Refund| r.status < RefundStatus::Abandoned && Order::refund_stuck_id(r) == case.id.cause();
         let left: Vec<_> = self.order.refunds.iter().map(|r| self.order.left_for(r)).collect();
         for (refund, left) in self.order.refunds.iter_mut().zip(left).filter(|(r, _)| about(r)) {
             refund.status = RefundStatus::Abandoned;

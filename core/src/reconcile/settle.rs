@@ -17,7 +17,7 @@ use crate::{
     clock::now,
     commit::{CommandRequest, DoorError},
     order::{
-        AccountName, Case, CaseKind, CaseState, Command, Order, OutTradeNo, Resolution, Resolver, Timestamp,
+        AccountName, Case, CaseId, CaseKind, CaseState, Command, Order, OutTradeNo, Resolution, Resolver, Timestamp,
         TransactionId,
     },
     sha256::Sha256,
@@ -54,7 +54,7 @@ impl Working<'_> {
             let settled: Vec<_> =
                 self.waiting("settles differences", looked_into.buffered(AT_ONCE).try_collect()).await??;
             reconciler.runs.write_differences(run, &settled).await?;
-            cases.extend(settled.iter().filter_map(|difference| difference.case_id.as_deref().map(hash)));
+            cases.extend(settled.iter().filter_map(|difference| difference.case_id.as_ref().map(hash)));
         }
         let gone = self.gone(&cases).await?;
         self.is_ours("settles cases").await?;
@@ -90,7 +90,7 @@ impl Working<'_> {
 
     /// The open cases of this account's day, whichever run opened them, without those of this run. A run that failed may
     /// have opened some, and its findings are forgotten.
-    pub(super) async fn gone(&mut self, cases: &HashSet<Sha256>) -> Result<Vec<String>, Failed> {
+    pub(super) async fn gone(&mut self, cases: &HashSet<Sha256>) -> Result<Vec<CaseId>, Failed> {
         let (reconciler, plan) = (self.reconciler, self.plan);
         let mut gone = Vec::new();
         for kind in [
@@ -101,7 +101,7 @@ impl Working<'_> {
             CaseKind::ReconciliationFee,
         ] {
             // What follows the blank at the end of it sorts after it, and before what has the next character there.
-            let of_day = |end: &str| Case::id_for(kind, &plan.id.account, &format!("{}{end}", plan.id.date));
+            let of_day = |end: &str| CaseId::of(kind, &plan.id.account, format_args!("{}{end}", plan.id.date));
             let (mut after, end) = (of_day(" "), of_day("!"));
             loop {
                 let page = reconciler.runs.open_cases(&after, &end, PAGE);
@@ -115,8 +115,8 @@ impl Working<'_> {
     }
 }
 
-fn hash(id: &str) -> Sha256 {
-    Sha256::of(id.as_bytes())
+fn hash(id: &CaseId) -> Sha256 {
+    Sha256::of(id.as_str().as_bytes())
 }
 
 impl Reconciler {
@@ -146,10 +146,10 @@ impl Reconciler {
 
     /// A difference that was gone and is back has a case of its own: the one before stays settled.
     async fn reopened(&self, mut case: Case) -> Result<Case, StoreError> {
-        let (first, mut times) = (case.id.clone(), 1);
+        let (first, mut times) = (case.id.clone(), 0);
         while self.store.case(&case.id).await?.is_some_and(|known| was_gone(&known.case)) {
             times += 1;
-            case.id = format!("{first} again {times}");
+            case.id = first.nth(times);
         }
         Ok(case)
     }
@@ -221,15 +221,15 @@ impl Reconciler {
     }
 
     /// Settles a case whose difference this run does not find. A person may have been first.
-    async fn settle_gone(&self, case_id: &str) {
+    async fn settle_gone(&self, case_id: &CaseId) {
         let command = Command::ResolveCase {
-            case_id: case_id.to_owned(),
+            case_id: case_id.clone(),
             resolution: Resolution::Ignore,
             reason: GONE.to_owned(),
             by: Resolver::Policy,
         };
         if let Err(why) = self.command(command).await {
-            tracing::info!(case_id, %why, "a case without its difference was not settled");
+            tracing::info!(%case_id, %why, "a case without its difference was not settled");
         }
     }
 
@@ -276,22 +276,15 @@ fn case(plan: &Plan, difference: &Difference, about: &str, at: Timestamp) -> Cas
     let Difference { movement, recorded, order_id, cause, .. } = difference;
     let kind = case_kind(difference.kind);
     let missing_there = difference.kind == DifferenceKind::MissingThere;
+    let (account, summary) = (&plan.id.account, format!("{}: {cause}", headline(plan, difference)));
     Case {
-        id: Case::id_for(kind, &plan.id.account, about),
-        kind,
-        state: CaseState::Open,
         order_id: order_id.clone(),
-        account: plan.id.account.clone(),
         out_trade_no: OutTradeNo::parse(movement.out_trade_no.clone()).ok(),
         transaction_id: TransactionId::parse(movement.transaction_id.clone()).ok(),
         expected: *recorded,
         observed: (!missing_there).then_some(movement.amount),
-        summary: format!("{}: {cause}", headline(plan, difference)),
         evidence: evidence(plan, difference),
-        opened_at: at,
-        due_at: None,
-        owner: String::new(),
-        reason: String::new(),
+        ..Case::open(CaseId::of(kind, account, about), kind, account, summary, at)
     }
 }
 

@@ -20,8 +20,8 @@ use crate::{
     feed::Bell,
     guard::LocalGuard,
     order::{
-        self, AccountName, CaseState, Command, Currency, Method, Money, Observation, OrderId, OutTradeNo, PaymentFact,
-        PaymentStatus, RefundFact, RefundStatus, Source, Timestamp, TransactionId,
+        self, AccountName, CaseId, CaseState, Command, Currency, Method, Money, Observation, OrderId, OutTradeNo,
+        PaymentFact, PaymentStatus, RefundFact, RefundStatus, Source, Timestamp, TransactionId,
     },
     seal::Sealed,
     sha256::Sha256,
@@ -591,7 +591,7 @@ impl Reconciliations for Watched {
     async fn write_differences(&self, run: &Run, differences: &[Difference]) -> Result<(), StoreError> {
         self.inner.write_differences(run, differences).await
     }
-    async fn open_cases(&self, after: &str, end: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+    async fn open_cases(&self, after: &CaseId, end: &CaseId, limit: u32) -> Result<Vec<CaseId>, StoreError> {
         self.inner.open_cases(after, end, limit).await
     }
     async fn found(&self, run: &Run, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError> {

@@ -11,18 +11,26 @@ use super::{
 };
 use crate::{
     commit::CommandRequest,
-    order::{CaseState, Command, OutTradeNo, Resolver},
+    order::{CaseId, CaseState, Command, OutTradeNo, Resolver},
     store::CaseRow,
 };
 
 /// Characters of an owner at most.
 const MAX_OWNER: usize = 64;
 
+/// What is no name of a case names none.
+fn case_id(text: &str) -> Result<CaseId, Status> {
+    CaseId::parse(text).map_err(|_| not_found(text))
+}
+
+fn not_found(id: &str) -> Status {
+    error::status(Code::NotFound, "CASE_NOT_FOUND", &format!("case {id} does not exist"))
+}
+
 impl Core {
     pub(super) async fn case(&self, id: &str) -> Result<CaseRow, Status> {
-        let message = format!("case {id} does not exist");
-        let found = self.store.case(id).await.map_err(error::store)?;
-        found.ok_or_else(|| error::status(Code::NotFound, "CASE_NOT_FOUND", &message))
+        let found = self.store.case(&case_id(id)?).await.map_err(error::store)?;
+        found.ok_or_else(|| not_found(id))
     }
 
     pub(super) async fn resolve(&self, request: v1::ResolveCaseRequest) -> Result<v1::ResolveCaseResponse, Status> {
@@ -59,7 +67,7 @@ impl Core {
             v.add("owner", format!("must be at most {MAX_OWNER} characters without control characters"));
         }
         v.check()?;
-        let command = Command::AssignCase { case_id: request.case_id, owner: request.owner };
+        let command = Command::AssignCase { case_id: case_id(&request.case_id)?, owner: request.owner };
         let done = self.door.command(CommandRequest { command, request_id: None, at: now() }).await;
         let done = done.map_err(error::door)?;
         Ok(v1::AssignCaseResponse { case: done.case.as_ref().map(convert::case) })

@@ -6,8 +6,8 @@ use super::error::Violations;
 pub(super) use crate::wire::{money, read_time, time};
 use crate::{
     order::{
-        Case, CaseKind, CaseState, Currency, Event, EventFilter, EventKind, Method, Money, MoneyError, Order, Payment,
-        PaymentStatus, Refund, RefundStatus, Resolution, Resolver, Source, State, Timestamp, Transaction,
+        Case, CaseId, CaseKind, CaseState, Currency, Event, EventFilter, EventKind, Method, Money, MoneyError, Order,
+        Payment, PaymentStatus, Refund, RefundStatus, Resolution, Resolver, Source, State, Timestamp, Transaction,
         TransactionId,
     },
     store::{CaseRow, EventRow, Exchange, ExchangeOutcome, StoredNotification},
@@ -76,7 +76,7 @@ pub(super) fn order(order: &Order) -> v1::Order {
         refunded_amount: Some(money(order.refunded())),
         payments: order.payments.iter().map(|p| payment(order, p)).collect(),
         refunds: order.refunds_apart().iter().map(refund).collect(),
-        open_case_ids: order.open_cases.clone(),
+        open_case_ids: order.open_cases.iter().map(CaseId::to_string).collect(),
         close_requested: matches!(order.ending, crate::order::Ending::Requested(_)),
         create_time: Some(time(order.created_at)),
         update_time: Some(time(order.updated_at)),
@@ -212,7 +212,7 @@ pub(super) fn event(row: &EventRow) -> v1::Event {
         to_state: state(after.state()).into(),
         event_time: Some(time(*at)),
         order: None,
-        opened_case_ids: opened_cases.clone(),
+        opened_case_ids: opened_cases.iter().map(CaseId::to_string).collect(),
     }
 }
 
@@ -282,7 +282,7 @@ pub(super) fn case(row: &CaseRow) -> v1::Case {
         }
     };
     v1::Case {
-        case_id: id.clone(),
+        case_id: id.to_string(),
         kind: case_kind(*kind).into(),
         state: case_state.into(),
         order_id: order_id.as_ref().map(ToString::to_string).unwrap_or_default(),

@@ -208,7 +208,11 @@ fn response(found: Reconciliation, differences: Vec<Difference>, token: String) 
         done: state != v1::ReconciliationState::Running,
         line_count: found.tally.lines,
         matched_count: found.tally.matched,
-        case_ids: differences.iter().filter_map(|difference| difference.case_id.clone()).collect(),
+        case_ids: differences
+            .iter()
+            .filter_map(|difference| difference.case_id.as_ref())
+            .map(ToString::to_string)
+            .collect(),
         state: state.into(),
         detail,
         differences: differences.into_iter().map(difference).collect(),
@@ -240,7 +244,7 @@ fn difference(found: Difference) -> v1::Difference {
         recorded: recorded.map(wire::money),
         cause,
         healed,
-        case_id: case_id.unwrap_or_default(),
+        case_id: case_id.map(|id| id.to_string()).unwrap_or_default(),
         order_id: order_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         // Our record has no line: it is no place of a statement.
         line: (movement.number > 0).then(|| line(movement)),

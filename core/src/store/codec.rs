@@ -9,7 +9,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::{
     order::{
-        AccountName, Case, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
+        AccountName, Case, CaseId, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
         PaymentFact, PaymentStatus, RefundFact, RefundStatus, RequestId, Resolution, Resolver, Source, State, TaskKey,
         TaskKind, Timestamp, TransactionId,
     },
@@ -105,6 +105,10 @@ pub(super) fn column<T: Value>(row: &impl Columns, name: &str) -> Result<T, Stor
 pub(super) const COUNT_OPEN_CASES: &str = "SELECT kind, count(*) AS cases FROM cases WHERE open GROUP BY kind";
 
 /// A row of [`COUNT_OPEN_CASES`].
+pub(super) fn case_id(row: &impl Columns) -> Result<CaseId, StoreError> {
+    parse(column::<String>(row, "case_id")?, CaseId::parse)
+}
+
 pub(super) fn open_cases(row: &impl Columns) -> Result<(CaseKind, u64), StoreError> {
     let kind = parse(column(row, "kind")?, |kind: String| CaseKind::parse(&kind).ok_or("is no kind of case"))?;
     Ok((kind, u64::try_from(column::<i64>(row, "cases")?).unwrap_or(0)))
@@ -315,7 +319,7 @@ pub(super) fn case(row: &impl Columns) -> Result<CaseRow, StoreError> {
     };
     Ok(CaseRow {
         case: Case {
-            id: column(row, "case_id")?,
+            id: case_id(row)?,
             kind: CaseKind::parse(&kind).ok_or_else(|| damaged(format!("case kind {kind:?}")))?,
             state,
             order_id: optional(row, "order_id", crate::order::OrderId::parse)?,

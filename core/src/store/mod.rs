@@ -37,7 +37,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::order::{CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{CaseId, CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 pub use exchanges::{Exchange, ExchangeOutcome, ExchangeRow, Exchanges};
 pub use log::{Announcements, EventLog, LogEntry, LogId, LogPage, LogState};
 pub use reconciliations::{
@@ -167,7 +167,7 @@ pub trait Store: Send + Sync + 'static {
     /// How many cases of each kind are open; none of a kind that is not there.
     async fn count_open_cases(&self) -> Result<BTreeMap<CaseKind, u64>, StoreError>;
     /// A case by its id.
-    async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError>;
+    async fn case(&self, id: &CaseId) -> Result<Option<CaseRow>, StoreError>;
     /// The order on which a refund was asked for.
     async fn order_of_refund(&self, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError>;
     /// Stores refused notifications and, now and then, forgets the oldest beyond [`KEPT_REJECTIONS`]. Not part of any unit:

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{MoneyKey, MoneyKind, StoreError};
-use crate::order::{AccountName, Currency, Money, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{AccountName, CaseId, Currency, Money, OrderId, OutTradeNo, Timestamp, TransactionId};
 
 /// How much earlier than a platform says that money moved its message may have reached us: clocks differ. In microseconds.
 pub(super) const EARLY: i64 = 3_600_000_000;
@@ -200,7 +200,7 @@ pub struct Difference {
     /// It is gone: the platform was asked, and our record is true now.
     pub healed: bool,
     /// The case that it opened, unless it was healed.
-    pub case_id: Option<String>,
+    pub case_id: Option<CaseId>,
 }
 
 /// On which side a movement stands alone.
@@ -273,7 +273,7 @@ pub trait Reconciliations: Send + Sync + 'static {
     /// Writes differences, each over what was written at its place before.
     async fn write_differences(&self, run: &Run, differences: &[Difference]) -> Result<(), StoreError>;
     /// The open cases whose ids are after `after` and before `end`, in that order.
-    async fn open_cases(&self, after: &str, end: &str, limit: u32) -> Result<Vec<String>, StoreError>;
+    async fn open_cases(&self, after: &CaseId, end: &CaseId, limit: u32) -> Result<Vec<CaseId>, StoreError>;
     /// The differences of a run after a place.
     async fn found(&self, run: &Run, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError>;
     /// Writes what the next day decides.

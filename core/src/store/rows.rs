@@ -6,8 +6,8 @@ use smol_str::SmolStr;
 
 use crate::{
     order::{
-        AccountName, Case, CaseKind, CaseState, Event, Money, Observation, Order, OrderId, OutTradeNo, RequestId,
-        Source, State, TaskKey, Timestamp, TransactionId,
+        AccountName, Case, CaseId, CaseKind, CaseState, Event, Money, Observation, Order, OrderId, OutTradeNo,
+        RequestId, Source, State, TaskKey, Timestamp, TransactionId,
     },
     seal::Sealed,
     sha256::Sha256,
@@ -319,7 +319,7 @@ pub struct Keys {
     /// Facts that may be known.
     pub facts: BTreeSet<FactKey>,
     /// Cases by id, and their orders.
-    pub cases: BTreeSet<String>,
+    pub cases: BTreeSet<CaseId>,
     /// Orders by the shop's number of a refund that was asked for here.
     pub refunds: BTreeSet<TransactionId>,
 }
@@ -355,7 +355,7 @@ pub struct Loaded {
     /// Facts that wait for one of these payments or this money, oldest first.
     pub parked: Vec<ParkedRow>,
     /// The cases, by id. Whether a case on an order is open is what the order says: this row may be older.
-    pub cases: BTreeMap<String, CaseRow>,
+    pub cases: BTreeMap<CaseId, CaseRow>,
     /// Whose refund.
     pub refunds: BTreeMap<TransactionId, OrderId>,
 }
@@ -386,7 +386,7 @@ pub struct Writes {
     /// What is to be done because of all this.
     pub tasks: Vec<NewTask>,
     /// Who looks after cases from now on, by their ids. Applied after `cases`.
-    pub owners: Vec<(String, String)>,
+    pub owners: Vec<(CaseId, String)>,
     /// New refunds that were asked for here.
     pub refunds: Vec<(TransactionId, OrderId)>,
 }
@@ -414,9 +414,9 @@ impl Writes {
     /// Each case once, as it is in the end. A case may change twice in one unit, and an upsert of one row twice
     /// is not the same on every database. One that is opened and settled keeps what it was opened with.
     pub(super) fn last_cases(&self) -> Vec<CaseRow> {
-        let mut last: BTreeMap<&str, CaseRow> = BTreeMap::new();
+        let mut last: BTreeMap<&CaseId, CaseRow> = BTreeMap::new();
         for row in &self.cases {
-            let folded = match last.remove(row.case.id.as_str()) {
+            let folded = match last.remove(&row.case.id) {
                 Some(before) => before.followed_by(row.clone()),
                 None => row.clone(),
             };

@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 
 use crate::{
     order::{
-        AccountName, Case, CaseKind, CaseState, Fact, Money, Observation, Order, OrderId, PaymentStatus, RefundFact,
+        AccountName, Case, CaseId, CaseKind, Fact, Money, Observation, Order, OrderId, PaymentStatus, RefundFact,
         RefundStatus, Timestamp,
     },
     store::{MoneyKey, MoneyKind},
@@ -121,21 +121,12 @@ pub(super) fn unbound(news: &Observation, elsewhere: Option<&OrderId>, at: Times
         None => number.to_string(),
         Some(_) => format!("{number} for {}", said.out_trade_no().map_or("-", |named| named.as_str())),
     };
+    let kind = CaseKind::UnknownOrder;
     Some(Case {
-        id: Case::id_for(CaseKind::UnknownOrder, account, &about),
-        kind: CaseKind::UnknownOrder,
-        state: CaseState::Open,
         order_id: elsewhere.cloned(),
-        account: account.clone(),
         out_trade_no: said.out_trade_no().cloned(),
         transaction_id: said.transaction_id().cloned(),
-        expected: None,
         observed: Some(amount),
-        summary,
-        evidence: String::new(),
-        opened_at: at,
-        due_at: None,
-        owner: String::new(),
-        reason: String::new(),
+        ..Case::open(CaseId::of(kind, account, about), kind, account, summary, at)
     })
 }

@@ -107,7 +107,7 @@ impl<'a> Plan<'a> {
         for work in works {
             if let Work::Command(request, _) = work {
                 keys.orders.extend(request.command.order_id().cloned());
-                keys.cases.extend(request.command.case_id().map(str::to_owned));
+                keys.cases.extend(request.command.case_id().cloned());
                 keys.refunds.extend(request.command.refund_number());
                 keys.requests.extend(request.request_id.clone());
                 if let Command::StartPayment { out_trade_no, .. } = &request.command {

@@ -1,6 +1,7 @@
 //! Cases, with what the configuration says about them.
 
 use super::*;
+use crate::order::CaseId;
 
 #[tokio::test]
 async fn a_case_that_is_opened_and_settled_at_once_keeps_what_it_was_about() {
@@ -22,12 +23,12 @@ async fn a_case_that_is_opened_and_settled_at_once_keeps_what_it_was_about() {
     );
 }
 
-fn ruling(case_id: &str, resolution: Resolution) -> Command {
-    Command::ResolveCase { case_id: case_id.to_owned(), resolution, reason: "why".to_owned(), by: Resolver::Operator }
+fn ruling(case_id: &CaseId, resolution: Resolution) -> Command {
+    Command::ResolveCase { case_id: case_id.clone(), resolution, reason: "why".to_owned(), by: Resolver::Operator }
 }
 
 /// An order that is paid twice.
-async fn paid_twice() -> (Rig, String) {
+async fn paid_twice() -> (Rig, CaseId) {
     let rig = rig_that_follows().await;
     rig.sell("o1", "p1").await;
     for n in [1, 2] {
@@ -42,7 +43,7 @@ async fn a_case_that_opens_has_a_due_time_an_owner_and_its_tasks() {
     let (rig, id) = paid_twice().await;
     let case = only(rig.cases().await);
     assert_eq!((case.due_at, case.owner.as_str()), (Some(Timestamp(60_000_005)), "refunds"));
-    for (kind, subject) in [(TaskKind::Alert, format!("ops/{id}")), (TaskKind::Policy, id.clone())] {
+    for (kind, subject) in [(TaskKind::Alert, format!("ops/{id}")), (TaskKind::Policy, id.to_string())] {
         let due = rig.store.tasks().due(&TaskKey { kind, subject: subject.into() }).await.unwrap();
         assert_eq!(due, Some(Timestamp(5)), "{kind:?}");
     }
@@ -72,7 +73,7 @@ async fn a_ruling_is_carried_out_once_and_asks_for_one_refund() {
         let refused = rig.door.command(request(ruling(&id, other), key)).await.unwrap_err();
         assert!(matches!(refused, DoorError::Refused(Refusal::CaseResolved(_) | Refusal::RequestIdReused(_))));
     }
-    let unknown = rig.door.command(request(ruling("no such", Resolution::Ignore), None)).await;
+    let unknown = rig.door.command(request(ruling(&"no such".into(), Resolution::Ignore), None)).await;
     assert!(matches!(unknown, Err(DoorError::Refused(Refusal::CaseNotFound(_)))));
     rig.sound().await;
 }
@@ -95,8 +96,8 @@ async fn a_ruling_that_crosses_with_news_is_decided_after_or_before_it_and_never
         };
         assert!(matches!(news, Ok(MessageOutcome::Stored(_))));
         let order = rig.order("o1").await;
-        let open: Vec<_> = order.open_cases.iter().map(|id| id.split(':').next().unwrap()).collect();
-        let expected = if news_first { "amount-mismatch" } else { "double-payment" };
+        let open: Vec<_> = order.open_cases.iter().map(|id| id.kind().unwrap()).collect();
+        let expected = if news_first { CaseKind::AmountMismatch } else { CaseKind::DoublePayment };
         assert_eq!((ruled.is_ok(), open, order.state()), (!news_first, vec![expected], State::Paid));
         rig.sound().await;
     }

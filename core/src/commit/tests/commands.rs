@@ -70,7 +70,7 @@ fn the_fingerprint_of_a_command_does_not_change() {
     assert_eq!(print(refunds::back("o1", "R1", 400)), back);
     let ruled = of(r#"["RESOLVE_CASE","c","REFUND","why","policy"]"#);
     let rule = Command::ResolveCase {
-        case_id: "c".to_owned(),
+        case_id: "c".into(),
         resolution: Resolution::Refund,
         reason: "why".to_owned(),
         by: Resolver::Policy,

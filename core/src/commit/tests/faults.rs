@@ -93,7 +93,7 @@ impl Store for Faulty {
     async fn count_open_cases(&self) -> Result<BTreeMap<CaseKind, u64>, StoreError> {
         self.inner.count_open_cases().await
     }
-    async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError> {
+    async fn case(&self, id: &crate::order::CaseId) -> Result<Option<CaseRow>, StoreError> {
         self.inner.case(id).await
     }
     async fn order_of_refund(&self, number: &TransactionId) -> Result<Option<OrderId>, StoreError> {

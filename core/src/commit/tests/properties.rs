@@ -40,7 +40,7 @@ pub(super) async fn play(guard: Arc<dyn Guard>, news: &[(usize, Observation)], b
         }
     }
     rig.sound().await;
-    let open = |order: &Order| order.open_cases.iter().map(|c| c.split(':').next().unwrap().to_owned()).collect();
+    let open = |order: &Order| order.open_cases.iter().map(|c| c.kind().unwrap().as_str().to_owned()).collect();
     let mut digest = Vec::new();
     for name in ["o1", "o2", "o3"] {
         let order = rig.order(name).await;

@@ -191,7 +191,7 @@ fn a_person_may_take_a_payment_for_closed_or_leave_it() {
     assert_eq!(event_kinds(&left.ask(&give_up("p9")).unwrap()), ["CASE_OPENED"]);
     assert_eq!(
         (left.order.open_cases.clone(), left.ask(&give_up("p9"))),
-        (vec!["stuck:a:p9 again 1".to_owned()], Ok(Decision::default()))
+        (vec!["stuck:a:p9 again 1".into()], Ok(Decision::default()))
     );
     let told = left.clone().seeing(&[news(PaymentStatus::Closed, "p9", "a")]);
     assert_eq!((told.order.state(), told.kinds()), (State::Closed, BTreeSet::new()));

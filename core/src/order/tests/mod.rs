@@ -147,7 +147,7 @@ fn see(mut order: Order, all: &[Observation]) -> Order {
 }
 
 fn kinds(order: &Order) -> BTreeSet<String> {
-    order.open_cases.iter().map(|id| id.split(':').next().unwrap().to_owned()).collect()
+    order.open_cases.iter().map(|id| id.as_str().split(':').next().unwrap().to_owned()).collect()
 }
 
 /// One refund told in parts: by the shop's number, by the platform's, by both.
@@ -184,7 +184,7 @@ fn fact_of(news: Observation) -> RefundFact {
 #[derive(Clone)]
 struct Scene {
     order: Order,
-    cases: BTreeMap<String, Case>,
+    cases: BTreeMap<CaseId, Case>,
     now: Timestamp,
 }
 
@@ -242,13 +242,8 @@ impl Scene {
     }
 }
 
-fn ruling(case_id: &str, resolution: Resolution) -> Command {
-    Command::ResolveCase {
-        case_id: case_id.to_owned(),
-        resolution,
-        reason: "because".to_owned(),
-        by: Resolver::Operator,
-    }
+fn ruling(case_id: &CaseId, resolution: Resolution) -> Command {
+    Command::ResolveCase { case_id: case_id.clone(), resolution, reason: "because".to_owned(), by: Resolver::Operator }
 }
 
 /// Asks for a refund of whatever pays the order.

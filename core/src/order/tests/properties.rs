@@ -46,7 +46,10 @@ fn essence(order: &Order) -> Essence {
     let cases = order
         .open_cases
         .iter()
-        .map(|id| if id.starts_with("double-payment") { "double-payment".to_owned() } else { id.clone() })
+        .map(|id| match id.kind() {
+            Some(kind @ CaseKind::DoublePayment) => kind.as_str().to_owned(),
+            Some(_) | None => id.to_string(),
+        })
         .collect();
     let payments = order
         .payments

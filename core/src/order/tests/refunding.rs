@@ -202,7 +202,7 @@ fn a_refund_that_is_given_up_again_after_it_was_left_alone_is_a_new_case() {
     for n in 1..3 {
         assert_eq!(event_kinds(&scene.ask(&give_up("R1")).unwrap()), ["CASE_OPENED"]);
         assert_eq!(scene.ask(&give_up("R1")), Ok(Decision::default()));
-        assert_eq!(scene.order.open_cases, [format!("refund-stuck:a:refund R1 again {n}")]);
+        assert_eq!(scene.order.open_cases, [format!("refund-stuck:a:refund R1 again {n}").as_str()]);
         // Other news of refunds neither settles it nor opens the first one again.
         scene = scene.seeing(&[told(None, Some(&format!("re{n}")), Succeeded, 1)]);
         assert_eq!(scene.order.open_cases.len(), 1);
@@ -238,7 +238,7 @@ fn a_refused_refund_is_sent_again_under_its_number_once_a_person_says_so() {
         assert_eq!((scene.kinds(), left(&scene)), (BTreeSet::new(), 600), "its money stays reserved");
         // Refused once more: a case of its own, with what the platform says now.
         scene.ask(&refused(&scene.clone(), "R1")).unwrap();
-        assert_eq!(scene.order.open_cases, [format!("refund-stuck:a:refund R1 again {n}")]);
+        assert_eq!(scene.order.open_cases, [format!("refund-stuck:a:refund R1 again {n}").as_str()]);
         assert!(scene.case(CaseKind::RefundStuck).evidence.contains("the balance is too low"));
     }
     let again = scene.order.open_cases[0].clone();

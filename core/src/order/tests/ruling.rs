@@ -222,23 +222,13 @@ fn trouble_with_a_refund_that_was_ruled_on_opens_no_case_again() {
 }
 
 fn strange(order_id: Option<&OrderId>) -> Case {
-    let kind = CaseKind::ReconciliationMissingThere;
+    let (kind, account) = (CaseKind::ReconciliationMissingThere, account("a"));
+    let id = CaseId::of(kind, &account, "t1");
     Case {
-        id: Case::id_for(kind, &account("a"), "t1"),
-        kind,
-        state: CaseState::Open,
         order_id: order_id.cloned(),
-        account: account("a"),
-        out_trade_no: None,
         transaction_id: Some(transaction("t1")),
-        expected: None,
-        observed: None,
-        summary: "not on the statement".to_owned(),
         evidence: "line 7".to_owned(),
-        opened_at: Timestamp(10),
-        due_at: None,
-        owner: String::new(),
-        reason: String::new(),
+        ..Case::open(id, kind, &account, "not on the statement".to_owned(), Timestamp(10))
     }
 }
 
@@ -269,5 +259,8 @@ fn a_case_of_no_order_is_settled_without_one() {
     assert_eq!((ruled.events.len(), ruled.cases[0].state, ruled.cases[0].reason.as_str()), (0, state, "because"));
     let again = decide(None, Some(&ruled.cases[0]), &ruling(&case.id, Ignore), Timestamp(12));
     assert_eq!(again, Ok(Decision::default()));
-    assert!(matches!(decide(None, None, &ruling("no such", Ignore), Timestamp(1)), Err(Refusal::CaseNotFound(_))));
+    assert!(matches!(
+        decide(None, None, &ruling(&"no such".into(), Ignore), Timestamp(1)),
+        Err(Refusal::CaseNotFound(_))
+    ));
 }

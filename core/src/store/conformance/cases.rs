@@ -42,7 +42,7 @@ pub(crate) async fn a_case_reads_back_whole(store: Subject) {
     commit(&*store, &created("o1", 1)).await.unwrap();
     let first = open("c1");
     assert_eq!(write(&store, &first).await, first);
-    assert_eq!(store.case("c2").await.unwrap(), None);
+    assert_eq!(store.case(&"c2".into()).await.unwrap(), None);
     for resolution in Resolution::ALL {
         for by in [None, Some(Resolver::Operator), Some(Resolver::Policy)] {
             let row = settled(&open(&format!("{resolution:?} {by:?}")), resolution, by);
@@ -59,9 +59,9 @@ pub(crate) async fn a_case_reads_back_whole(store: Subject) {
     more.case.due_at = Some(Timestamp(99));
     more.case.owner = "other".into();
     assert_eq!(write(&store, &more).await.case, known);
-    let owners = vec![("c1".to_owned(), "second".to_owned())];
+    let owners = vec![("c1".into(), "second".to_owned())];
     commit(&*store, &Writes { owners, ..Writes::default() }).await.unwrap();
-    assert_eq!(store.case("c1").await.unwrap().unwrap().case.owner, "second");
+    assert_eq!(store.case(&"c1".into()).await.unwrap().unwrap().case.owner, "second");
     // What news has settled, news opens anew: with a time and an owner of its own.
     let gone = settled(&more, Resolution::Overtaken, None);
     let Case { owner, due_at, evidence, .. } = write(&store, &gone).await.case;
@@ -81,7 +81,7 @@ pub(crate) async fn open_cases_are_found_by_their_ids(store: Subject) {
     }
     write(&store, &settled(&open("k:a:1 over"), Resolution::Ignore, Some(Resolver::Policy))).await;
     let all = store.reconciliations();
-    let found = async |after: &str, limit| all.open_cases(after, "k:a:1!", limit).await.unwrap();
+    let found = async |after: &str, limit| all.open_cases(&after.into(), &"k:a:1!".into(), limit).await.unwrap();
     assert_eq!(found("k:a:1 ", 9).await, ["k:a:1 Two", "k:a:1 one", "k:a:1 zwölf"]);
     assert_eq!(found("k:a:1 ", 2).await, ["k:a:1 Two", "k:a:1 one"]);
     assert_eq!(found("k:a:1 one", 2).await, ["k:a:1 zwölf"]);
@@ -142,10 +142,10 @@ pub(crate) async fn a_unit_finds_cases_and_refunds_with_their_orders(store: Subj
     let find = async |keys: Keys| store.begin().await.unwrap().load(&keys).await.unwrap();
     let found = find(Keys { refunds: [number.clone(), other].into(), ..Keys::default() }).await;
     assert_eq!((found.refunds, found.orders.len()), ([(number.clone(), id("o1"))].into(), 1));
-    let found = find(Keys { cases: ["c1".to_owned(), "c3".into()].into(), ..Keys::default() }).await;
-    assert_eq!((found.cases, found.orders.len()), ([("c1".to_owned(), open("c1"))].into(), 1));
-    let found = find(Keys { cases: ["c2".to_owned()].into(), ..Keys::default() }).await;
-    assert_eq!((found.cases, found.orders.len()), ([("c2".to_owned(), nobodys)].into(), 0));
+    let found = find(Keys { cases: ["c1".into(), "c3".into()].into(), ..Keys::default() }).await;
+    assert_eq!((found.cases, found.orders.len()), ([("c1".into(), open("c1"))].into(), 1));
+    let found = find(Keys { cases: ["c2".into()].into(), ..Keys::default() }).await;
+    assert_eq!((found.cases, found.orders.len()), ([("c2".into(), nobodys)].into(), 0));
     let found = find(Keys { requests: [request.id.clone()].into(), ..Keys::default() }).await;
     assert_eq!((found.requests.get(&request.id), found.orders.len()), (Some(&request), 0));
     assert_eq!(store.order_of_refund(&number).await.unwrap(), Some(id("o1")));

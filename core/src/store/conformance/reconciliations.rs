@@ -101,7 +101,7 @@ pub(crate) async fn what_a_run_found_stands_when_it_ends(store: Subject) {
     // What became of one is written over it.
     found[0].healed = true;
     for found in &mut found[1..] {
-        found.case_id = Some(format!("c{}", found.seq));
+        found.case_id = Some(format!("c{}", found.seq).as_str().into());
     }
     all.write_differences(&first, &found).await.unwrap();
     assert!(standing().await.is_empty(), "nothing stands before the end");

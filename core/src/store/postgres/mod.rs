@@ -48,7 +48,7 @@ use super::{
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
     Trimming, Unit,
 };
-use crate::order::{CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{CaseId, CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 pub use retention::{Retained, Robbing, drop_before};
 
 /// Connections for units (batches under way, and those that waited for a busy order) and for the confirmation of
@@ -369,7 +369,7 @@ impl Store for PostgresStore {
         read::cases(&self.readers, filter, after, limit).await
     }
 
-    async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError> {
+    async fn case(&self, id: &CaseId) -> Result<Option<CaseRow>, StoreError> {
         read::case(&self.readers, id).await
     }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{failed, lease::Lease};
 use crate::{
-    order::{CaseKind, Order, OrderId, OutTradeNo, State, Timestamp, TransactionId},
+    order::{CaseId, CaseKind, Order, OrderId, OutTradeNo, State, Timestamp, TransactionId},
     store::{
         CaseFilter, CaseRow, Cursor, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page, StoreError,
         StoredNotification, codec,
@@ -115,10 +115,9 @@ pub(super) async fn count_open_cases(db: &PgPool) -> Result<BTreeMap<CaseKind, u
     rows.iter().map(codec::open_cases).collect()
 }
 
-pub(super) async fn case(db: &PgPool, id: &str) -> Result<Option<CaseRow>, StoreError> {
-    let row =
-        sqlx::query("SELECT * FROM cases WHERE case_id = $1").bind(id).fetch_optional(db).await.map_err(failed)?;
-    row.as_ref().map(codec::case).transpose()
+pub(super) async fn case(db: &PgPool, id: &CaseId) -> Result<Option<CaseRow>, StoreError> {
+    let found = sqlx::query("SELECT * FROM cases WHERE case_id = $1").bind(id.as_str()).fetch_optional(db);
+    found.await.map_err(failed)?.as_ref().map(codec::case).transpose()
 }
 
 pub(super) async fn journal(db: &PgPool, order_id: &OrderId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
@@ -224,5 +223,5 @@ pub(super) async fn cases(
     .await
     .map_err(failed)?;
     let rows = rows.iter().map(codec::case).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::cut(rows, limit, |c| Cursor { at: c.case.opened_at.0, id: c.case.id.clone() }))
+    Ok(Page::cut(rows, limit, |c| Cursor { at: c.case.opened_at.0, id: c.case.id.to_string() }))
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
-use sqlx::{PgPool, Row as _, postgres::PgRow};
+use sqlx::{PgPool, postgres::PgRow};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use super::{
     write::column,
 };
 use crate::{
-    order::{AccountName, Timestamp},
+    order::{AccountName, CaseId, Timestamp},
     store::{
         Booking, Bookings, Carried, Difference, MoneyKey, Reconciliation, ReconciliationId, Reconciliations, Run,
         StoreError, Tally, codec,
@@ -139,14 +139,14 @@ impl Reconciliations for PostgresReconciliations {
         .bind(run.lease)
         .bind(column(differences, |d| d.seq))
         .bind(column(differences, |d| d.healed))
-        .bind(column(differences, |d| d.case_id.as_deref()))
+        .bind(column(differences, |d| d.case_id.as_ref().map(CaseId::as_str)))
         .bind(differences.iter().map(codec::document).collect::<Result<Vec<_>, _>>()?);
         changed(&self.pool, query).await.map(drop)
     }
 
-    async fn open_cases(&self, after: &str, end: &str, limit: u32) -> Result<Vec<String>, StoreError> {
-        let query = sqlx::query(OPEN_CASES).bind(after).bind(end).bind(i64::from(limit));
-        Ok(rows(&self.pool, query).await?.iter().map(|row| row.get(0)).collect())
+    async fn open_cases(&self, after: &CaseId, end: &CaseId, limit: u32) -> Result<Vec<CaseId>, StoreError> {
+        let query = sqlx::query(OPEN_CASES).bind(after.as_str()).bind(end.as_str()).bind(i64::from(limit));
+        rows(&self.pool, query).await?.iter().map(codec::case_id).collect()
     }
 
     async fn found(&self, run: &Run, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError> {

@@ -193,7 +193,7 @@ async fn an_older_database_is_brought_up_to_date() {
     assert!(PostgresStore::open(&database.address()).await.is_err(), "before it is migrated");
     migrate(&database.address(), false).await.unwrap();
     let store = PostgresStore::open(&database.address()).await.unwrap();
-    let case = store.case("c1").await.unwrap().unwrap().case;
+    let case = store.case(&"c1".into()).await.unwrap().unwrap().case;
     assert_eq!((case.opened_at, case.due_at, case.owner.as_str()), (Timestamp(7), None, ""));
     let months = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'exchange'::regclass";
     let months: i64 = store.readers.fetch_one(months).await.unwrap().get(0);

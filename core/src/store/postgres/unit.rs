@@ -12,7 +12,7 @@ use super::{
     write::{self, column},
 };
 use crate::{
-    order::{AccountName, Order, OrderId, OutTradeNo, RequestId, TransactionId},
+    order::{AccountName, CaseId, Order, OrderId, OutTradeNo, RequestId, TransactionId},
     store::{
         Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, RequestRow, StoreError, Unit, Writes, codec,
     },
@@ -108,7 +108,7 @@ impl PostgresUnit {
             .bind(numbers(MoneyKind::Refund))
             .bind(keys.orders.iter().map(OrderId::as_str).collect::<Vec<_>>())
             .bind(keys.refunds.iter().map(TransactionId::as_str).collect::<Vec<_>>())
-            .bind(keys.cases.iter().map(String::as_str).collect::<Vec<_>>())
+            .bind(keys.cases.iter().map(CaseId::as_str).collect::<Vec<_>>())
             .fetch_all(&mut *self.tx)
             .await
             .map_err(failed)?;
@@ -161,7 +161,7 @@ impl PostgresUnit {
         if keys.cases.is_empty() {
             return Ok(());
         }
-        let ids: Vec<_> = keys.cases.iter().map(String::as_str).collect();
+        let ids: Vec<_> = keys.cases.iter().map(CaseId::as_str).collect();
         let rows = sqlx::query("SELECT * FROM cases WHERE case_id = ANY($1)").bind(ids).fetch_all(&mut *self.tx);
         for row in &rows.await.map_err(failed)? {
             let row = codec::case(row)?;
@@ -180,7 +180,7 @@ fn lock_keys(keys: &Keys) -> BTreeSet<i64> {
         .chain(keys.payments.iter().map(|k| lock_key("payment", k.as_str())))
         .chain(keys.money.iter().map(|k| lock_key("money", &k.number)))
         .chain(keys.refunds.iter().map(|k| lock_key("refund", k.as_str())))
-        .chain(keys.cases.iter().map(|k| lock_key("case", k)))
+        .chain(keys.cases.iter().map(|k| lock_key("case", k.as_str())))
         .chain(keys.requests.iter().map(|k| lock_key("request", k.as_str())))
         .collect()
 }

@@ -215,7 +215,7 @@ async fn cases(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError>
 
 async fn owners(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
     for (id, owner) in &writes.owners {
-        let assign = sqlx::query("UPDATE cases SET owner = $2 WHERE case_id = $1").bind(id).bind(owner);
+        let assign = sqlx::query("UPDATE cases SET owner = $2 WHERE case_id = $1").bind(id.as_str()).bind(owner);
         assign.execute(&mut *tx).await.map_err(failed)?;
     }
     Ok(())

@@ -32,7 +32,7 @@ use super::{
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
     Trimming, Unit,
 };
-use crate::order::{CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{CaseId, CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
 
 /// Readers at once.
 const READERS: u32 = 4;
@@ -227,7 +227,7 @@ impl Store for SqliteStore {
         read::cases(&self.readers, filter, after, limit).await
     }
 
-    async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError> {
+    async fn case(&self, id: &CaseId) -> Result<Option<CaseRow>, StoreError> {
         read::case(&self.readers, id).await
     }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::failed;
 use crate::{
-    order::{AccountName, Timestamp},
+    order::{AccountName, CaseId, Timestamp},
     store::{
         Booking, Bookings, Carried, Difference, MoneyKey, Reconciliation, ReconciliationId, Reconciliations, Run,
         StoreError, Tally, codec,
@@ -145,9 +145,9 @@ impl Reconciliations for SqliteReconciliations {
         self.changed(query.bind(run.lease.to_string()).bind(rows.to_string())).await.map(drop)
     }
 
-    async fn open_cases(&self, after: &str, end: &str, limit: u32) -> Result<Vec<String>, StoreError> {
-        let query = sqlx::query(OPEN_CASES).bind(after).bind(end).bind(i64::from(limit));
-        Ok(query.fetch_all(&self.readers).await.map_err(failed)?.iter().map(|row| row.get(0)).collect())
+    async fn open_cases(&self, after: &CaseId, end: &CaseId, limit: u32) -> Result<Vec<CaseId>, StoreError> {
+        let query = sqlx::query(OPEN_CASES).bind(after.as_str()).bind(end.as_str()).bind(i64::from(limit));
+        query.fetch_all(&self.readers).await.map_err(failed)?.iter().map(codec::case_id).collect()
     }
 
     async fn found(&self, run: &Run, after: i64, limit: u32) -> Result<Vec<Difference>, StoreError> {

@@ -50,7 +50,7 @@ async fn an_older_file_is_brought_up_to_date() {
     old.execute(case).await.unwrap();
     old.close().await.unwrap();
     let store = SqliteStore::open(&file).await.unwrap();
-    let case = store.case("c1").await.unwrap().unwrap().case;
+    let case = store.case(&"c1".into()).await.unwrap().unwrap().case;
     assert_eq!((case.opened_at.0, case.due_at, case.owner.as_str()), (7, None, ""));
 }
 

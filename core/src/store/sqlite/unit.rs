@@ -7,7 +7,7 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
 
 use super::{failed, json, read};
 use crate::{
-    order::{AccountName, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
+    order::{AccountName, CaseId, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
     store::{
         FactKey, KEPT_REJECTIONS, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, ObservationRow,
         PROVEN_REASONS, RejectionRow, RequestRow, StoreError, Unit, Writes, codec,
@@ -108,7 +108,7 @@ impl Unit for SqliteUnit {
             }
         }
         if !keys.cases.is_empty() {
-            for row in self.texts(read::CASES, json(keys.cases.iter().map(String::as_str))).await? {
+            for row in self.texts(read::CASES, json(keys.cases.iter().map(CaseId::as_str))).await? {
                 let row = codec::case(&row)?;
                 ids.extend(row.case.order_id.clone());
                 loaded.cases.insert(row.case.id.clone(), row);
@@ -346,7 +346,7 @@ async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
     sql.push_values(&last, |mut b, r| {
         let c = &r.case;
         let (resolution, resolved_at, resolver) = codec::settled(c.state);
-        b.push_bind(&c.id)
+        b.push_bind(c.id.as_str())
             .push_bind(c.kind.as_str())
             .push_bind(c.state == CaseState::Open)
             .push_bind(c.order_id.as_ref().map(OrderId::as_str))
@@ -395,7 +395,7 @@ async fn upsert_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
 
 async fn assign_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), StoreError> {
     for (id, owner) in &writes.owners {
-        let assign = sqlx::query("UPDATE cases SET owner = ?2 WHERE case_id = ?1").bind(id).bind(owner);
+        let assign = sqlx::query("UPDATE cases SET owner = ?2 WHERE case_id = ?1").bind(id.as_str()).bind(owner);
         assign.execute(&mut *tx).await.map_err(failed)?;
     }
     Ok(())
