@@ -197,7 +197,7 @@ impl Committer {
             // What waits, and money of nobody, lead to more keys. A unit names all of its keys at once, so that no two units
             // can wait for each other: this one is given up and begun again.
             if plan.widen(&mut keys, &loaded) {
-                unit.give_up().await?;
+                unit.rollback().await?;
                 continue;
             }
             plan.decide(loaded)?;

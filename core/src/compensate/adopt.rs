@@ -26,7 +26,7 @@ use crate::{
 /// days after a payment's start unless it is told to; as long again for the payer to come back and for news to be missed.
 const MATTERS: Duration = Duration::from_secs(30 * 24 * 3600);
 /// From the first adoption on, until every core has the same configuration.
-const SETTLING: Duration = Duration::from_secs(24 * 3600);
+const STABLE_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Between two tasks that are due now: below the pace at which accounts are asked, so that the newest come first and news
 /// of today is not held up.
 const PLACE: Duration = Duration::from_millis(50);
@@ -78,8 +78,8 @@ impl Adoption {
         let ends = self.policy.expiry.then_some(ENDS);
         let names: Vec<&str> = ends.into_iter().chain(self.policy.callable.iter().map(AccountName::as_str)).collect();
         let adopted = tasks.adopted(&names).await?;
-        let is_settled = |name: &&&str| adopted.get(**name).is_some_and(|since| (*since).after(SETTLING) <= at);
-        let new: BTreeSet<&str> = names.iter().filter(|name| !is_settled(name)).copied().collect();
+        let is_stable = |name: &&&str| adopted.get(**name).is_some_and(|since| (*since).after(STABLE_AFTER) <= at);
+        let new: BTreeSet<&str> = names.iter().filter(|name| !is_stable(name)).copied().collect();
         if new.is_empty() {
             return Ok(None);
         }

@@ -227,12 +227,12 @@ impl Desk {
         let wanted = |number: Option<&OutTradeNo>, account| {
             only.is_none_or(|only| number == Some(only)) && self.rate(account).is_some()
         };
-        let payments = order.payments.iter().filter(|p| !payment::is_settled(p));
+        let payments = order.payments.iter().filter(|p| !payment::is_final(p));
         let payments = payments.filter(|p| wanted(Some(&p.out_trade_no), &p.account)).map(|payment| async move {
             Ok(self.turn(&payment.account, patience).await?
                 && taken_in(self.ask_payment(order, payment).await)?.is_told())
         });
-        let refunds = order.refunds.iter().filter(|r| r.requested.is_some() && !refund::is_settled(r));
+        let refunds = order.refunds.iter().filter(|r| r.requested.is_some() && !refund::is_final(r));
         let refunds = refunds.filter(|r| wanted(r.out_trade_no.as_ref(), &r.account)).map(|refund| async move {
             Ok(self.turn(&refund.account, patience).await? && taken_in(self.ask_refund(order, refund).await)?.is_told())
         });

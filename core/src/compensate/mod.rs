@@ -36,7 +36,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use alert::{Channel, Format, try_out};
 pub(crate) use desk::{Desk, NotTakenIn};
-pub(crate) use payment::is_settled;
+pub(crate) use payment::is_final;
 pub use platforms::Platforms;
 pub(crate) use platforms::{Answer, Outcome};
 pub use schedule::Schedule;

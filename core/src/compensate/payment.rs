@@ -83,7 +83,7 @@ pub(super) fn step(
     patience: Duration,
     now: Timestamp,
 ) -> Step {
-    if is_settled(payment) {
+    if is_final(payment) {
         return Step::Done;
     }
     let Some(last) = &heard.asked else { return Step::Ask };
@@ -120,7 +120,7 @@ pub(super) fn step(
 }
 
 /// Whether nothing that is still to come can change it. A person's word that it is closed is not the platform's.
-pub(crate) fn is_settled(payment: &Payment) -> bool {
+pub(crate) fn is_final(payment: &Payment) -> bool {
     match payment.status {
         PaymentStatus::Closed => payment.ruled_at.is_none(),
         PaymentStatus::Succeeded => true,

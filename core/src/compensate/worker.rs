@@ -498,8 +498,8 @@ fn room(slots: &Semaphore) -> u32 {
 /// Whether a task may still have something to do.
 fn is_open(order: &Order, task: &TaskKey) -> bool {
     match task.kind {
-        TaskKind::Payment => find_payment(order, task).is_some_and(|p| !payment::is_settled(p)),
-        TaskKind::Refund => find_refund(order, task).is_some_and(|(r, _)| !refund::is_settled(r)),
+        TaskKind::Payment => find_payment(order, task).is_some_and(|p| !payment::is_final(p)),
+        TaskKind::Refund => find_refund(order, task).is_some_and(|(r, _)| !refund::is_final(r)),
         TaskKind::Expiry | TaskKind::Policy | TaskKind::Alert => true,
     }
 }

@@ -97,8 +97,8 @@ pub struct Transaction {
     /// When, by the platform's clock.
     pub occurred_at: Option<Timestamp>,
     /// What was ruled about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settled: Option<Settlement>,
+    #[serde(default, rename = "settled", skip_serializing_if = "Option::is_none")]
+    pub ruling: Option<Settlement>,
 }
 
 /// What a ruling made of money.
@@ -197,7 +197,7 @@ impl Transaction {
     /// Whether it may pay the order: it fits, or was accepted although it does not, and nobody ruled otherwise.
     #[must_use]
     pub fn counts(&self) -> bool {
-        match self.settled {
+        match self.ruling {
             Some(Settlement::Accepted) => true,
             Some(Settlement::Returned | Settlement::Kept) => false,
             None => self.fit == Fit::Fits,
@@ -211,8 +211,8 @@ impl Transaction {
 
     /// Whether a ruling took it out of the account: it went back, or was kept, and does not count.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
-        matches!(self.settled, Some(Settlement::Returned | Settlement::Kept))
+    pub fn is_taken_out(&self) -> bool {
+        matches!(self.ruling, Some(Settlement::Returned | Settlement::Kept))
     }
 }
 
@@ -230,7 +230,7 @@ impl Order {
                 State::Refunded
             };
         }
-        match (self.ending, self.transactions().any(|t| !t.is_settled())) {
+        match (self.ending, self.transactions().any(|t| !t.is_taken_out())) {
             (_, true) => State::Abnormal,
             (Ending::Closed(_), false) => State::Closed,
             (Ending::Open | Ending::Requested(_), false) if self.payments.is_empty() => State::Created,

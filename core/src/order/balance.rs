@@ -66,21 +66,21 @@ impl Order {
 
     /// What the platform says went back or, if it is more, what did here and elsewhere, in minor units.
     fn gone_at_most(&self, transaction: &Transaction) -> i64 {
-        let settled = || {
+        let succeeded = || {
             self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.is_taken_from(r, transaction))
         };
-        let elsewhere = settled().filter(|r| r.cumulative).map(|total| self.elsewhere_of(total)).max().unwrap_or(0);
-        let ours = sum(settled().filter(|r| r.requested.is_some()));
+        let elsewhere = succeeded().filter(|r| r.cumulative).map(|total| self.elsewhere_of(total)).max().unwrap_or(0);
+        let ours = sum(succeeded().filter(|r| r.requested.is_some()));
         self.refunds_reported_for(transaction).max(ours.saturating_add(elsewhere))
     }
 
     /// What the platform says went back, in minor units, before it is capped by what was paid.
     pub(super) fn refunds_reported_for(&self, transaction: &Transaction) -> i64 {
-        let settled = || {
+        let succeeded = || {
             self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.is_taken_from(r, transaction))
         };
-        let single = sum(settled().filter(|r| !r.cumulative));
-        let cumulative = settled().filter(|r| r.cumulative).map(|r| r.amount.minor()).max().unwrap_or(0);
+        let single = sum(succeeded().filter(|r| !r.cumulative));
+        let cumulative = succeeded().filter(|r| r.cumulative).map(|r| r.amount.minor()).max().unwrap_or(0);
         single.max(cumulative)
     }
 
@@ -97,11 +97,11 @@ impl Order {
         if !refund.cumulative || refund.status != RefundStatus::Succeeded {
             return Some(refund.clone());
         }
-        let settled =
+        let succeeded =
             || self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.are_of_same_money(refund, r));
         // The platform may count in two ways; then the larger total has all.
-        let largest = settled().filter(|r| r.cumulative).max_by_key(|r| r.amount)?;
-        let single = sum(settled().filter(|r| !r.cumulative));
+        let largest = succeeded().filter(|r| r.cumulative).max_by_key(|r| r.amount)?;
+        let single = sum(succeeded().filter(|r| !r.cumulative));
         let beyond = refund.amount.minor().saturating_sub(single);
         if largest != refund || beyond <= 0 {
             return None;

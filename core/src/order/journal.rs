@@ -138,7 +138,7 @@ impl Journal {
     pub(super) fn close_if_over(&mut self) -> Result<(), Refusal> {
         let over = matches!(self.order.ending, Ending::Requested(_))
             && self.order.all_payments_ended()
-            && self.order.transactions().all(Transaction::is_settled);
+            && self.order.transactions().all(Transaction::is_taken_out);
         if over { self.close() } else { Ok(()) }
     }
 

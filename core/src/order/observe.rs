@@ -30,7 +30,7 @@ impl Journal {
                     amount: fact.amount,
                     fit: self.fit(index, account, fact.amount),
                     occurred_at: fact.occurred_at,
-                    settled: None,
+                    ruling: None,
                 };
                 self.succeeded(index, transaction)
             }

@@ -166,8 +166,8 @@ impl Order {
     #[must_use]
     pub fn went_back(&self, account: &AccountName, fact: &RefundFact) -> i64 {
         let report = Refund::reported(account, fact, self.updated_at);
-        let settled = self.refunds.iter().find(|r| r.status == RefundStatus::Succeeded && same(r, &report));
-        settled.map_or(0, |r| r.amount.minor())
+        let succeeded = self.refunds.iter().find(|r| r.status == RefundStatus::Succeeded && same(r, &report));
+        succeeded.map_or(0, |r| r.amount.minor())
     }
 
     /// The refund that was asked for here under this number.

@@ -192,7 +192,7 @@ impl Journal {
         if self.order.left_of(transaction).is_zero() {
             return Err("all of it goes back, or went back already; close the case");
         }
-        if transaction.settled.is_some() {
+        if transaction.ruling.is_some() {
             return Err("it was ruled on before, and that stands; close the case");
         }
         self.settle(transaction, Settlement::Accepted);
@@ -223,7 +223,7 @@ impl Journal {
     fn settle(&mut self, transaction: &Transaction, settlement: Settlement) {
         let mut all = self.order.payments.iter_mut().flat_map(|p| &mut p.transactions);
         if let Some(found) = all.find(|t| t.is(transaction)) {
-            found.settled = Some(settlement);
+            found.ruling = Some(settlement);
         }
         self.end_if_unpaid();
     }

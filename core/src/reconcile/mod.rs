@@ -65,7 +65,7 @@ pub(crate) struct Plan {
 }
 
 /// Where the lines come from.
-pub(crate) enum From {
+pub(crate) enum LinesFrom {
     /// The platform.
     Platform,
     /// A person who has the file.
@@ -102,7 +102,7 @@ impl fmt::Display for Failed {
     }
 }
 
-impl std::convert::From<StoreError> for Failed {
+impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         Self::Because(format!("{error}; run it again"))
     }

@@ -12,7 +12,7 @@ use smol_str::SmolStr;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
-    Failed, From, Lines, Plan, Reconciler,
+    Failed, Lines, LinesFrom, Plan, Reconciler,
     day::{date_after, date_before},
     ledger::{self, Fate, Found, Ledger},
 };
@@ -60,7 +60,7 @@ impl Reconciler {
     }
 
     /// Carries a run out to its end, and says what came of it in the store.
-    pub(crate) async fn carry_out(&self, plan: &Plan, run: &Run, from: From) {
+    pub(crate) async fn carry_out(&self, plan: &Plan, run: &Run, from: LinesFrom) {
         let mut working = Working::new(self, plan, run);
         let result = tokio::select! {
             result = working.carry_out(from) => result,
@@ -105,8 +105,8 @@ impl<'a> Working<'a> {
         }
     }
 
-    async fn carry_out(&mut self, from: From) -> Result<(), Failed> {
-        let fetched = matches!(from, From::Platform);
+    async fn carry_out(&mut self, from: LinesFrom) -> Result<(), Failed> {
+        let fetched = matches!(from, LinesFrom::Platform);
         let mut ledger = self.our_record().await?;
         let own = ledger.own();
         let lines = self.waiting("waits for the statement", open(self.reconciler, self.plan, from)).await??;
@@ -360,11 +360,13 @@ async fn bookings(reconciler: &Reconciler, plan: &Plan) -> Result<Bookings, Stor
     reconciler.runs.booked_between(&plan.id.account, from, to).await
 }
 
-async fn open(reconciler: &Reconciler, plan: &Plan, from: From) -> Result<Lines, Failed> {
+async fn open(reconciler: &Reconciler, plan: &Plan, from: LinesFrom) -> Result<Lines, Failed> {
     match (from, &reconciler.platform) {
-        (From::Import(lines), _) => Ok(lines),
-        (From::Platform, Some(platform)) => platform.statement(&plan.id).await.map_err(Failed::Because),
-        (From::Platform, None) => Err(Failed::Because("no edge is configured that could fetch it: import it".into())),
+        (LinesFrom::Import(lines), _) => Ok(lines),
+        (LinesFrom::Platform, Some(platform)) => platform.statement(&plan.id).await.map_err(Failed::Because),
+        (LinesFrom::Platform, None) => {
+            Err(Failed::Because("no edge is configured that could fetch it: import it".into()))
+        }
     }
 }
 

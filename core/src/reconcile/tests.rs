@@ -146,9 +146,9 @@ fn message(observation: Observation) -> Message {
 }
 
 /// A statement in chunks of two, which may end badly.
-fn lines(lines: Vec<Movement>, end: Option<&str>) -> From {
+fn lines(lines: Vec<Movement>, end: Option<&str>) -> LinesFrom {
     let chunks: Vec<_> = lines.chunks(2).map(|chunk| Ok(chunk.to_vec())).collect();
-    From::Import(Box::pin(stream::iter(chunks.into_iter().chain(end.map(|why| Err(why.to_owned()))))))
+    LinesFrom::Import(Box::pin(stream::iter(chunks.into_iter().chain(end.map(|why| Err(why.to_owned()))))))
 }
 
 impl Rig {
@@ -189,11 +189,11 @@ impl Rig {
         Reconciler::new(self.store.clone(), self.door.clone(), platform, CancellationToken::new())
     }
 
-    async fn run(&self, date: &str, from: From) -> Reconciliation {
+    async fn run(&self, date: &str, from: LinesFrom) -> Reconciliation {
         self.run_with(None, date, from).await
     }
 
-    async fn run_with(&self, platform: Option<Arc<dyn Platform>>, date: &str, from: From) -> Reconciliation {
+    async fn run_with(&self, platform: Option<Arc<dyn Platform>>, date: &str, from: LinesFrom) -> Reconciliation {
         let (reconciler, plan) = (self.reconciler(platform), plan(date));
         let run = reconciler.begin(&plan.id).await.unwrap().expect("nobody else runs it");
         reconciler.carry_out(&plan, &run, from).await;
@@ -413,7 +413,7 @@ async fn what_is_missing_here_heals_by_asking() {
     rig.begin(1).await;
     rig.begin(2).await;
     let platform = Arc::new(Asked { door: rig.door.clone(), asked: Mutex::default() });
-    let result = rig.run_with(Some(platform.clone()), DATE, From::Platform).await;
+    let result = rig.run_with(Some(platform.clone()), DATE, LinesFrom::Platform).await;
     assert_eq!((result.tally.lines, result.tally.differences), (2, 2));
     let found = rig.differences(DATE).await;
     assert_eq!(
@@ -425,7 +425,7 @@ async fn what_is_missing_here_heals_by_asking() {
     asked.sort();
     assert_eq!(asked, ["p1", "p2"]);
     assert_eq!(rig.open_cases().await, 1);
-    let again = rig.run_with(Some(platform), DATE, From::Platform).await;
+    let again = rig.run_with(Some(platform), DATE, LinesFrom::Platform).await;
     assert_eq!((again.tally.matched, again.tally.differences), (1, 1));
     rig.sound().await;
 }
@@ -491,17 +491,17 @@ async fn a_statement_that_is_not_made_yet_is_no_empty_one() {
         }
     }
     let rig = rig().await;
-    let empty = rig.run_with(Some(Arc::new(Nothing)), DATE, From::Platform).await;
+    let empty = rig.run_with(Some(Arc::new(Nothing)), DATE, LinesFrom::Platform).await;
     assert_eq!(empty.state, ReconciliationState::Done, "{}", empty.detail);
     rig.sell(&payment(1, NOON)).await;
-    let result = rig.run_with(Some(Arc::new(Nothing)), DATE, From::Platform).await;
+    let result = rig.run_with(Some(Arc::new(Nothing)), DATE, LinesFrom::Platform).await;
     assert_eq!(result.state, ReconciliationState::Failed);
     assert!(result.detail.contains("but 1 movements are booked here"), "{}", result.detail);
     assert!(rig.cases().await.is_empty());
     // Nor does it settle what an earlier statement said.
     rig.run(NEXT, lines(vec![payment(9, NOON + 24 * 3600)], None)).await;
     assert_eq!(rig.open_cases().await, 1);
-    let result = rig.run_with(Some(Arc::new(Nothing)), NEXT, From::Platform).await;
+    let result = rig.run_with(Some(Arc::new(Nothing)), NEXT, LinesFrom::Platform).await;
     assert_eq!((result.state, rig.open_cases().await), (ReconciliationState::Failed, 1), "{}", result.detail);
 }
 
@@ -568,7 +568,7 @@ impl Watched {
         Self { inner, slow: false, robbed: false, alive: watch::Sender::new(None) }
     }
 
-    async fn run(self, rig: &Rig, from: From) -> Option<Timestamp> {
+    async fn run(self, rig: &Rig, from: LinesFrom) -> Option<Timestamp> {
         let (runs, plan) = (Arc::new(self), plan(DATE));
         let reconciler = Reconciler { runs: runs.clone(), ..rig.reconciler(None) };
         let run = reconciler.begin(&plan.id).await.unwrap().unwrap();
@@ -679,7 +679,7 @@ async fn a_day_runs_once_at_a_time_and_without_an_edge_says_so() {
     let (reconciler, plan) = (rig.reconciler(None), plan(DATE));
     let run = reconciler.begin(&plan.id).await.unwrap().unwrap();
     assert!(reconciler.begin(&plan.id).await.unwrap().is_none());
-    reconciler.carry_out(&plan, &run, From::Platform).await;
+    reconciler.carry_out(&plan, &run, LinesFrom::Platform).await;
     let result = rig.store.reconciliations().get(&plan.id).await.unwrap().unwrap();
     assert_eq!(result.state, ReconciliationState::Failed);
     assert!(result.detail.contains("no edge"), "{}", result.detail);

@@ -101,7 +101,7 @@ pub(super) fn payment(order: &Order, payment: &Payment) -> v1::Payment {
 fn transaction(order: &Order, transaction: &Transaction) -> v1::Transaction {
     let standing = if order.credited() == Some(transaction) {
         v1::TransactionStanding::Credited
-    } else if transaction.is_settled() {
+    } else if transaction.is_taken_out() {
         v1::TransactionStanding::Settled
     } else {
         v1::TransactionStanding::Held

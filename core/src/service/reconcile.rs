@@ -36,7 +36,7 @@ impl Core {
         let begun = self.tasks.spawn(async move {
             let (plan, run) = core.begin(&account, &date, false).await?;
             let (reconciliation_id, reconciler) = (plan.id.to_string(), core.reconciler);
-            core.tasks.spawn(async move { reconciler.carry_out(&plan, &run, reconcile::From::Platform).await });
+            core.tasks.spawn(async move { reconciler.carry_out(&plan, &run, reconcile::LinesFrom::Platform).await });
             Ok(v1::RunReconciliationResponse { reconciliation_id })
         });
         outcome(begun).await
@@ -57,7 +57,7 @@ impl Core {
             let (plan, run) = core.begin(&first.account, &first.date, true).await?;
             let messages = stream::once(async { Ok(first) }).chain(messages).boxed();
             let lines = stream::unfold(Import { messages, lines: 0, is_whole: false }, Import::next);
-            core.reconciler.carry_out(&plan, &run, reconcile::From::Import(Box::pin(lines))).await;
+            core.reconciler.carry_out(&plan, &run, reconcile::LinesFrom::Import(Box::pin(lines))).await;
             Ok(v1::ImportStatementResponse { reconciliation_id: plan.id.to_string() })
         });
         call.ended(outcome(run).await)

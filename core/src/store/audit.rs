@@ -98,7 +98,7 @@ impl Findings {
     }
 
     fn money<R: Columns>(&mut self, row: &R, booked: &[R], order: &Order, id: String) -> Result<(), StoreError> {
-        let accepted = |t: &Transaction| t.settled == Some(Settlement::Accepted);
+        let accepted = |t: &Transaction| t.ruling == Some(Settlement::Accepted);
         let exact = |credited: &Transaction| -> Result<bool, StoreError> {
             for row in booked {
                 let same = codec::column::<String>(row, "transaction_id")? == credited.id.as_str()

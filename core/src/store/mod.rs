@@ -210,5 +210,5 @@ pub trait Unit: Send {
     /// Makes it so. [`StoreError::Unavailable`] leaves open whether it happened.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
     /// Gives it up. To drop it does the same, and costs the connection.
-    async fn give_up(self: Box<Self>) -> Result<(), StoreError>;
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }

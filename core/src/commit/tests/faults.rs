@@ -46,8 +46,8 @@ impl Unit for FaultyUnit {
         }
         self.inner.write(writes).await
     }
-    async fn give_up(self: Box<Self>) -> Result<(), StoreError> {
-        self.inner.give_up().await
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        self.inner.rollback().await
     }
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         self.inner.commit().await?;

@@ -254,7 +254,7 @@ impl Unit for PostgresUnit {
         Ok(())
     }
 
-    async fn give_up(mut self: Box<Self>) -> Result<(), StoreError> {
+    async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
         self.tx.execute("ROLLBACK").await.map_err(failed)?;
         self.tx.end();
         Ok(())

@@ -148,7 +148,7 @@ impl Unit for SqliteUnit {
         self.tx.commit().await.map_err(failed)
     }
 
-    async fn give_up(self: Box<Self>) -> Result<(), StoreError> {
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
         self.tx.rollback().await.map_err(failed)
     }
 }
