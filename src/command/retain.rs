@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// Only say what would be dropped.
     #[arg(long)]
     dry_run: bool,
-    /// Drop also what a subscription has yet to see or has parked. It then has to be
+    /// Drop also what a subscription has yet to see or has parked, and what hides events of kept months. It then has to be
     /// moved by SeekSubscription, and what is parked redriven.
     #[arg(long)]
     force: bool,

@@ -30,6 +30,10 @@ use plan::Plan;
 /// writes the same orders all the time.
 const TRIES: usize = 5;
 
+/// How long after its beginning a batch is tried again: longer than what is held for a moment, and not much longer than its
+/// callers wait.
+const RETRY_PATIENCE: Duration = Duration::from_millis(2_500);
+
 /// How long a transaction may take. Longer than any statement of it may; a server that is gone without a word
 /// would otherwise hold a committer for as long as the network hopes.
 const TRANSACTION_PATIENCE: Duration = Duration::from_secs(6);
@@ -174,7 +178,7 @@ impl Committer {
             tries += 1;
             let transaction = timeout(TRANSACTION_PATIENCE, self.transaction(works)).await;
             match transaction.unwrap_or_else(|_| Err(StoreError::Unavailable("it did not answer in time".into()))) {
-                Err(StoreError::Conflict(why)) if tries < TRIES => lost = why,
+                Err(StoreError::Conflict(why)) if tries < TRIES && begin.elapsed() < RETRY_PATIENCE => lost = why,
                 other => break other,
             }
         };

@@ -1,10 +1,11 @@
 //! Does the tasks of all orders, one worker for each core; which core does which, the leases of the store decide.
 //!
-//! A round looks at what has been due for longest at each account. Tasks of payments and refunds that came to their end by
-//! themselves, which are nearly all, are dropped together and cost no question, also while the platform is left alone. For
-//! the others the account's budget is asked, and as many are claimed as it grants. The rest stays where it is, at the head
-//! of the line: whatever makes tasks due, a flood of hints for instance, they are asked in the order in which they became
-//! due, and no question that the budget grants is left unasked while one waits.
+//! A round looks at what has been due for longest at each account, and a stretch further along the line. Tasks of payments and
+//! refunds that came to their end by themselves, which are nearly all, are dropped together and cost no question, also while
+//! the platform is left alone. For the others the account's budget is asked, and as many are claimed as it grants. The rest
+//! stays where it is, at the head of the line: whatever makes tasks due, a flood of hints for instance, they are asked in the
+//! order in which they became due. Anybody can cause hints about payments; so refunds have a line of their own, and half of
+//! what is granted.
 //!
 //! Each account has slots of its own, so that a platform that answers slowly takes nothing from the others.
 
@@ -35,7 +36,7 @@ use crate::{
     commit::{CommandRequest, Door, DoorError},
     order::{
         About, AccountName, CaseId, CaseState, Command, Order, OrderId, OutTradeNo, Payment, Refund, Refusal, Resolver,
-        TaskKey, TaskKind, TransactionId,
+        TaskKey, TaskKind, Timestamp, TransactionId,
     },
     store::{CaseRow, Store, StoreError, Task, Waiting},
 };
@@ -46,6 +47,8 @@ const LEASE: Duration = Duration::from_secs(60);
 const BATCH: u32 = 256;
 /// How long a further call of one task waits for the budget.
 const TURN: Duration = Duration::from_secs(5);
+/// Before every due time.
+const BEGINNING: Timestamp = Timestamp(i64::MIN);
 /// Batches of one account in a round at most, so that a backlog of it keeps no other account waiting.
 const BATCHES: usize = 4;
 /// Until an order that cannot be read is looked at again.
@@ -58,9 +61,6 @@ pub(super) const ALERTS: usize = 8;
 
 /// Tasks for which no platform is asked, or not by their account's turn.
 const OURS: [TaskKind; 2] = [TaskKind::Expiry, TaskKind::Policy];
-/// Tasks that ask an account's platform, and take from its budget.
-const THEIRS: [TaskKind; 2] = [TaskKind::Payment, TaskKind::Refund];
-
 pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
     pub(super) door: Door,
@@ -84,13 +84,20 @@ pub(super) struct Lane {
     breaker: Breaker,
     /// One for each of its tasks that this core works on.
     slots: Arc<Semaphore>,
+    /// How far along the line of payments was looked for what needs no question.
+    swept: Timestamp,
     /// Whether was said that the account has work, and cannot be called.
     complained: bool,
 }
 
 impl Lane {
     fn new(slots: usize) -> Self {
-        Self { breaker: Breaker::default(), slots: Arc::new(Semaphore::new(slots)), complained: false }
+        Self {
+            breaker: Breaker::default(),
+            slots: Arc::new(Semaphore::new(slots)),
+            swept: BEGINNING,
+            complained: false,
+        }
     }
 }
 
@@ -176,39 +183,70 @@ impl Worker {
             }
             return Ok(false);
         };
-        let waiting = tasks.waiting(account, &THEIRS, BATCH, now()).await?;
-        let full = waiting.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let Sorted { settled, unreadable, open } = self.sort(waiting).await?;
-        if !unreadable.is_empty() {
-            for task in self.claim_of(&unreadable, BATCH).await? {
-                tasks.put_off(&task, now().after(UNREADABLE_PAUSE), task.attempt, &task.note).await?;
-            }
+        let (refunds, _, some_refunds) = self.look(account, TaskKind::Refund, BEGINNING).await?;
+        let (payments, end, some_payments) = self.look(account, TaskKind::Payment, BEGINNING).await?;
+        let mut more = some_refunds || some_payments;
+        if let Some(end) = end {
+            // The head of the line may be all that a platform is not asked about for a while.
+            let from = self.lane(account, |lane| lane.swept.max(end));
+            let (_, end, some) = self.look(account, TaskKind::Payment, from).await?;
+            self.lane(account, |lane| lane.swept = end.unwrap_or(BEGINNING));
+            more |= some;
         }
-        self.drop_settled(&settled).await?;
         let (slots, admitted, is_open) =
             self.lane(account, |lane| (lane.slots.clone(), lane.breaker.room(Instant::now()), lane.breaker.is_open()));
-        let wanted = u32::try_from(open.len()).unwrap_or(BATCH).min(room(&slots)).min(admitted);
+        let waiting = u32::try_from(refunds.len() + payments.len()).unwrap_or(u32::MAX);
+        let wanted = waiting.min(room(&slots)).min(admitted);
         let granted = if wanted == 0 { 0 } else { tasks.budget(account, rate, wanted, now()).await? };
-        if granted > 0 {
-            if is_open {
-                self.lane(account, |lane| lane.breaker.probed(Instant::now(), self.settings.probe));
-            }
-            for task in self.claim_of(&open, granted).await? {
-                self.start(&slots, task);
-            }
+        if granted == 0 {
+            return Ok(more);
         }
-        Ok(full && !settled.is_empty())
+        if is_open {
+            self.lane(account, |lane| lane.breaker.probed(Instant::now(), self.settings.probe));
+        }
+        let left = granted.saturating_sub(u32::try_from(payments.len()).unwrap_or(u32::MAX));
+        let mut claimed = self.claim_of(&refunds, granted.div_ceil(2).max(left)).await?;
+        let left = granted.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
+        claimed.append(&mut self.claim_of(&payments, left).await?);
+        for task in claimed {
+            self.start(&slots, task);
+        }
+        Ok(more)
+    }
+
+    /// Looks at what waits after a moment, and drops what needs no question. Answers what does; where the next look begins, if
+    /// there may be more to look at; and whether there may be more that is like what was dropped.
+    async fn look(
+        &self,
+        account: &AccountName,
+        kind: TaskKind,
+        after: Timestamp,
+    ) -> Result<(BTreeSet<TaskKey>, Option<Timestamp>, bool), StoreError> {
+        let tasks = self.store.tasks();
+        let waiting = tasks.waiting(account, kind, after, BATCH, now()).await?;
+        let full = waiting.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let end = waiting.last().map(|last| last.due_at).filter(|_| full);
+        let Sorted { settled, unreadable, open } = self.sort(waiting).await?;
+        for task in self.claim_of(&unreadable, BATCH).await? {
+            tasks.put_off(&task, now().after(UNREADABLE_PAUSE), task.attempt, &task.note).await?;
+        }
+        self.drop_settled(&settled).await?;
+        Ok((open, end, full && !settled.is_empty()))
     }
 
     /// What these tasks are for has come to its end. Looked at once more when they are ours: from then on a unit that wants
     /// one anew leaves a note in it, and before that it would be dropped unnoticed.
     async fn drop_settled(&self, keys: &BTreeSet<TaskKey>) -> Result<(), StoreError> {
-        if keys.is_empty() {
-            return Ok(());
-        }
         let tasks = self.store.tasks();
         let claimed = self.claim_of(keys, BATCH).await?;
-        let known = claimed.iter().map(|task| Waiting { key: task.key.clone(), order_id: task.order_id.clone() });
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let known = claimed.iter().map(|task| Waiting {
+            key: task.key.clone(),
+            order_id: task.order_id.clone(),
+            due_at: task.due_at,
+        });
         let settled = self.sort(known.collect()).await?.settled;
         let (over, open): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|task| settled.contains(&task.key));
         tasks.done(&over).await?;
@@ -219,6 +257,9 @@ impl Worker {
     }
 
     async fn claim_of(&self, keys: &BTreeSet<TaskKey>, limit: u32) -> Result<Vec<Task>, StoreError> {
+        if keys.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
         self.store.tasks().claim_of(&keys.iter().collect::<Vec<_>>(), limit, now(), LEASE).await
     }
 
@@ -226,7 +267,7 @@ impl Worker {
         let ids: Vec<OrderId> = waiting.iter().filter_map(|task| task.order_id.clone()).collect();
         let (orders, unreadable) = self.readable(&ids).await?;
         let mut sorted = Sorted::default();
-        for Waiting { key, order_id } in waiting {
+        for Waiting { key, order_id, .. } in waiting {
             let order = order_id.as_ref().and_then(|id| orders.get(id));
             let pile = match order_id {
                 Some(id) if unreadable.contains(&id) => &mut sorted.unreadable,

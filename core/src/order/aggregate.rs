@@ -62,7 +62,7 @@ pub struct Payment {
     pub provider: SmolStr,
     /// The strongest news of it.
     pub status: PaymentStatus,
-    /// When a ruling or its caller's word took it for closed, as long as the platform has not said how it ended.
+    /// When somebody's word, a ruling or its caller's, took it for closed, as long as the platform has not said how it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruled_at: Option<Timestamp>,
     /// When it was begun.
@@ -96,7 +96,7 @@ pub struct Transaction {
     pub fit: Fit,
     /// When, by the platform's clock.
     pub occurred_at: Option<Timestamp>,
-    /// What was ruled about it.
+    /// What was ruled about it. Its name in stored documents is the first one that it had.
     #[serde(default, rename = "settled", skip_serializing_if = "Option::is_none")]
     pub ruling: Option<Settlement>,
 }

@@ -165,7 +165,7 @@ fn close(order: &Order, payments_closed: bool, at: Timestamp) -> Result<Decision
 
 impl Journal {
     /// Takes the payments that the caller began for closed: it says so. What we began, the platform tells us; and of these
-    /// it has not said so, so it is asked further. False when that was known.
+    /// it has not said so, so it is asked further, as the schedule says. False when that was known.
     fn vouch_for_external(&mut self) -> bool {
         let (at, mut changed) = (self.at, false);
         for payment in self.order.payments.iter_mut().filter(|p| p.method.is_external() && !p.is_ended()) {

@@ -9,7 +9,7 @@ use super::{Core, audit, convert, error, error::Violations, now, page, watch};
 use crate::{
     commit::CommandRequest,
     feed::{Follow, Position},
-    order::{Command, EventFilter, OrderId, RequestId},
+    order::{Command, EventFilter, OrderId, RequestId, State},
     store::OrderFilter,
 };
 
@@ -77,7 +77,9 @@ impl Core {
         // Who vouches may be wrong: what a platform can say counts first. One that is silent does not stop him.
         if payments_closed && let Some(desk) = self.compensation.any_desk() {
             let order = self.order(&order_id).await?;
-            desk.ask_open(&order, None, ASK_PATIENCE).await.map_err(error::not_taken_in)?;
+            if matches!(order.state(), State::Created | State::Pending) {
+                desk.ask_open(&order, None, ASK_PATIENCE).await.map_err(error::not_taken_in)?;
+            }
         }
         let order = self.command(Command::Close { order_id, payments_closed }, None).await?;
         self.compensation.nudge();

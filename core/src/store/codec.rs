@@ -104,11 +104,11 @@ pub(super) fn column<T: Value>(row: &impl Columns, name: &str) -> Result<T, Stor
 /// How many cases of each kind are open, in the words of both databases.
 pub(super) const COUNT_OPEN_CASES: &str = "SELECT kind, count(*) AS cases FROM cases WHERE open GROUP BY kind";
 
-/// A row of [`COUNT_OPEN_CASES`].
 pub(super) fn case_id(row: &impl Columns) -> Result<CaseId, StoreError> {
     parse(column::<String>(row, "case_id")?, CaseId::parse)
 }
 
+/// A row of [`COUNT_OPEN_CASES`].
 pub(super) fn open_cases(row: &impl Columns) -> Result<(CaseKind, u64), StoreError> {
     let kind = parse(column(row, "kind")?, |kind: String| CaseKind::parse(&kind).ok_or("is no kind of case"))?;
     Ok((kind, u64::try_from(column::<i64>(row, "cases")?).unwrap_or(0)))
@@ -385,7 +385,6 @@ pub(super) fn backlog(row: &impl Columns) -> Result<Backlog, StoreError> {
     Ok(Backlog { count: column(row, "count")?, oldest: column::<Option<i64>>(row, "oldest")?.map(Timestamp) })
 }
 
-/// A task that was claimed under a lease.
 fn task_key(row: &impl Columns) -> Result<TaskKey, StoreError> {
     let kind: String = column(row, "kind")?;
     let kind = TaskKind::parse(&kind).ok_or_else(|| damaged(format!("task of kind {kind:?}")))?;
@@ -393,9 +392,14 @@ fn task_key(row: &impl Columns) -> Result<TaskKey, StoreError> {
 }
 
 pub(super) fn waiting(row: &impl Columns) -> Result<Waiting, StoreError> {
-    Ok(Waiting { key: task_key(row)?, order_id: optional(row, "order_id", crate::order::OrderId::parse)? })
+    Ok(Waiting {
+        key: task_key(row)?,
+        order_id: optional(row, "order_id", crate::order::OrderId::parse)?,
+        due_at: Timestamp(column(row, "due_at")?),
+    })
 }
 
+/// A task that was claimed under a lease.
 pub(super) fn task(row: &impl Columns, lease: uuid::Uuid) -> Result<Task, StoreError> {
     Ok(Task {
         key: task_key(row)?,

@@ -49,6 +49,8 @@ pub struct Waiting {
     pub key: TaskKey,
     /// The order that it is about, where there is one.
     pub order_id: Option<OrderId>,
+    /// When it was to be done.
+    pub due_at: Timestamp,
 }
 
 /// Tasks that wait for too long.
@@ -92,12 +94,13 @@ pub trait Tasks: Send + Sync + 'static {
         now: Timestamp,
         lease_for: Duration,
     ) -> Result<Vec<Task>, StoreError>;
-    /// The tasks of an account that are due and that nobody is at, the longest due first. They stay where they are, for
-    /// whoever claims them.
+    /// The tasks of an account that are due and that nobody is at, the longest due first, of those that are due after a
+    /// moment. They stay where they are, for whoever claims them.
     async fn waiting(
         &self,
         account: &AccountName,
-        kinds: &[TaskKind],
+        kind: TaskKind,
+        after: Timestamp,
         limit: u32,
         now: Timestamp,
     ) -> Result<Vec<Waiting>, StoreError>;

@@ -180,7 +180,8 @@ async fn what_is_not_asked_about_now_keeps_its_place_in_line() {
     for (number, due) in numbers.iter().zip(before).skip(burst) {
         assert_eq!(rig.due(number).await, Some(due), "{number}");
     }
-    let waiting = rig.worker.store.tasks().waiting(&account(), &THEIRS, BATCH, now()).await.unwrap();
+    let waiting =
+        rig.worker.store.tasks().waiting(&account(), TaskKind::Payment, BEGINNING, BATCH, now()).await.unwrap();
     assert!(waiting.iter().map(|task| task.key.subject.as_str()).eq(numbers[burst..].iter().map(String::as_str)));
 }
 
@@ -223,4 +224,47 @@ async fn an_order_that_cannot_be_read_waits_alone() {
     assert_eq!(rig.ask(&account()).await, 1, "N1 is asked about");
     assert_eq!(rig.due("N3").await, None, "it is settled");
     assert!(rig.due("N2").await.unwrap() > now().after(UNREADABLE_PAUSE / 2));
+}
+
+/// The head of the line may be all that a platform is not asked about for a while.
+#[tokio::test]
+async fn what_is_settled_is_found_behind_what_waits() {
+    let rig = Rig::start().await;
+    let batch = usize::try_from(BATCH).unwrap();
+    for n in 0..batch {
+        rig.begin(&format!("N{n}")).await;
+    }
+    for number in ["P1", "P2"] {
+        rig.begin(number).await;
+    }
+    rig.pay("P1").await;
+    rig.worker.lane(&account(), |lane| lane.breaker.wait(Instant::now() + Duration::from_secs(60)));
+    assert_eq!(rig.ask(&account()).await, 0, "the platform wants nothing now");
+    assert_eq!((rig.due("P1").await, rig.due("P2").await.is_some()), (None, true));
+    assert_eq!(rig.worker.lane(&account(), |lane| lane.swept), BEGINNING, "that was the end of the line");
+}
+
+/// Strangers can make every payment of an account due, and no refund.
+#[tokio::test]
+async fn refunds_do_not_stand_behind_payments() {
+    let rig = Rig::start().await;
+    for n in 0..20 {
+        rig.begin(&format!("N{n}")).await;
+    }
+    rig.begin("P1").await;
+    rig.pay("P1").await;
+    let refund = Command::RequestRefund {
+        order_id: OrderId::parse("o-P1").unwrap(),
+        out_trade_no: None,
+        transaction_id: None,
+        out_refund_no: TransactionId::parse("R1").unwrap(),
+        amount: money(),
+        reason: String::new(),
+    };
+    rig.worker.command(refund).await.unwrap();
+    rig.ask(&account()).await;
+    let waiting =
+        async |kind| rig.worker.store.tasks().waiting(&account(), kind, BEGINNING, BATCH, now()).await.unwrap();
+    assert!(waiting(TaskKind::Refund).await.is_empty());
+    assert_eq!(waiting(TaskKind::Payment).await.len(), 20 - usize::try_from(BURST - 1).unwrap());
 }

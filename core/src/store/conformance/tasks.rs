@@ -87,8 +87,11 @@ pub(crate) async fn tasks_are_claimed_by_kind_and_account(store: Subject) {
     assert_eq!(tasks.accounts_due(at).await.unwrap(), [account(), elsewhere.clone()]);
     let asked = [TaskKind::Payment, TaskKind::Refund];
     let of = async |who: &AccountName, kinds: &[TaskKind], limit| {
-        let waiting = tasks.waiting(who, kinds, limit, at).await.unwrap();
-        assert!(waiting.iter().all(|task| task.order_id == Some(id("o1"))));
+        let mut waiting = Vec::new();
+        for kind in kinds {
+            waiting.append(&mut tasks.waiting(who, *kind, Timestamp(0), limit, at).await.unwrap());
+        }
+        assert!(waiting.iter().all(|task| task.order_id == Some(id("o1")) && task.due_at > Timestamp(0)));
         let keys: Vec<_> = waiting.iter().map(|task| &task.key).collect();
         let claimed = tasks.claim_of(&keys, limit, at, LEASE).await.unwrap();
         assert!(keys.iter().eq(claimed.iter().map(|task| &task.key).collect::<Vec<_>>().iter()));
@@ -154,7 +157,7 @@ pub(crate) async fn claimers_at_once_never_share_a_task(store: Subject) {
             let some = match &of {
                 None => tasks.claim(kinds, 7, at, LEASE).await.unwrap(),
                 Some(of) => {
-                    let waiting = tasks.waiting(of, kinds, 20, at).await.unwrap();
+                    let waiting = tasks.waiting(of, TaskKind::Payment, Timestamp(0), 20, at).await.unwrap();
                     let keys: Vec<_> = waiting.iter().map(|task| &task.key).collect();
                     tasks.claim_of(&keys, 7, at, LEASE).await.unwrap()
                 }
@@ -180,10 +183,12 @@ pub(crate) async fn of_tasks_that_are_named_those_are_claimed_that_are_due_and_f
     let keys: Vec<_> = ["p1", "p2", "p3", "p4", "p5"].iter().map(|name| payment(name, 0).key).collect();
     let some =
         async |limit, at| tasks.claim_of(&keys.iter().collect::<Vec<_>>(), limit, Timestamp(at), LEASE).await.unwrap();
-    let waiting = async |limit, at| {
-        let waiting = tasks.waiting(&account(), &[TaskKind::Payment], limit, Timestamp(at)).await.unwrap();
+    let after = async |after, limit, at| {
+        let waiting =
+            tasks.waiting(&account(), TaskKind::Payment, Timestamp(after), limit, Timestamp(at)).await.unwrap();
         waiting.iter().map(|task| task.key.subject.to_string()).collect::<Vec<_>>()
     };
+    let waiting = async |limit, at| after(0, limit, at).await;
     assert_eq!(
         (waiting(3, 20).await, waiting(9, 11).await),
         (vec!["other".into(), "p2".into(), "p1".into()], vec!["other".into(), "p2".into()])
@@ -191,6 +196,7 @@ pub(crate) async fn of_tasks_that_are_named_those_are_claimed_that_are_due_and_f
     let mine = some(2, 20).await;
     assert_eq!(subjects(&mine), ["p2", "p1"], "the longest due first");
     assert_eq!(waiting(9, 20).await, ["other", "p3"], "somebody is at the others");
+    assert_eq!((after(1, 9, 20).await, after(13, 9, 20).await), (vec!["p3".to_owned()], vec![]));
     assert_eq!(subjects(&some(9, 20).await), ["p3"]);
     assert!(some(9, 20).await.is_empty());
     let heirs = some(9, 50).await;

@@ -1,6 +1,6 @@
 //! Months: partitions are prepared ahead and, when nobody needs them any more, dropped whole.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use sqlx::{
     PgPool, Row as _,
@@ -104,15 +104,16 @@ pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Re
     .await
     .map_err(failed)?;
     let dropped: Vec<String> = old.iter().map(|r| r.get(0)).collect();
+    let oldest: i64 = sqlx::query("SELECT oldest FROM log").fetch_one(&mut *tx).await.map_err(failed)?.get(0);
     let newest = newest(&mut tx, &old).await?;
-    let hidden: i64 = sqlx::query(HIDDEN).bind(month).bind(newest).fetch_one(&mut *tx).await.map_err(failed)?.get(0);
+    let hidden = hidden(&mut tx, month, oldest..=newest).await?;
     if robbing == Robbing::Refused && hidden > 0 {
         return Err(StoreError::Refused(format!(
             "a core whose clock was behind wrote revision {newest} into a month that would be dropped, and {hidden} events of \
              months that are kept come before it: nobody could read those any more. Keep that month too, or say --force"
         )));
     }
-    let robbed = robbed(&mut tx, newest).await?;
+    let robbed = robbed(&mut tx, oldest..=newest).await?;
     if robbing == Robbing::Refused && !robbed.is_empty() {
         let names = robbed.join(", ");
         return Err(StoreError::Refused(format!(
@@ -128,15 +129,27 @@ pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Re
             drop_partition(&mut tx, &row.get::<String, _>(0), row.get(1)).await?;
         }
     }
-    let oldest: i64 = sqlx::query("SELECT oldest FROM log").fetch_one(&mut *tx).await.map_err(failed)?.get(0);
     tx.commit().await.map_err(failed)?;
     pool.close().await;
     Ok(Retained { dropped, oldest_revision: oldest.max(newest + 1), hidden, robbed })
 }
 
-/// Events of kept months ($1 is the first of them) up to revision $2. At the turn of a month clocks may differ a little.
-const HIDDEN: &str = "SELECT count(*) FROM order_event WHERE revision <= $2 \
-    AND at >= (extract(epoch FROM (to_date($1, 'YYYY-MM')::timestamp AT TIME ZONE 'UTC') + interval '1 hour') * 1000000)::bigint";
+/// How many events of kept months ($1 is the first of them) there are between revisions $2 and $3, and how many from the
+/// middle one of them on, which is the third column. At the turn of a month clocks may differ a little.
+const HIDDEN: &str = "\
+    WITH kept AS (SELECT revision FROM order_event WHERE revision BETWEEN $2 AND $3 AND at >= \
+      (extract(epoch FROM (to_date($1, 'YYYY-MM')::timestamp AT TIME ZONE 'UTC') + interval '1 hour') * 1000000)::bigint), \
+    middle AS (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY revision) AS revision FROM kept) \
+    SELECT count(*), count(*) FILTER (WHERE kept.revision >= middle.revision), coalesce(min(middle.revision), 0) FROM kept, middle";
+
+/// The events of kept months that would be gone with `dropped`. Not those of a clock that was ahead: they stand among events
+/// of the months in which they really happened, and go with them.
+async fn hidden(tx: &mut sqlx::PgConnection, month: &str, dropped: RangeInclusive<i64>) -> Result<i64, StoreError> {
+    let counted = sqlx::query(HIDDEN).bind(month).bind(dropped.start()).bind(dropped.end()).fetch_one(tx);
+    let counted = counted.await.map_err(failed)?;
+    let (all, kept, middle): (i64, i64, i64) = (counted.get(0), counted.get(1), counted.get(2));
+    Ok(if kept * 2 > dropped.end() - middle { all } else { 0 })
+}
 
 /// The last revision in these partitions; 0 where there is none.
 async fn newest(tx: &mut sqlx::PgConnection, old: &[PgRow]) -> Result<i64, StoreError> {
@@ -150,10 +163,12 @@ async fn newest(tx: &mut sqlx::PgConnection, old: &[PgRow]) -> Result<i64, Store
 }
 
 /// The subscriptions whose position, or a parked event, lies before what is left.
-async fn robbed(tx: &mut sqlx::PgConnection, newest: i64) -> Result<Vec<String>, StoreError> {
+async fn robbed(tx: &mut sqlx::PgConnection, dropped: RangeInclusive<i64>) -> Result<Vec<String>, StoreError> {
     let rows = sqlx::query(subscriptions::ALL).fetch_all(tx).await.map_err(failed)?;
     let all = rows.iter().map(codec::subscription).collect::<Result<Vec<_>, _>>()?;
-    let needs = |s: &Subscription| s.position() < newest || s.parked.values().any(|parked| parked.revision <= newest);
+    let needs = |s: &Subscription| {
+        s.position() < *dropped.end() || s.parked.values().any(|parked| dropped.contains(&parked.revision))
+    };
     Ok(all.iter().filter(|s| needs(s)).map(|s| s.name.to_string()).collect())
 }
 

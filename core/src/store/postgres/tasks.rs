@@ -41,7 +41,7 @@ const CLAIM_OF: &str = take!(
      ORDER BY due_at LIMIT $5 FOR UPDATE OF task SKIP LOCKED"
 );
 const WAITING: &str = "\
-    SELECT kind, subject, order_id FROM task WHERE account = $1 AND kind = ANY($2) AND due_at <= $3 \
+    SELECT kind, subject, order_id, due_at FROM task WHERE account = $1 AND kind = $2 AND due_at > $5 AND due_at <= $3 \
       AND (leased_until IS NULL OR leased_until <= $3 OR leased_until - 600000000 > $3) ORDER BY due_at LIMIT $4";
 
 /// While somebody is at a task, `again_at` keeps what is wanted of it until he is done.
@@ -83,7 +83,8 @@ const ACCOUNTS_DUE: &str = "\
     WITH RECURSIVE known (account) AS (SELECT min(account) FROM task \
       UNION ALL SELECT (SELECT min(account) FROM task WHERE account > known.account) FROM known WHERE account IS NOT NULL) \
     SELECT account FROM known WHERE account IS NOT NULL \
-      AND EXISTS (SELECT 1 FROM task WHERE task.account = known.account AND due_at <= $1)";
+      AND (EXISTS (SELECT 1 FROM task WHERE task.account = known.account AND kind = 'PAYMENT' AND due_at <= $1) \
+        OR EXISTS (SELECT 1 FROM task WHERE task.account = known.account AND kind = 'REFUND' AND due_at <= $1))";
 
 const OVERDUE: &str = "SELECT count(*) AS count, min(due_at) AS oldest FROM task \
     WHERE kind = ANY($1) AND due_at < $2 AND (leased_until IS NULL OR leased_until <= $3 OR leased_until - 600000000 > $3)";
@@ -124,15 +125,17 @@ impl Tasks for PostgresTasks {
     async fn waiting(
         &self,
         account: &AccountName,
-        kinds: &[TaskKind],
+        kind: TaskKind,
+        after: Timestamp,
         limit: u32,
         now: Timestamp,
     ) -> Result<Vec<Waiting>, StoreError> {
         let query = sqlx::query(WAITING)
             .bind(account.as_str())
-            .bind(column(kinds, |kind| kind.as_str()))
+            .bind(kind.as_str())
             .bind(now.0)
-            .bind(i64::from(limit));
+            .bind(i64::from(limit))
+            .bind(after.0);
         rows(&self.pool, query).await?.iter().map(codec::waiting).collect()
     }
 

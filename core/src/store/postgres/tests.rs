@@ -267,8 +267,17 @@ async fn retention_drops_whole_months_and_the_rest_stays_sound() {
     );
     let planned = drop_before(&address, "1970-02", Robbing::Planned).await.unwrap();
     assert_eq!((planned.oldest_revision, planned.hidden), (6, 1));
+    // And one's clock in February among what happened in January: that goes with what it stands among.
+    store.readers.execute("SELECT prepare_month('1970-03-01Z')").await.unwrap();
+    commit(&store, &created("ahead", february + february)).await.unwrap();
+    for n in 0..9 {
+        commit(&store, &created(&format!("after{n}"), february + n)).await.unwrap();
+    }
+    let march = drop_before(&address, "1970-03", Robbing::Planned).await.unwrap();
+    assert_eq!((march.oldest_revision, march.hidden), (16, 0));
     let done = drop_before(&address, "1970-02", Robbing::Forced).await.unwrap();
     assert_eq!(done, planned);
+    assert_eq!(drop_before(&address, "1970-02", Robbing::Refused).await.unwrap().hidden, 0, "they are gone");
     assert_eq!(drop_before(&address, "1970-02", Robbing::Refused).await.unwrap().dropped, Vec::<String>::new());
     for result in store.audit().await.unwrap() {
         assert!(result.violations.is_empty(), "{result:?}");

@@ -106,6 +106,7 @@ fn migrator() -> Migrator {
         ("subscriptions", include_str!("schema_2.sql")),
         ("tasks", include_str!("schema_3.sql")),
         ("open cases", include_str!("schema_4.sql")),
+        ("two lines", include_str!("schema_5.sql")),
     ];
     let migrations = (1..).zip(steps).map(|(version, (name, sql))| {
         let sql = sqlx::SqlStr::from_static(sql);
