@@ -43,14 +43,14 @@ use crate::{
 
 /// Longer than everything that is done under one lease: three calls to a platform, and the waits for the budget.
 const LEASE: Duration = Duration::from_secs(60);
-/// Tasks that are claimed at once.
+/// Tasks that are looked at, or claimed, at once.
 const BATCH: u32 = 256;
 /// How long a further call of one task waits for the budget.
 const TURN: Duration = Duration::from_secs(5);
 /// Before every due time.
 const BEGINNING: Timestamp = Timestamp(i64::MIN);
-/// Batches of one account in a round at most, so that a backlog of it keeps no other account waiting.
-const BATCHES: usize = 4;
+/// Looks at the lines of one account in a round at most, so that a backlog of it keeps no other account waiting.
+const LOOKS: usize = 4;
 /// Until an order that cannot be read is looked at again.
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(3600);
 /// After a fault of ours.
@@ -99,6 +99,16 @@ impl Lane {
             complained: false,
         }
     }
+}
+
+/// What a look at a line found.
+struct Look {
+    /// Whose platform is to be asked.
+    open: BTreeSet<TaskKey>,
+    /// Where a further look begins, if there is more.
+    end: Option<Timestamp>,
+    /// Whether another look is worth it at once: most of it needed no question.
+    pays: bool,
 }
 
 /// Tasks of one account that wait, by what becomes of them now.
@@ -160,10 +170,10 @@ impl Worker {
         let Some(desk) = &self.desk else { return Ok(()) };
         for account in tasks.accounts_due(now()).await? {
             // Whatever is settled by now is dropped without a question.
-            let mut batches = 0;
+            let mut looks = 0;
             while self.questions(desk, &account).await? {
-                batches += 1;
-                if batches == BATCHES {
+                looks += 1;
+                if looks == LOOKS {
                     self.bell.notify_one();
                     break;
                 }
@@ -173,7 +183,7 @@ impl Worker {
     }
 
     /// Drops what of an account needs no question, and starts as many of the others as may be asked now; answers whether
-    /// there may be more to drop.
+    /// to look again at once.
     async fn questions(self: &Arc<Self>, desk: &Desk, account: &AccountName) -> Result<bool, StoreError> {
         let tasks = self.store.tasks();
         let Some(rate) = desk.rate(account) else {
@@ -183,16 +193,17 @@ impl Worker {
             }
             return Ok(false);
         };
-        let (refunds, _, some_refunds) = self.look(account, TaskKind::Refund, BEGINNING).await?;
-        let (payments, end, some_payments) = self.look(account, TaskKind::Payment, BEGINNING).await?;
-        let mut more = some_refunds || some_payments;
-        if let Some(end) = end {
+        let refunds = self.look(account, TaskKind::Refund, BEGINNING).await?;
+        let payments = self.look(account, TaskKind::Payment, BEGINNING).await?;
+        let mut more = refunds.pays || payments.pays;
+        if let Some(end) = payments.end {
             // The head of the line may be all that a platform is not asked about for a while.
             let from = self.lane(account, |lane| lane.swept.max(end));
-            let (_, end, some) = self.look(account, TaskKind::Payment, from).await?;
-            self.lane(account, |lane| lane.swept = end.unwrap_or(BEGINNING));
-            more |= some;
+            let further = self.look(account, TaskKind::Payment, from).await?;
+            self.lane(account, |lane| lane.swept = further.end.unwrap_or(BEGINNING));
+            more |= further.pays;
         }
+        let (refunds, payments) = (refunds.open, payments.open);
         let (slots, admitted, is_open) =
             self.lane(account, |lane| (lane.slots.clone(), lane.breaker.room(Instant::now()), lane.breaker.is_open()));
         let waiting = u32::try_from(refunds.len() + payments.len()).unwrap_or(u32::MAX);
@@ -204,8 +215,9 @@ impl Worker {
         if is_open {
             self.lane(account, |lane| lane.breaker.probed(Instant::now(), self.settings.probe));
         }
-        let left = granted.saturating_sub(u32::try_from(payments.len()).unwrap_or(u32::MAX));
-        let mut claimed = self.claim_of(&refunds, granted.div_ceil(2).max(left)).await?;
+        // Half of it for refunds, and what payments have no use for.
+        let spare = granted.saturating_sub(u32::try_from(payments.len()).unwrap_or(u32::MAX));
+        let mut claimed = self.claim_of(&refunds, granted.div_ceil(2).max(spare)).await?;
         let left = granted.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
         claimed.append(&mut self.claim_of(&payments, left).await?);
         for task in claimed {
@@ -214,14 +226,8 @@ impl Worker {
         Ok(more)
     }
 
-    /// Looks at what waits after a moment, and drops what needs no question. Answers what does; where the next look begins, if
-    /// there may be more to look at; and whether there may be more that is like what was dropped.
-    async fn look(
-        &self,
-        account: &AccountName,
-        kind: TaskKind,
-        after: Timestamp,
-    ) -> Result<(BTreeSet<TaskKey>, Option<Timestamp>, bool), StoreError> {
+    /// Looks at what waits after a moment, and drops what needs no question.
+    async fn look(&self, account: &AccountName, kind: TaskKind, after: Timestamp) -> Result<Look, StoreError> {
         let tasks = self.store.tasks();
         let waiting = tasks.waiting(account, kind, after, BATCH, now()).await?;
         let full = waiting.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
@@ -231,7 +237,7 @@ impl Worker {
             tasks.put_off(&task, now().after(UNREADABLE_PAUSE), task.attempt, &task.note).await?;
         }
         self.drop_settled(&settled).await?;
-        Ok((open, end, full && !settled.is_empty()))
+        Ok(Look { pays: full && settled.len() > open.len(), open, end })
     }
 
     /// What these tasks are for has come to its end. Looked at once more when they are ours: from then on a unit that wants
