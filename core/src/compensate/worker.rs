@@ -86,6 +86,8 @@ pub(super) struct Lane {
     slots: Arc<Semaphore>,
     /// How far along the line of payments was looked for what needs no question.
     swept: Timestamp,
+    /// Whether the next odd question is for a refund.
+    refunds_turn: bool,
     /// Whether was said that the account has work, and cannot be called.
     complained: bool,
 }
@@ -96,8 +98,17 @@ impl Lane {
             breaker: Breaker::default(),
             slots: Arc::new(Semaphore::new(slots)),
             swept: BEGINNING,
+            refunds_turn: true,
             complained: false,
         }
+    }
+
+    /// The refunds' half of what was granted. Where that is one at a time, every other one.
+    fn half(&mut self, granted: u32) -> u32 {
+        let is_odd = granted % 2 == 1;
+        let half = granted / 2 + u32::from(is_odd && self.refunds_turn);
+        self.refunds_turn ^= is_odd;
+        half
     }
 }
 
@@ -216,8 +227,9 @@ impl Worker {
             self.lane(account, |lane| lane.breaker.probed(Instant::now(), self.settings.probe));
         }
         // Half of it for refunds, and what payments have no use for.
+        let half = self.lane(account, |lane| lane.half(granted));
         let spare = granted.saturating_sub(u32::try_from(payments.len()).unwrap_or(u32::MAX));
-        let mut claimed = self.claim_of(&refunds, granted.div_ceil(2).max(spare)).await?;
+        let mut claimed = self.claim_of(&refunds, half.max(spare)).await?;
         let left = granted.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
         claimed.append(&mut self.claim_of(&payments, left).await?);
         for task in claimed {

@@ -268,3 +268,11 @@ async fn refunds_do_not_stand_behind_payments() {
     assert!(waiting(TaskKind::Refund).await.is_empty());
     assert_eq!(waiting(TaskKind::Payment).await.len(), 20 - usize::try_from(BURST - 1).unwrap());
 }
+
+/// However little is granted at once, neither kind takes all of it.
+#[test]
+fn refunds_have_half_of_what_is_granted() {
+    let mut lane = Lane::new(1);
+    assert_eq!([1, 1, 1, 1].map(|granted| lane.half(granted)), [1, 0, 1, 0]);
+    assert_eq!([5, 4, 5, 0].map(|granted| lane.half(granted)), [3, 2, 2, 0]);
+}
