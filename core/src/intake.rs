@@ -13,8 +13,8 @@ use crate::{
     clock::now,
     commit::{Fact, Message},
     order::{
-        self, AccountName, Observation, OutTradeNo, PaymentFact, PaymentStatus, RefundFact, RefundStatus, Source,
-        Timestamp, TransactionId,
+        self, AccountName, Observation, OutRefundNo, OutTradeNo, PaymentFact, PaymentStatus, RefundFact, RefundId,
+        RefundStatus, Source, Timestamp, TransactionId,
     },
     seal::{self, Sealed, Sealer},
     sha256::Sha256,
@@ -228,8 +228,8 @@ fn refund_fact(r: &v1::RefundFact) -> Result<RefundFact, String> {
     Ok(RefundFact {
         out_trade_no: optional("out_trade_no", &r.out_trade_no, OutTradeNo::parse)?,
         transaction_id: optional("transaction_id", &r.transaction_id, TransactionId::parse)?,
-        out_refund_no: optional("out_refund_no", &r.out_refund_no, TransactionId::parse)?,
-        refund_id: optional("refund_id", &r.refund_id, TransactionId::parse)?,
+        out_refund_no: optional("out_refund_no", &r.out_refund_no, OutRefundNo::parse)?,
+        refund_id: optional("refund_id", &r.refund_id, RefundId::parse)?,
         status,
         amount: amount(r.amount.as_ref())?,
         cumulative: r.cumulative,

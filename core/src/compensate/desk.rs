@@ -22,7 +22,7 @@ use crate::{
     clock::now,
     commit::{Door, DoorError},
     intake::{Intake, clip},
-    order::{AccountName, Case, CaseKind, Order, OrderId, OutTradeNo, Payment, Refund, Source, TransactionId},
+    order::{AccountName, Case, CaseKind, Order, OrderId, OutRefundNo, OutTradeNo, Payment, Refund, Source},
     store::{Exchange, ExchangeOutcome, ExchangeRow, Rate, Store, StoreError},
     wire,
 };
@@ -86,7 +86,7 @@ struct About<'a> {
     account: &'a AccountName,
     order_id: &'a OrderId,
     out_trade_no: Option<&'a OutTradeNo>,
-    out_refund_no: Option<&'a TransactionId>,
+    out_refund_no: Option<&'a OutRefundNo>,
 }
 
 impl<'a> About<'a> {

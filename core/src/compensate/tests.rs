@@ -9,8 +9,8 @@ use super::{
     schedule::{Schedule, jittered},
 };
 use crate::order::{
-    AccountName, Command, Currency, Fact, Method, Money, Observation, Order, OrderId, OutTradeNo, Payment, PaymentFact,
-    PaymentStatus, Refund, RefundStatus, Requested, Timestamp, TransactionId, decide, observe,
+    AccountName, Command, Currency, Fact, Method, Money, Observation, Order, OrderId, OutRefundNo, OutTradeNo, Payment,
+    PaymentFact, PaymentStatus, Refund, RefundStatus, Requested, Timestamp, TransactionId, decide, observe,
 };
 
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -306,7 +306,7 @@ fn a_refund(status: RefundStatus) -> Refund {
         account: account(),
         out_trade_no: Some(number()),
         transaction_id: Some(TransactionId::parse("T1").unwrap()),
-        out_refund_no: Some(TransactionId::parse("R1").unwrap()),
+        out_refund_no: Some(OutRefundNo::parse("R1").unwrap()),
         refund_id: None,
         status,
         amount: money(),

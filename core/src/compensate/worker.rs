@@ -35,8 +35,8 @@ use crate::{
     clock::now,
     commit::{CommandRequest, Door, DoorError},
     order::{
-        About, AccountName, CaseId, CaseState, Command, Order, OrderId, OutTradeNo, Payment, Refund, Refusal, Resolver,
-        TaskKey, TaskKind, Timestamp, TransactionId,
+        About, AccountName, CaseId, CaseState, Command, Order, OrderId, OutRefundNo, OutTradeNo, Payment, Refund,
+        Refusal, Resolver, TaskKey, TaskKind, Timestamp,
     },
     store::{CaseRow, Store, StoreError, Task, Waiting},
 };
@@ -567,8 +567,8 @@ fn find_payment<'a>(order: &'a Order, task: &TaskKey) -> Option<&'a Payment> {
     order.payment(&OutTradeNo::parse(task.subject.as_str()).ok()?)
 }
 
-fn find_refund<'a>(order: &'a Order, task: &TaskKey) -> Option<(&'a Refund, TransactionId)> {
-    let number = TransactionId::parse(task.subject.as_str()).ok()?;
+fn find_refund<'a>(order: &'a Order, task: &TaskKey) -> Option<(&'a Refund, OutRefundNo)> {
+    let number = OutRefundNo::parse(task.subject.as_str()).ok()?;
     Some((order.requested_refund(&number)?, number))
 }
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    AccountName, CaseId, Method, Money, OrderId, OutTradeNo, PaymentStatus, RefundStatus, State, Timestamp,
-    TransactionId,
+    AccountName, CaseId, Method, Money, OrderId, OutRefundNo, OutTradeNo, PaymentStatus, RefundId, RefundStatus, State,
+    Timestamp, TransactionId,
 };
 use crate::sha256::Sha256;
 
@@ -139,9 +139,9 @@ pub struct Refund {
     /// The transaction's number, if it was named.
     pub transaction_id: Option<TransactionId>,
     /// The shop's number.
-    pub out_refund_no: Option<TransactionId>,
+    pub out_refund_no: Option<OutRefundNo>,
     /// The platform's number.
-    pub refund_id: Option<TransactionId>,
+    pub refund_id: Option<RefundId>,
     /// The strongest news of it.
     pub status: RefundStatus,
     /// How much.

@@ -1,6 +1,6 @@
 //! What came in for an order, what went back, and what is left to give back.
 
-use super::{Ending, Money, Order, Refund, RefundStatus, State, Transaction, TransactionId, refunds::sum};
+use super::{Ending, Money, Order, OutRefundNo, Refund, RefundStatus, State, Transaction, refunds::sum};
 
 impl Order {
     /// Whether it is open, and nothing has come in for it.
@@ -11,7 +11,7 @@ impl Order {
 
     /// The refund that was asked for here under this number, on whatever account.
     #[must_use]
-    pub fn requested_refund(&self, out_refund_no: &TransactionId) -> Option<&Refund> {
+    pub fn requested_refund(&self, out_refund_no: &OutRefundNo) -> Option<&Refund> {
         self.refunds.iter().find(|r| r.requested.is_some() && r.out_refund_no.as_ref() == Some(out_refund_no))
     }
 

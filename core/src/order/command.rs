@@ -3,7 +3,8 @@
 use smol_str::SmolStr;
 
 use super::{
-    AccountName, Case, CaseId, Method, Money, OrderId, OutTradeNo, Resolution, Resolver, Timestamp, TransactionId,
+    AccountName, Case, CaseId, Method, Money, OrderId, OutRefundNo, OutTradeNo, Resolution, Resolver, Timestamp,
+    TransactionId,
 };
 use crate::sha256::Sha256;
 
@@ -77,7 +78,7 @@ pub enum Command {
         /// Of which transaction; may be left out where the payment says it.
         transaction_id: Option<TransactionId>,
         /// Our number for it, unique over all orders.
-        out_refund_no: TransactionId,
+        out_refund_no: OutRefundNo,
         /// How much.
         amount: Money,
         /// Why.
@@ -88,7 +89,7 @@ pub enum Command {
         /// Of which order.
         order_id: OrderId,
         /// Which refund.
-        out_refund_no: TransactionId,
+        out_refund_no: OutRefundNo,
         /// The platform's code.
         code: String,
         /// The platform's words.
@@ -134,7 +135,7 @@ pub enum About {
     /// How a payment ended.
     Payment(OutTradeNo),
     /// How a refund ended.
-    Refund(TransactionId),
+    Refund(OutRefundNo),
 }
 
 impl Command {
@@ -173,7 +174,7 @@ impl Command {
     }
     /// Our number of the refund that it asks for.
     #[must_use]
-    pub fn refund_number(&self) -> Option<TransactionId> {
+    pub fn refund_number(&self) -> Option<OutRefundNo> {
         match self {
             Self::RequestRefund { out_refund_no, .. } => Some(out_refund_no.clone()),
             Self::ResolveCase { case_id, resolution: Resolution::Refund, .. } => refund_number_of(case_id),
@@ -192,7 +193,7 @@ impl Command {
 }
 
 /// The number of the refund that a ruling asks for: the same however often it is ruled.
-pub(super) fn refund_number_of(case_id: &CaseId) -> Option<TransactionId> {
+pub(super) fn refund_number_of(case_id: &CaseId) -> Option<OutRefundNo> {
     let hash = Sha256::of(case_id.as_str().as_bytes()).to_string();
-    TransactionId::parse(&hash[..32]).ok()
+    OutRefundNo::parse(&hash[..32]).ok()
 }

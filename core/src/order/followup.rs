@@ -1,8 +1,7 @@
 //! What must be done about an order later: the door writes it down in the same transaction, a worker does it.
 
 use super::{
-    AccountName, CaseId, CaseKind, Ending, Order, OrderId, OutTradeNo, State, TaskKey, TaskKind, Timestamp,
-    TransactionId,
+    AccountName, CaseId, CaseKind, Ending, Order, OrderId, OutRefundNo, OutTradeNo, State, TaskKey, TaskKind, Timestamp,
 };
 
 /// When a task is due, as far as the domain knows.
@@ -35,7 +34,7 @@ impl Followup {
     }
 
     /// Carries out a refund, or asks how it stands.
-    pub(super) fn refund(out_refund_no: &TransactionId, account: &AccountName, due: Due) -> Self {
+    pub(super) fn refund(out_refund_no: &OutRefundNo, account: &AccountName, due: Due) -> Self {
         let key = TaskKey { kind: TaskKind::Refund, subject: out_refund_no.as_str().into() };
         Self { key, account: Some(account.clone()), due }
     }

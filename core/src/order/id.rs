@@ -64,8 +64,16 @@ id!(
     OutTradeNo, "1 to 64 visible ASCII characters", |t| visible(t, 64)
 );
 id!(
-    /// The platform's number of a transaction, or of a refund.
+    /// The platform's number of a transaction.
     TransactionId, "1 to 128 visible ASCII characters", |t| visible(t, 128)
+);
+id!(
+    /// The merchant's number of a refund.
+    OutRefundNo, "1 to 128 visible ASCII characters", |t| visible(t, 128)
+);
+id!(
+    /// The platform's number of a refund.
+    RefundId, "1 to 128 visible ASCII characters", |t| visible(t, 128)
 );
 id!(
     /// The short name of an account in the configuration.

@@ -39,7 +39,9 @@ pub use command::{About, Command, MAX_PAYMENTS, MAX_REFUNDS};
 pub use decide::{UNPAID_GRACE, decide};
 pub use filter::EventFilter;
 pub use followup::{Due, Followup};
-pub use id::{AccountName, BadId, OrderId, OutTradeNo, RequestId, SubscriptionName, TransactionId};
+pub use id::{
+    AccountName, BadId, OrderId, OutRefundNo, OutTradeNo, RefundId, RequestId, SubscriptionName, TransactionId,
+};
 pub use journal::{Decision, Event};
 pub use method::Method;
 pub use money::{Currency, Money, MoneyError};

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, Money, OutTradeNo, Timestamp, TransactionId};
+use super::{AccountName, Money, OutRefundNo, OutTradeNo, RefundId, Timestamp, TransactionId};
 
 /// Where a fact was learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -120,9 +120,9 @@ pub struct RefundFact {
     /// The platform's number of the payment.
     pub transaction_id: Option<TransactionId>,
     /// The shop's number of the refund.
-    pub out_refund_no: Option<TransactionId>,
+    pub out_refund_no: Option<OutRefundNo>,
     /// The platform's number of the refund.
-    pub refund_id: Option<TransactionId>,
+    pub refund_id: Option<RefundId>,
     /// Where it stands.
     pub status: RefundStatus,
     /// How much.
@@ -131,6 +131,15 @@ pub struct RefundFact {
     pub cumulative: bool,
     /// By the platform's clock.
     pub occurred_at: Option<Timestamp>,
+}
+
+impl RefundFact {
+    /// The number under which it is booked: the platform's, or the shop's where the platform gave none.
+    #[must_use]
+    pub fn number(&self) -> Option<&str> {
+        let theirs = self.refund_id.as_ref().map(RefundId::as_str);
+        theirs.or(self.out_refund_no.as_ref().map(OutRefundNo::as_str))
+    }
 }
 
 /// Where a refund stands, weakest news first: later variants win. A failure is strongest, because

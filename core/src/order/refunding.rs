@@ -4,15 +4,15 @@
 //! what the platform reports about it later merges into it by its number.
 
 use super::{
-    Case, CaseState, Decision, Due, EventKind, Followup, MAX_REFUNDS, Money, Order, OutTradeNo, Payment, Refund,
-    RefundStatus, Refusal, Requested, Timestamp, Transaction, TransactionId, journal::Journal,
+    Case, CaseState, Decision, Due, EventKind, Followup, MAX_REFUNDS, Money, Order, OutRefundNo, OutTradeNo, Payment,
+    Refund, RefundStatus, Refusal, Requested, Timestamp, Transaction, TransactionId, journal::Journal,
 };
 
 /// A refund as it is wanted.
 pub(super) struct Wanted<'a> {
     pub(super) out_trade_no: Option<&'a OutTradeNo>,
     pub(super) transaction_id: Option<&'a TransactionId>,
-    pub(super) out_refund_no: &'a TransactionId,
+    pub(super) out_refund_no: &'a OutRefundNo,
     pub(super) amount: Money,
     pub(super) reason: &'a str,
 }
@@ -44,7 +44,7 @@ pub(super) fn request(order: &Order, wanted: &Wanted<'_>, at: Timestamp) -> Resu
 /// money may have gone back all the same.
 pub(super) fn troubled(
     order: &Order,
-    out_refund_no: &TransactionId,
+    out_refund_no: &OutRefundNo,
     evidence: String,
     at: Timestamp,
 ) -> Result<Decision, Refusal> {
@@ -71,7 +71,7 @@ pub(super) fn troubled(
 /// then it is opened again.
 pub(super) fn given_up(
     order: &Order,
-    out_refund_no: &TransactionId,
+    out_refund_no: &OutRefundNo,
     evidence: &str,
     at: Timestamp,
 ) -> Result<Decision, Refusal> {

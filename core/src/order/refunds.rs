@@ -3,8 +3,8 @@
 //! Merging does not depend on the order in which reports come.
 
 use super::{
-    AccountName, Case, CaseId, CaseKind, Money, Order, Refund, RefundFact, RefundStatus, Timestamp, Transaction,
-    TransactionId,
+    AccountName, Case, CaseId, CaseKind, Money, Order, OutRefundNo, Refund, RefundFact, RefundId, RefundStatus,
+    Timestamp, Transaction, TransactionId,
 };
 
 /// Whether two reports are about one refund. The platform's number decides where both have one; the shop's
@@ -75,8 +75,9 @@ impl Refund {
         if let (Some(_), Some(ours)) = (&self.requested, &self.out_refund_no) {
             return ours.as_str();
         }
-        let id = self.refund_id.as_ref().or(self.out_refund_no.as_ref()).or(self.transaction_id.as_ref());
-        id.map_or("?", |id| id.as_str())
+        let named = self.refund_id.as_ref().map(RefundId::as_str);
+        let named = named.or(self.out_refund_no.as_ref().map(OutRefundNo::as_str));
+        named.or(self.transaction_id.as_ref().map(TransactionId::as_str)).unwrap_or("?")
     }
 }
 
@@ -172,7 +173,7 @@ impl Order {
 
     /// The refund that was asked for here under this number.
     #[must_use]
-    pub fn asked_back(&self, account: &AccountName, out_refund_no: &TransactionId) -> Option<&Refund> {
+    pub fn asked_back(&self, account: &AccountName, out_refund_no: &OutRefundNo) -> Option<&Refund> {
         let asked = |r: &&Refund| r.requested.is_some() && r.account == *account;
         self.refunds.iter().filter(asked).find(|r| r.out_refund_no.as_ref() == Some(out_refund_no))
     }

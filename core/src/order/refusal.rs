@@ -1,8 +1,8 @@
 //! Why a command changes nothing.
 
 use super::{
-    AccountName, CaseId, Currency, EventKind, MAX_PAYMENTS, MAX_REFUNDS, Money, OrderId, OutTradeNo, RequestId,
-    Resolution, State, Timestamp, TransactionId,
+    AccountName, CaseId, Currency, EventKind, MAX_PAYMENTS, MAX_REFUNDS, Money, OrderId, OutRefundNo, OutTradeNo,
+    RequestId, Resolution, State, Timestamp, TransactionId,
 };
 
 /// Why a command changes nothing.
@@ -73,13 +73,13 @@ pub enum Refusal {
     #[error(
         "out_refund_no {0} belongs to another refund already; every refund needs a number of its own, and a retry the same content"
     )]
-    RefundNumberTaken(TransactionId),
+    RefundNumberTaken(OutRefundNo),
     /// Too much was given back in parts.
     #[error("order {0} has {MAX_REFUNDS} refunds already; give back the rest at the platform")]
     TooManyRefunds(OrderId),
     /// The order has no such refund that was asked for here.
     #[error("order {0} has no refund {1} that was asked for here")]
-    RefundNotFound(OrderId, TransactionId),
+    RefundNotFound(OrderId, OutRefundNo),
     /// The platform cannot be asked for anything.
     #[error("account {0} cannot be called: its configuration has no [accounts.{0}.api]")]
     NoApi(AccountName),

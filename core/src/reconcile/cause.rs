@@ -111,13 +111,10 @@ fn is_booked_as_total(order: &Order, total: &Refund, account: &AccountName, line
 /// Whether a line of an account's statement is about this refund. A running total is no refund: it has the number of the
 /// last one that reached it.
 pub(super) fn is(refund: &Refund, account: &AccountName, line: &Movement) -> bool {
-    let same = |id: Option<&crate::order::TransactionId>, number: &str| {
-        !number.is_empty() && id.is_some_and(|id| id.as_str() == number)
-    };
     !refund.cumulative
         && refund.account == *account
-        && (same(refund.refund_id.as_ref(), &line.refund_id)
-            || same(refund.out_refund_no.as_ref(), &line.out_refund_no))
+        && (refund.refund_id.as_ref().is_some_and(|theirs| theirs.as_str() == line.refund_id)
+            || refund.out_refund_no.as_ref().is_some_and(|ours| ours.as_str() == line.out_refund_no))
 }
 
 /// Why a movement is missing here, from the callbacks that name its payment: `refused` and `accepted`, newest first.

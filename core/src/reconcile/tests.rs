@@ -20,8 +20,8 @@ use crate::{
     feed::Bell,
     guard::LocalGuard,
     order::{
-        self, AccountName, CaseId, CaseState, Command, Currency, Method, Money, Observation, OrderId, OutTradeNo,
-        PaymentFact, PaymentStatus, RefundFact, RefundStatus, Source, Timestamp, TransactionId,
+        self, AccountName, CaseId, CaseState, Command, Currency, Method, Money, Observation, OrderId, OutRefundNo,
+        OutTradeNo, PaymentFact, PaymentStatus, RefundFact, RefundStatus, Source, Timestamp, TransactionId,
     },
     seal::Sealed,
     sha256::Sha256,
@@ -114,7 +114,7 @@ fn observation(line: &Movement) -> Observation {
         MoneyKind::Refund => order::Fact::Refund(RefundFact {
             out_trade_no,
             transaction_id,
-            out_refund_no: TransactionId::parse(line.out_refund_no.clone()).ok(),
+            out_refund_no: OutRefundNo::parse(line.out_refund_no.clone()).ok(),
             refund_id: None,
             status: RefundStatus::Succeeded,
             amount,
@@ -720,7 +720,7 @@ fn booking(line: &Movement) -> Booking {
         amount: line.amount,
         out_trade_no: OutTradeNo::parse(line.out_trade_no.clone()).ok(),
         transaction_id: TransactionId::parse(line.transaction_id.clone()).ok(),
-        out_refund_no: TransactionId::parse(line.out_refund_no.clone()).ok(),
+        out_refund_no: OutRefundNo::parse(line.out_refund_no.clone()).ok(),
         refund_id: None,
         occurred_at: line.occurred_at,
         recorded_at: at(NOON),

@@ -8,7 +8,6 @@ use crate::{
     order::{
         Case, CaseId, CaseKind, CaseState, Currency, Event, EventFilter, EventKind, Method, Money, MoneyError, Order,
         Payment, PaymentStatus, Refund, RefundStatus, Resolution, Resolver, Source, State, Timestamp, Transaction,
-        TransactionId,
     },
     store::{CaseRow, EventRow, Exchange, ExchangeOutcome, StoredNotification},
 };
@@ -148,7 +147,7 @@ pub(super) fn platform_of(method: Method) -> Option<&'static str> {
     }
 }
 
-fn text(id: Option<&TransactionId>) -> String {
+fn text(id: Option<&impl ToString>) -> String {
     id.map(ToString::to_string).unwrap_or_default()
 }
 

@@ -8,23 +8,23 @@ use super::{
     error::Violations,
     order::{order_id, request_id, text},
 };
-use crate::order::{Command, OutTradeNo, RequestId, TransactionId};
+use crate::order::{Command, OutRefundNo, OutTradeNo, RequestId};
 
 /// Characters of a refund's number: what every platform takes. The strictest is UnionPay.
 const NUMBER: std::ops::RangeInclusive<usize> = 8..=32;
 /// Characters of a reason at most, which platforms show to payers. The strictest is WeChat Pay.
 const MAX_REASON: usize = 80;
 
-fn refund_number(v: &mut Violations, text: &str) -> Option<TransactionId> {
+fn refund_number(v: &mut Violations, text: &str) -> Option<OutRefundNo> {
     if !NUMBER.contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
         let (least, most) = (NUMBER.start(), NUMBER.end());
         v.add("out_refund_no", format!("must be {least} to {most} characters of A-Z a-z 0-9"));
         return None;
     }
-    v.take("out_refund_no", TransactionId::parse(text))
+    v.take("out_refund_no", OutRefundNo::parse(text))
 }
 
-fn wanted(request: &v1::CreateRefundRequest) -> Result<(Command, TransactionId, Option<RequestId>), Status> {
+fn wanted(request: &v1::CreateRefundRequest) -> Result<(Command, OutRefundNo, Option<RequestId>), Status> {
     let mut v = Violations::default();
     let id = order_id(&mut v, &request.order_id);
     let key = request_id(&mut v, &request.request_id);

@@ -10,8 +10,8 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 use crate::{
     order::{
         AccountName, Case, CaseId, CaseKind, CaseState, Currency, Event, EventKind, Fact, Money, Observation, Order,
-        PaymentFact, PaymentStatus, RefundFact, RefundStatus, RequestId, Resolution, Resolver, Source, State, TaskKey,
-        TaskKind, Timestamp, TransactionId,
+        OutRefundNo, OutTradeNo, PaymentFact, PaymentStatus, RefundFact, RefundId, RefundStatus, RequestId, Resolution,
+        Resolver, Source, State, TaskKey, TaskKind, Timestamp, TransactionId,
     },
     sha256::Sha256,
     store::{
@@ -195,8 +195,8 @@ pub(super) fn columns(fact: &Fact) -> FactColumns<'_> {
             kind: "REFUND",
             out_trade_no: r.out_trade_no.as_ref().map(|x| x.as_str()),
             transaction_id: r.transaction_id.as_ref().map(|x| x.as_str()),
-            out_refund_no: r.out_refund_no.as_ref().map(TransactionId::as_str),
-            refund_id: r.refund_id.as_ref().map(TransactionId::as_str),
+            out_refund_no: r.out_refund_no.as_ref().map(OutRefundNo::as_str),
+            refund_id: r.refund_id.as_ref().map(RefundId::as_str),
             status: r.status.as_str(),
             amount: r.amount,
             cumulative: r.cumulative,
@@ -211,14 +211,8 @@ pub(super) fn fact_key(hex: &str) -> Result<FactKey, StoreError> {
 }
 
 pub(super) fn parked(row: &impl Columns) -> Result<ParkedRow, StoreError> {
-    let id = |column_name| -> Result<Option<TransactionId>, StoreError> {
-        column::<Option<String>>(row, column_name)?.map(TransactionId::parse).transpose().map_err(damaged)
-    };
-    let out_trade_no = column::<Option<String>>(row, "out_trade_no")?
-        .map(crate::order::OutTradeNo::parse)
-        .transpose()
-        .map_err(damaged)?;
-    let transaction_id = id("transaction_id")?;
+    let out_trade_no = optional(row, "out_trade_no", OutTradeNo::parse)?;
+    let transaction_id = optional(row, "transaction_id", TransactionId::parse)?;
     let amount = money(column(row, "amount_minor")?, &column::<String>(row, "currency")?)?;
     let occurred_at = column::<Option<i64>>(row, "occurred_at")?.map(Timestamp);
     let status: String = column(row, "status")?;
@@ -233,8 +227,8 @@ pub(super) fn parked(row: &impl Columns) -> Result<ParkedRow, StoreError> {
         "REFUND" => Fact::Refund(RefundFact {
             out_trade_no,
             transaction_id,
-            out_refund_no: id("out_refund_no")?,
-            refund_id: id("refund_id")?,
+            out_refund_no: optional(row, "out_refund_no", OutRefundNo::parse)?,
+            refund_id: optional(row, "refund_id", RefundId::parse)?,
             status: named::<RefundStatus>(status)?,
             amount,
             cumulative: column(row, "cumulative")?,
@@ -324,7 +318,7 @@ pub(super) fn case(row: &impl Columns) -> Result<CaseRow, StoreError> {
             state,
             order_id: optional(row, "order_id", crate::order::OrderId::parse)?,
             account: AccountName::parse(column::<String>(row, "account")?).map_err(damaged)?,
-            out_trade_no: optional(row, "out_trade_no", crate::order::OutTradeNo::parse)?,
+            out_trade_no: optional(row, "out_trade_no", OutTradeNo::parse)?,
             transaction_id: optional(row, "transaction_id", TransactionId::parse)?,
             expected: amount("expected_minor", "expected_currency")?,
             observed: amount("observed_minor", "observed_currency")?,
@@ -434,8 +428,8 @@ pub(super) fn exchange(row: &impl Columns) -> Result<Exchange, StoreError> {
         account: parse(column(row, "account")?, AccountName::parse)?,
         operation: column(row, "operation")?,
         order_id: optional(row, "order_id", crate::order::OrderId::parse)?,
-        out_trade_no: optional(row, "out_trade_no", crate::order::OutTradeNo::parse)?,
-        out_refund_no: optional(row, "out_refund_no", TransactionId::parse)?,
+        out_trade_no: optional(row, "out_trade_no", OutTradeNo::parse)?,
+        out_refund_no: optional(row, "out_refund_no", OutRefundNo::parse)?,
         started_at: Timestamp(column(row, "started_at")?),
         duration_us: column(row, "duration_us")?,
         http_status: count(row, "http_status")?,
@@ -481,10 +475,10 @@ pub(super) fn booking(row: &impl Columns) -> Result<Booking, StoreError> {
         },
         order_id: parse(column(row, "order_id")?, crate::order::OrderId::parse)?,
         amount: money(column(row, "amount_minor")?, &column::<String>(row, "currency")?)?,
-        out_trade_no: optional(row, "out_trade_no", crate::order::OutTradeNo::parse)?,
+        out_trade_no: optional(row, "out_trade_no", OutTradeNo::parse)?,
         transaction_id: optional(row, "transaction_id", TransactionId::parse)?,
-        out_refund_no: optional(row, "out_refund_no", TransactionId::parse)?,
-        refund_id: optional(row, "refund_id", TransactionId::parse)?,
+        out_refund_no: optional(row, "out_refund_no", OutRefundNo::parse)?,
+        refund_id: optional(row, "refund_id", RefundId::parse)?,
         occurred_at: column::<Option<i64>>(row, "occurred_at")?.map(Timestamp),
         recorded_at: Timestamp(column(row, "recorded_at")?),
     })

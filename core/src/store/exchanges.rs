@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::{
-    order::{AccountName, OrderId, OutTradeNo, Timestamp, TransactionId},
+    order::{AccountName, OrderId, OutRefundNo, OutTradeNo, Timestamp},
     seal::Sealed,
 };
 
@@ -67,7 +67,7 @@ pub struct Exchange {
     /// The payment's number.
     pub out_trade_no: Option<OutTradeNo>,
     /// The refund's number.
-    pub out_refund_no: Option<TransactionId>,
+    pub out_refund_no: Option<OutRefundNo>,
     /// When the request was sent.
     pub started_at: Timestamp,
     /// From there to the whole answer, or to giving up.

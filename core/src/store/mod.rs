@@ -37,7 +37,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::order::{CaseId, CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{CaseId, CaseKind, Order, OrderId, OutRefundNo, OutTradeNo, Timestamp};
 pub use exchanges::{Exchange, ExchangeOutcome, ExchangeRow, Exchanges};
 pub use log::{Announcements, EventLog, LogEntry, LogId, LogPage, LogState};
 pub use reconciliations::{
@@ -169,7 +169,7 @@ pub trait Store: Send + Sync + 'static {
     /// A case by its id.
     async fn case(&self, id: &CaseId) -> Result<Option<CaseRow>, StoreError>;
     /// The order on which a refund was asked for.
-    async fn order_of_refund(&self, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError>;
+    async fn order_of_refund(&self, out_refund_no: &OutRefundNo) -> Result<Option<OrderId>, StoreError>;
     /// Stores refused notifications and, now and then, forgets the oldest beyond [`KEPT_REJECTIONS`]. Not part of any unit:
     /// nothing depends on them.
     async fn record_rejections(&self, rows: &[RejectionRow]) -> Result<(), StoreError>;

@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{MoneyKey, MoneyKind, StoreError};
-use crate::order::{AccountName, CaseId, Currency, Money, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{
+    AccountName, CaseId, Currency, Money, OrderId, OutRefundNo, OutTradeNo, RefundId, Timestamp, TransactionId,
+};
 
 /// How much earlier than a platform says that money moved its message may have reached us: clocks differ. In microseconds.
 pub(super) const EARLY: i64 = 3_600_000_000;
@@ -238,9 +240,9 @@ pub struct Booking {
     /// The platform's number of the payment.
     pub transaction_id: Option<TransactionId>,
     /// The shop's number of the refund.
-    pub out_refund_no: Option<TransactionId>,
+    pub out_refund_no: Option<OutRefundNo>,
     /// The platform's number of the refund.
-    pub refund_id: Option<TransactionId>,
+    pub refund_id: Option<RefundId>,
     /// When, by the platform's clock.
     pub occurred_at: Option<Timestamp>,
     /// When it was taken in.

@@ -6,8 +6,8 @@ use smol_str::SmolStr;
 
 use crate::{
     order::{
-        AccountName, Case, CaseId, CaseKind, CaseState, Event, Money, Observation, Order, OrderId, OutTradeNo,
-        RequestId, Source, State, TaskKey, Timestamp, TransactionId,
+        AccountName, Case, CaseId, CaseKind, CaseState, Event, Money, Observation, Order, OrderId, OutRefundNo,
+        OutTradeNo, RequestId, Source, State, TaskKey, Timestamp, TransactionId,
     },
     seal::Sealed,
     sha256::Sha256,
@@ -321,7 +321,7 @@ pub struct Keys {
     /// Cases by id, and their orders.
     pub cases: BTreeSet<CaseId>,
     /// Orders by the shop's number of a refund that was asked for here.
-    pub refunds: BTreeSet<TransactionId>,
+    pub refunds: BTreeSet<OutRefundNo>,
 }
 
 impl Keys {
@@ -357,7 +357,7 @@ pub struct Loaded {
     /// The cases, by id. Whether a case on an order is open is what the order says: this row may be older.
     pub cases: BTreeMap<CaseId, CaseRow>,
     /// Whose refund.
-    pub refunds: BTreeMap<TransactionId, OrderId>,
+    pub refunds: BTreeMap<OutRefundNo, OrderId>,
 }
 
 /// What a unit changes.
@@ -388,7 +388,7 @@ pub struct Writes {
     /// Who looks after cases from now on, by their ids. Applied after `cases`.
     pub owners: Vec<(CaseId, String)>,
     /// New refunds that were asked for here.
-    pub refunds: Vec<(TransactionId, OrderId)>,
+    pub refunds: Vec<(OutRefundNo, OrderId)>,
 }
 
 impl Writes {

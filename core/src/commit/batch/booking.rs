@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use crate::{
     order::{
         AccountName, Case, CaseId, CaseKind, Fact, Money, Observation, Order, OrderId, PaymentStatus, RefundFact,
-        RefundStatus, Timestamp,
+        RefundStatus, Timestamp, TransactionId,
     },
     store::{MoneyKey, MoneyKind},
 };
@@ -41,7 +41,7 @@ fn refund_key(provider: &str, account: &AccountName, refund: &RefundFact) -> Opt
         let of = transaction.or_else(|| refund.out_trade_no.as_ref().map(ToString::to_string))?;
         format!("{of}/total/{}", refund.amount.minor())
     } else {
-        refund.refund_id.as_ref().or(refund.out_refund_no.as_ref())?.to_string()
+        refund.number()?.to_owned()
     };
     Some(key(provider, account, MoneyKind::Refund, number))
 }
@@ -98,10 +98,10 @@ fn total(
 pub(super) fn unbound(news: &Observation, elsewhere: Option<&OrderId>, at: Timestamp) -> Option<Case> {
     let Observation { account, fact: said } = news;
     let (number, amount) = match said {
-        Fact::Payment(p) if p.status == PaymentStatus::Succeeded => (p.transaction_id.as_ref()?, p.amount),
+        Fact::Payment(p) if p.status == PaymentStatus::Succeeded => (p.transaction_id.as_ref()?.as_str(), p.amount),
         // A refund of a payment that is not known yet waits for it; one that contradicts needs a person.
         Fact::Refund(r) if r.status == RefundStatus::Succeeded && elsewhere.is_some() => {
-            (r.refund_id.as_ref().or(r.out_refund_no.as_ref()).or(r.transaction_id.as_ref())?, r.amount)
+            (r.number().or(r.transaction_id.as_ref().map(TransactionId::as_str))?, r.amount)
         }
         Fact::Payment(_) | Fact::Refund(_) => return None,
     };

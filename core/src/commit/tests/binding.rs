@@ -39,7 +39,7 @@ fn settled(number: Option<&str>, refund_id: Option<&str>, amount: Money) -> Obse
         out_trade_no: number.map(|n| OutTradeNo::parse(n).unwrap()),
         transaction_id: Some(TransactionId::parse("t1").unwrap()),
         out_refund_no: None,
-        refund_id: refund_id.map(|r| TransactionId::parse(r).unwrap()),
+        refund_id: refund_id.map(|r| RefundId::parse(r).unwrap()),
         status: RefundStatus::Succeeded,
         amount,
         cumulative: refund_id.is_none(),
@@ -96,7 +96,7 @@ async fn what_is_booked_is_found_in_the_record_of_its_time() {
     rig.sell("o1", "p1").await;
     let mut shops = settled(Some("p1"), Some("r2"), money(5));
     if let crate::order::Fact::Refund(refund) = &mut shops.fact {
-        refund.out_refund_no = refund.refund_id.take();
+        (refund.out_refund_no, refund.refund_id) = (OutRefundNo::parse("r2").ok(), None);
     }
     let total = settled(None, None, money(300));
     let mut unnamed = settled(Some("p1"), None, money(400));

@@ -96,7 +96,7 @@ impl Store for Faulty {
     async fn case(&self, id: &crate::order::CaseId) -> Result<Option<CaseRow>, StoreError> {
         self.inner.case(id).await
     }
-    async fn order_of_refund(&self, number: &TransactionId) -> Result<Option<OrderId>, StoreError> {
+    async fn order_of_refund(&self, number: &OutRefundNo) -> Result<Option<OrderId>, StoreError> {
         self.inner.order_of_refund(number).await
     }
     fn tasks(&self) -> Arc<dyn crate::store::Tasks> {

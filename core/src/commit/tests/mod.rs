@@ -27,9 +27,9 @@ use super::*;
 use crate::{
     guard::{self, Backend, Claim, Entry, LocalGuard, LockName, RedisGuard, Token, conformance::until, redis},
     order::{
-        AccountName, CaseKind, CaseState, Command, Currency, Method, Money, Observation, Order, OrderId, OutTradeNo,
-        PaymentFact, PaymentStatus, RefundFact, RefundStatus, Refusal, RequestId, Resolution, Resolver, Source, State,
-        TaskKey, TaskKind, Timestamp, TransactionId,
+        AccountName, CaseKind, CaseState, Command, Currency, Method, Money, Observation, Order, OrderId, OutRefundNo,
+        OutTradeNo, PaymentFact, PaymentStatus, RefundFact, RefundId, RefundStatus, Refusal, RequestId, Resolution,
+        Resolver, Source, State, TaskKey, TaskKind, Timestamp, TransactionId,
     },
     seal::Sealed,
     sha256::Sha256,
@@ -141,7 +141,7 @@ fn refunded(number: Option<&str>, id: &str, refund_id: &str, minor: i64) -> Obse
         out_trade_no: number.map(|n| OutTradeNo::parse(n).unwrap()),
         transaction_id: Some(TransactionId::parse(id).unwrap()),
         out_refund_no: None,
-        refund_id: Some(TransactionId::parse(refund_id).unwrap()),
+        refund_id: Some(RefundId::parse(refund_id).unwrap()),
         status: RefundStatus::Succeeded,
         amount: money(minor),
         cumulative: false,

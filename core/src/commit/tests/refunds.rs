@@ -7,7 +7,7 @@ pub(super) fn back(order_id: &str, number: &str, minor: i64) -> Command {
         order_id: oid(order_id),
         out_trade_no: None,
         transaction_id: None,
-        out_refund_no: TransactionId::parse(number).unwrap(),
+        out_refund_no: OutRefundNo::parse(number).unwrap(),
         amount: money(minor),
         reason: "broken".to_owned(),
     }
@@ -18,7 +18,7 @@ fn told(number: &str, minor: i64, cumulative: bool) -> Observation {
     let fact = RefundFact {
         out_trade_no: Some(OutTradeNo::parse("p1").unwrap()),
         transaction_id: Some(TransactionId::parse("t1").unwrap()),
-        out_refund_no: Some(TransactionId::parse(number).unwrap()),
+        out_refund_no: Some(OutRefundNo::parse(number).unwrap()),
         refund_id: None,
         status: RefundStatus::Succeeded,
         amount: money(minor),
@@ -56,7 +56,7 @@ async fn a_refund_is_stored_once_with_its_task() {
     for key in [Some("q"), None, Some("z")] {
         assert_eq!(rig.door.command(request(back("o1", "R1", 400), key)).await.unwrap(), first);
     }
-    let number = TransactionId::parse("R1").unwrap();
+    let number = OutRefundNo::parse("R1").unwrap();
     assert_eq!(rig.store.order_of_refund(&number).await.unwrap(), Some(oid("o1")));
     let task = TaskKey { kind: TaskKind::Refund, subject: "R1".into() };
     assert_eq!(rig.store.tasks().due(&task).await.unwrap(), Some(Timestamp(3)));

@@ -10,7 +10,10 @@ use crate::{
     feed::Bell,
     guard::LocalGuard,
     intake::{Account, Accounts, Calls, Intake},
-    order::{Currency, Fact, Method, Money, Observation, PaymentFact, PaymentStatus, Source, Timestamp},
+    order::{
+        Currency, Fact, Method, Money, Observation, OutRefundNo, PaymentFact, PaymentStatus, Source, Timestamp,
+        TransactionId,
+    },
     seal::{Sealed, Sealer},
     sha256::Sha256,
     store::{NoticeKey, NotificationRow, sqlite::SqliteStore},
@@ -257,7 +260,7 @@ async fn refunds_do_not_stand_behind_payments() {
         order_id: OrderId::parse("o-P1").unwrap(),
         out_trade_no: None,
         transaction_id: None,
-        out_refund_no: TransactionId::parse("R1").unwrap(),
+        out_refund_no: OutRefundNo::parse("R1").unwrap(),
         amount: money(),
         reason: String::new(),
     };

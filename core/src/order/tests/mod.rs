@@ -30,6 +30,14 @@ fn transaction(text: &str) -> TransactionId {
     TransactionId::parse(text).unwrap()
 }
 
+fn ours(text: &str) -> OutRefundNo {
+    OutRefundNo::parse(text).unwrap()
+}
+
+fn theirs(text: &str) -> RefundId {
+    RefundId::parse(text).unwrap()
+}
+
 fn apply(order: &mut Option<Order>, command: &Command) -> Decision {
     let decision = decide(order.as_ref(), None, command, Timestamp(1)).unwrap();
     check(&decision);
@@ -126,7 +134,7 @@ fn refund(on: &str, id: &str, refund_id: Option<&str>, status: RefundStatus, min
             out_trade_no: None,
             transaction_id: Some(transaction(id)),
             out_refund_no: None,
-            refund_id: refund_id.map(transaction),
+            refund_id: refund_id.map(theirs),
             status,
             amount: money(minor, "CNY"),
             cumulative: refund_id.is_none(),
@@ -157,8 +165,8 @@ fn told(out_refund_no: Option<&str>, refund_id: Option<&str>, status: RefundStat
         fact: Fact::Refund(RefundFact {
             out_trade_no: Some(number("p0")),
             transaction_id: Some(transaction("t1")),
-            out_refund_no: out_refund_no.map(transaction),
-            refund_id: refund_id.map(transaction),
+            out_refund_no: out_refund_no.map(ours),
+            refund_id: refund_id.map(theirs),
             status,
             amount: money(minor, "CNY"),
             cumulative: false,
@@ -261,7 +269,7 @@ fn refund_of(id: Option<&str>, out_refund_no: &str, amount: Money) -> Command {
         order_id: OrderId::parse("o1").unwrap(),
         out_trade_no: None,
         transaction_id: id.map(transaction),
-        out_refund_no: transaction(out_refund_no),
+        out_refund_no: ours(out_refund_no),
         amount,
         reason: "returned".to_owned(),
     }

@@ -215,13 +215,13 @@ proptest! {
         let mut scene = Scene::paid();
         for (n, minor, status) in steps {
             let before = scene.order.left_of(scene.order.transactions().next().unwrap()).minor();
-            let new = scene.order.refunds.iter().all(|r| r.out_refund_no != Some(transaction(&format!("R{n}"))));
+            let new = scene.order.refunds.iter().all(|r| r.out_refund_no != Some(ours(&format!("R{n}"))));
             match scene.ask(&back(&format!("R{n}"), minor)) {
                 Ok(decision) if new => prop_assert!(!decision.events.is_empty() && minor <= before),
                 Ok(decision) => prop_assert!(decision.events.is_empty()),
                 Err(_) => {}
             }
-            let asked = scene.order.refunds.iter().find(|r| r.out_refund_no == Some(transaction(&format!("R{n}"))));
+            let asked = scene.order.refunds.iter().find(|r| r.out_refund_no == Some(ours(&format!("R{n}"))));
             let report = asked.map(|r| told(Some(&format!("R{n}")), None, status, r.amount.minor()));
             scene = scene.seeing(&report.into_iter().collect::<Vec<_>>());
             let alive: i64 =

@@ -13,7 +13,7 @@ fn refunds_go_back_in_parts_and_never_more_than_came() {
     let mut scene = Scene::paid();
     let asked = scene.ask(&back("R1", 400)).unwrap();
     assert_eq!((event_kinds(&asked), scene.order.state()), (vec!["REFUND_REQUESTED"], State::Paid));
-    assert_eq!(asked.tasks, [Followup::refund(&transaction("R1"), &account("a"), Due::Now)]);
+    assert_eq!(asked.tasks, [Followup::refund(&ours("R1"), &account("a"), Due::Now)]);
     let over = scene.ask(&back("R2", 601)).unwrap_err();
     assert!(matches!(over, Refusal::RefundExceedsPayment { left, .. } if left.minor() == 600), "{over:?}");
     scene = scene.seeing(&[told(Some("R1"), Some("re1"), Succeeded, 400)]);
@@ -71,7 +71,7 @@ fn a_report_by_number_knows_better_than_what_follows_from_a_total() {
         for report in order {
             scene = scene.seeing(std::slice::from_ref(&reports[report]));
         }
-        let ours = scene.order.requested_refund(&transaction("R1")).unwrap();
+        let ours = scene.order.requested_refund(&ours("R1")).unwrap();
         assert_eq!((ours.status, ours.amount.minor(), scene.order.refunded().minor()), (Succeeded, 300, 500));
         assert_eq!((left(&scene), scene.kinds()), (500, ["amount-mismatch".to_owned()].into()), "{order:?}");
     }
@@ -124,7 +124,7 @@ fn a_refund_that_was_given_up_frees_its_money_and_counts_if_it_went_through_afte
     scene.ask(&back("R1", DUE)).unwrap();
     let give_up = Command::GiveUp {
         order_id: scene.order.id.clone(),
-        about: About::Refund(transaction("R1")),
+        about: About::Refund(ours("R1")),
         evidence: "asked 30 times".to_owned(),
     };
     scene.ask(&give_up).unwrap();
@@ -140,7 +140,7 @@ fn a_refund_that_was_given_up_frees_its_money_and_counts_if_it_went_through_afte
 fn give_up(out_refund_no: &str) -> Command {
     Command::GiveUp {
         order_id: OrderId::parse("o1").unwrap(),
-        about: About::Refund(transaction(out_refund_no)),
+        about: About::Refund(ours(out_refund_no)),
         evidence: "still no answer".to_owned(),
     }
 }
@@ -152,7 +152,7 @@ fn abandoned() -> Scene {
     scene.ask(&give_up("R1")).unwrap();
     let ruled = scene.rule(CaseKind::RefundStuck, Resolution::Close).unwrap();
     // The platform was silent when that was ruled: it is asked further.
-    assert_eq!(ruled.tasks, [Followup::refund(&transaction("R1"), &account("a"), Due::Soon)]);
+    assert_eq!(ruled.tasks, [Followup::refund(&ours("R1"), &account("a"), Due::Soon)]);
     assert_eq!((left(&scene), scene.ask(&give_up("R1"))), (DUE, Ok(Decision::default())));
     scene
 }
@@ -219,7 +219,7 @@ fn a_refund_that_is_given_up_again_after_it_was_left_alone_is_a_new_case() {
 fn refused(scene: &Scene, number: &str) -> Command {
     Command::RefundRefused {
         order_id: scene.order.id.clone(),
-        out_refund_no: transaction(number),
+        out_refund_no: ours(number),
         code: "NOT_ENOUGH".to_owned(),
         detail: "the balance is too low".to_owned(),
     }
@@ -233,7 +233,7 @@ fn a_refused_refund_is_sent_again_under_its_number_once_a_person_says_so() {
     for n in 1..3 {
         assert_eq!((scene.order.refunds[0].status, left(&scene)), (Abnormal, 600));
         let again = scene.ask(&ruling(&scene.order.open_cases[0].clone(), Resolution::Refund)).unwrap();
-        assert_eq!(again.tasks, [Followup::refund(&transaction("R1"), &account("a"), Due::Now)]);
+        assert_eq!(again.tasks, [Followup::refund(&ours("R1"), &account("a"), Due::Now)]);
         assert_eq!((scene.order.refunds.len(), scene.order.refunds[0].status), (1, Pending));
         assert_eq!((scene.kinds(), left(&scene)), (BTreeSet::new(), 600), "its money stays reserved");
         // Refused once more: a case of its own, with what the platform says now.
@@ -286,7 +286,7 @@ fn a_refund_that_is_left_alone_is_asked_about_further() {
     scene.ask(&back("R1", 400)).unwrap();
     scene.ask(&refused(&scene.clone(), "R1")).unwrap();
     let ignored = scene.rule(CaseKind::RefundStuck, Resolution::Ignore).unwrap();
-    assert_eq!(ignored.tasks, [Followup::refund(&transaction("R1"), &account("a"), Due::Soon)]);
+    assert_eq!(ignored.tasks, [Followup::refund(&ours("R1"), &account("a"), Due::Soon)]);
     assert_eq!((scene.order.refunds[0].status, left(&scene)), (Abnormal, 600));
 }
 
@@ -315,8 +315,8 @@ fn money_is_never_guessed() {
 fn a_refund_is_asked_of_the_account_on_which_its_money_is() {
     let mut scene = Scene::paid().seeing(&[paid("b", "p0", "t5", money(DUE, "CNY"))]);
     let asked = scene.ask(&back_of("t5", "R1", 400)).unwrap();
-    assert_eq!(asked.tasks, [Followup::refund(&transaction("R1"), &account("b"), Due::Now)]);
-    let refund = scene.order.asked_back(&account("b"), &transaction("R1")).unwrap();
+    assert_eq!(asked.tasks, [Followup::refund(&ours("R1"), &account("b"), Due::Now)]);
+    let refund = scene.order.asked_back(&account("b"), &ours("R1")).unwrap();
     assert_eq!((refund.out_trade_no.clone(), refund.status), (Some(number("p0")), Pending));
     let left_of = |scene: &Scene, id| {
         scene.order.left_of(scene.order.transactions().find(|t| t.id == transaction(id)).unwrap()).minor()
@@ -324,11 +324,7 @@ fn a_refund_is_asked_of_the_account_on_which_its_money_is() {
     assert_eq!((left_of(&scene, "t1"), left_of(&scene, "t5")), (DUE, 600));
     let went = told(Some("R1"), None, Succeeded, 400);
     let elsewhere = scene.clone().seeing(std::slice::from_ref(&went));
-    assert_eq!(
-        elsewhere.order.asked_back(&account("b"), &transaction("R1")).unwrap().status,
-        Pending,
-        "not its account"
-    );
+    assert_eq!(elsewhere.order.asked_back(&account("b"), &ours("R1")).unwrap().status, Pending, "not its account");
     let fact = match went.fact {
         Fact::Refund(fact) => RefundFact { transaction_id: Some(transaction("t5")), ..fact },
         Fact::Payment(_) => unreachable!("told makes refunds"),

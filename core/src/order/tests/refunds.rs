@@ -123,7 +123,7 @@ fn what_went_back_elsewhere_because_the_platform_refused_ours_is_known() {
     scene.ask(&back("R1", 300)).unwrap();
     let refused = Command::RefundRefused {
         order_id: scene.order.id.clone(),
-        out_refund_no: transaction("R1"),
+        out_refund_no: ours("R1"),
         code: "NO".into(),
         detail: String::new(),
     };

@@ -2,7 +2,9 @@
 
 use super::{Subject, account, cny, commit, created, id};
 use crate::{
-    order::{Case, CaseKind, CaseState, OutTradeNo, RequestId, Resolution, Resolver, Timestamp, TransactionId},
+    order::{
+        Case, CaseKind, CaseState, OutRefundNo, OutTradeNo, RequestId, Resolution, Resolver, Timestamp, TransactionId,
+    },
     store::{CaseFilter, CaseRow, Keys, RequestRow, Writes},
 };
 
@@ -129,7 +131,7 @@ pub(crate) async fn a_case_follows_its_earlier_state(store: Subject) {
 }
 
 pub(crate) async fn a_unit_finds_cases_and_refunds_with_their_orders(store: Subject) {
-    let (number, other) = (TransactionId::parse("r1").unwrap(), TransactionId::parse("r2").unwrap());
+    let (number, other) = (OutRefundNo::parse("r1").unwrap(), OutRefundNo::parse("r2").unwrap());
     let request = RequestRow { id: RequestId::parse("q1").unwrap(), fingerprint: "f".into(), order_id: None };
     let nobodys = CaseRow { case: Case { order_id: None, ..open("c2").case }, ..open("c2") };
     let writes = Writes {

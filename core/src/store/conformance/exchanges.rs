@@ -2,7 +2,7 @@
 
 use super::{Subject, account, id, notification_id, sealed};
 use crate::{
-    order::{OrderId, OutTradeNo, Timestamp, TransactionId},
+    order::{OrderId, OutRefundNo, OutTradeNo, Timestamp},
     store::{Exchange, ExchangeOutcome, ExchangeRow},
 };
 
@@ -14,7 +14,7 @@ fn exchange(n: u32, order_id: Option<OrderId>, outcome: ExchangeOutcome) -> Exch
         operation: "QueryPayment".into(),
         order_id,
         out_trade_no: Some(OutTradeNo::parse("p1").unwrap()),
-        out_refund_no: n.is_multiple_of(2).then(|| TransactionId::parse("r1").unwrap()),
+        out_refund_no: n.is_multiple_of(2).then(|| OutRefundNo::parse("r1").unwrap()),
         started_at: Timestamp(n.into()),
         duration_us: 1234,
         http_status: 200,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    order::{RefundFact, RefundStatus},
+    order::{OutRefundNo, RefundFact, RefundId, RefundStatus},
     store::{
         Booking, Carried, Difference, DifferenceKind, Movement, ReconciliationId, ReconciliationState, Side, Tally,
     },
@@ -151,8 +151,8 @@ async fn book(store: &Subject, n: u32, came: i64, occurred: Option<i64>, refund:
             *fact = Fact::Refund(RefundFact {
                 out_trade_no: None,
                 transaction_id: Some(TransactionId::parse(format!("t{n}")).unwrap()),
-                out_refund_no: Some(TransactionId::parse("r1").unwrap()),
-                refund_id: (!cumulative).then(|| TransactionId::parse(number).unwrap()),
+                out_refund_no: Some(OutRefundNo::parse("r1").unwrap()),
+                refund_id: (!cumulative).then(|| RefundId::parse(number).unwrap()),
                 status: RefundStatus::Succeeded,
                 amount: cny(300),
                 cumulative,
@@ -190,14 +190,14 @@ pub(crate) async fn the_record_of_a_day_is_read_page_by_page(store: Subject) {
     book(&store, 7, from + MINUTE, Some(from + MINUTE), Some(("t7/total/300", true))).await;
     // The number that it was told with is a help as long as it is not another booking's own.
     let all = store.reconciliations();
-    let number = |text: &str| Some(TransactionId::parse(text).unwrap());
+    let ours = OutRefundNo::parse("r1").ok();
     let total = MoneyKey {
         provider: "alipay".into(),
         account: account(),
         kind: MoneyKind::Refund,
         number: "t7/total/300".into(),
     };
-    assert_eq!(all.bookings(&[total]).await.unwrap()[0].out_refund_no, number("r1"));
+    assert_eq!(all.bookings(&[total]).await.unwrap()[0].out_refund_no, ours);
     // A refund that we asked for, which a running total confirmed, is booked under its own number.
     book(&store, 8, from + MINUTE, Some(from + MINUTE), Some(("r1", true))).await;
     let day = async |account: &AccountName, from: i64, to: i64| {
@@ -215,10 +215,11 @@ pub(crate) async fn the_record_of_a_day_is_read_page_by_page(store: Subject) {
     let Booking { key, order_id, amount, transaction_id, out_refund_no, refund_id, occurred_at, recorded_at, .. } =
         found[5].clone();
     assert_eq!((key.kind, order_id, amount), (MoneyKind::Refund, id("o6"), cny(200)));
-    assert_eq!((transaction_id, out_refund_no, refund_id), (number("t6"), number("r1"), number("w6")));
+    assert_eq!(transaction_id, TransactionId::parse("t6").ok());
+    assert_eq!((out_refund_no, refund_id), (ours.clone(), RefundId::parse("w6").ok()));
     assert_eq!((occurred_at, recorded_at), (Some(Timestamp(from + MINUTE)), Timestamp(from + MINUTE)));
     assert_eq!(found[1].out_trade_no, Some(OutTradeNo::parse("p2").unwrap()));
-    assert_eq!((&found[0].out_refund_no, &found[4].out_refund_no), (&number("r1"), &None));
+    assert_eq!((&found[0].out_refund_no, &found[4].out_refund_no), (&ours, &None));
     assert!(day(&AccountName::parse("b").unwrap(), from, to).await.is_empty());
 
     // Movements are found by their keys as well.

@@ -8,7 +8,7 @@ use super::{
     write::{column, id},
 };
 use crate::{
-    order::{OrderId, OutTradeNo, TransactionId},
+    order::{OrderId, OutRefundNo, OutTradeNo},
     store::{Exchange, ExchangeRow, Exchanges, StoreError, codec},
 };
 
@@ -35,7 +35,7 @@ impl Exchanges for PostgresExchanges {
         .bind(column(new, |r| r.exchange.operation.as_str()))
         .bind(column(new, |r| r.exchange.order_id.as_ref().map(OrderId::as_str)))
         .bind(column(new, |r| r.exchange.out_trade_no.as_ref().map(OutTradeNo::as_str)))
-        .bind(column(new, |r| r.exchange.out_refund_no.as_ref().map(TransactionId::as_str)))
+        .bind(column(new, |r| r.exchange.out_refund_no.as_ref().map(OutRefundNo::as_str)))
         .bind(column(new, |r| r.exchange.started_at.0))
         .bind(column(new, |r| r.exchange.duration_us))
         .bind(column(new, |r| i64::from(r.exchange.http_status)))

@@ -48,7 +48,7 @@ use super::{
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
     Trimming, Unit,
 };
-use crate::order::{CaseId, CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{CaseId, CaseKind, Order, OrderId, OutRefundNo, OutTradeNo, Timestamp};
 pub use retention::{Retained, Robbing, drop_before};
 
 /// Connections for units (batches under way, and those that waited for a busy order) and for the confirmation of
@@ -374,7 +374,7 @@ impl Store for PostgresStore {
         read::case(&self.readers, id).await
     }
 
-    async fn order_of_refund(&self, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError> {
+    async fn order_of_refund(&self, out_refund_no: &OutRefundNo) -> Result<Option<OrderId>, StoreError> {
         read::order_of_refund(&self.readers, out_refund_no).await
     }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{failed, lease::Lease};
 use crate::{
-    order::{CaseId, CaseKind, Order, OrderId, OutTradeNo, State, Timestamp, TransactionId},
+    order::{CaseId, CaseKind, Order, OrderId, OutRefundNo, OutTradeNo, State, Timestamp, TransactionId},
     store::{
         CaseFilter, CaseRow, Cursor, EventRow, NoticeKey, NotificationFilter, OrderFilter, Page, StoreError,
         StoredNotification, codec,
@@ -101,7 +101,7 @@ pub(super) async fn order_of(db: &PgPool, out_trade_no: &OutTradeNo) -> Result<O
     row.map(|r| codec::parse(codec::column(&r, "order_id")?, OrderId::parse)).transpose()
 }
 
-pub(super) async fn order_of_refund(db: &PgPool, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError> {
+pub(super) async fn order_of_refund(db: &PgPool, out_refund_no: &OutRefundNo) -> Result<Option<OrderId>, StoreError> {
     let row = sqlx::query("SELECT order_id FROM refund WHERE out_refund_no = $1")
         .bind(out_refund_no.as_str())
         .fetch_optional(db)

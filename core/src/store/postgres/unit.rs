@@ -12,7 +12,7 @@ use super::{
     write::{self, column},
 };
 use crate::{
-    order::{AccountName, CaseId, Order, OrderId, OutTradeNo, RequestId, TransactionId},
+    order::{AccountName, CaseId, Order, OrderId, OutRefundNo, OutTradeNo, RequestId},
     store::{
         Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, RequestRow, StoreError, Unit, Writes, codec,
     },
@@ -107,7 +107,7 @@ impl PostgresUnit {
             .bind(numbers(MoneyKind::Payment))
             .bind(numbers(MoneyKind::Refund))
             .bind(keys.orders.iter().map(OrderId::as_str).collect::<Vec<_>>())
-            .bind(keys.refunds.iter().map(TransactionId::as_str).collect::<Vec<_>>())
+            .bind(keys.refunds.iter().map(OutRefundNo::as_str).collect::<Vec<_>>())
             .bind(keys.cases.iter().map(CaseId::as_str).collect::<Vec<_>>())
             .fetch_all(&mut *self.tx)
             .await
@@ -135,7 +135,7 @@ impl PostgresUnit {
                     loaded.facts.insert(codec::fact_key(&name)?);
                 }
                 "refund" => {
-                    loaded.refunds.insert(codec::parse(name, TransactionId::parse)?, order_id()?);
+                    loaded.refunds.insert(codec::parse(name, OutRefundNo::parse)?, order_id()?);
                 }
                 // Read below, once its order is held: what it says now may be older.
                 "case" => {}

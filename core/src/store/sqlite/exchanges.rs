@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, SqlitePool};
 
 use super::failed;
 use crate::{
-    order::{OrderId, OutTradeNo, TransactionId},
+    order::{OrderId, OutRefundNo, OutTradeNo},
     store::{Exchange, ExchangeRow, Exchanges, StoreError, codec},
 };
 
@@ -32,7 +32,7 @@ impl Exchanges for SqliteExchanges {
                 .push_bind(&e.operation)
                 .push_bind(e.order_id.as_ref().map(OrderId::as_str))
                 .push_bind(e.out_trade_no.as_ref().map(OutTradeNo::as_str))
-                .push_bind(e.out_refund_no.as_ref().map(TransactionId::as_str))
+                .push_bind(e.out_refund_no.as_ref().map(OutRefundNo::as_str))
                 .push_bind(e.started_at.0)
                 .push_bind(e.duration_us)
                 .push_bind(i64::from(e.http_status))

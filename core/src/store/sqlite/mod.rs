@@ -32,7 +32,7 @@ use super::{
     OrderFilter, Page, Reconciliations, RejectionRow, Store, StoreError, StoredNotification, Subscriptions, Tasks,
     Trimming, Unit,
 };
-use crate::order::{CaseId, CaseKind, Order, OrderId, OutTradeNo, Timestamp, TransactionId};
+use crate::order::{CaseId, CaseKind, Order, OrderId, OutRefundNo, OutTradeNo, Timestamp};
 
 /// Readers at once.
 const READERS: u32 = 4;
@@ -232,7 +232,7 @@ impl Store for SqliteStore {
         read::case(&self.readers, id).await
     }
 
-    async fn order_of_refund(&self, out_refund_no: &TransactionId) -> Result<Option<OrderId>, StoreError> {
+    async fn order_of_refund(&self, out_refund_no: &OutRefundNo) -> Result<Option<OrderId>, StoreError> {
         read::order_of_refund(&self.readers, out_refund_no).await
     }
 

@@ -6,7 +6,7 @@ use sqlx::{Row as _, Sqlite, SqliteExecutor, SqlitePool};
 
 use super::{failed, json};
 use crate::{
-    order::{CaseId, CaseKind, Order, OrderId, OutTradeNo, State, Timestamp, TransactionId},
+    order::{CaseId, CaseKind, Order, OrderId, OutRefundNo, OutTradeNo, State, Timestamp, TransactionId},
     store::{
         CaseFilter, CaseRow, Cursor, EventRow, NotificationFilter, OrderFilter, Page, StoreError, StoredNotification,
         codec,
@@ -114,7 +114,7 @@ pub(super) async fn order_of(db: &SqlitePool, out_trade_no: &OutTradeNo) -> Resu
 
 pub(super) async fn order_of_refund(
     db: &SqlitePool,
-    out_refund_no: &TransactionId,
+    out_refund_no: &OutRefundNo,
 ) -> Result<Option<OrderId>, StoreError> {
     let row = sqlx::query("SELECT order_id FROM refund WHERE out_refund_no = ?1")
         .bind(out_refund_no.as_str())

@@ -7,7 +7,7 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
 
 use super::{failed, json, read};
 use crate::{
-    order::{AccountName, CaseId, CaseState, OrderId, OutTradeNo, RequestId, TransactionId},
+    order::{AccountName, CaseId, CaseState, OrderId, OutRefundNo, OutTradeNo, RequestId, TransactionId},
     store::{
         FactKey, KEPT_REJECTIONS, Keys, Loaded, MoneyKey, MoneyKind, NoticeKey, NotificationRow, ObservationRow,
         PROVEN_REASONS, RejectionRow, RequestRow, StoreError, Unit, Writes, codec,
@@ -101,10 +101,10 @@ impl Unit for SqliteUnit {
             }
         }
         if !keys.refunds.is_empty() {
-            for row in self.texts(read::REFUNDS, json(keys.refunds.iter().map(TransactionId::as_str))).await? {
+            for row in self.texts(read::REFUNDS, json(keys.refunds.iter().map(OutRefundNo::as_str))).await? {
                 let order_id = codec::parse(row.get(1), OrderId::parse)?;
                 ids.insert(order_id.clone());
-                loaded.refunds.insert(codec::parse(row.get(0), TransactionId::parse)?, order_id);
+                loaded.refunds.insert(codec::parse(row.get(0), OutRefundNo::parse)?, order_id);
             }
         }
         if !keys.cases.is_empty() {
