@@ -14,7 +14,6 @@ use paystate_edge::{
     Edge,
     gateway::{Gateway, GatewayLimits, serve_gateway},
 };
-use paystate_providers::Provider;
 use paystate_relay::{Health, Relay};
 use paystate_rpc::{Callers, Servers};
 use paystate_sandbox::{Sandbox, Settings};
@@ -152,11 +151,6 @@ async fn open(config: &Config, edge: Option<SocketAddr>) -> Result<Opened, Vec<P
     problems.none(Some(opened))
 }
 
-/// Which numbers a platform takes; what the core must know of it without knowing any platform.
-fn numbers(provider: &str, out_trade_no: &str) -> Result<(), &'static str> {
-    provider.parse::<Provider>().map_or(Ok(()), |platform| platform.check_number(out_trade_no))
-}
-
 /// Starts every role of the configuration, or none. Those that run in this process are joined to each other
 /// by their bound addresses.
 pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack, Vec<Problem>> {
@@ -174,7 +168,7 @@ pub(crate) async fn start(config: Config, listeners: Listeners) -> Result<Stack,
             sealer: core.sealer,
             accounts: config.known,
             limits: core.commit,
-            compensate: compensate::Settings { platforms, numbers, ..core.compensate },
+            compensate: compensate::Settings { platforms, ..core.compensate },
             callers: core.callers,
             drain_delay: core.drain_delay,
         };

@@ -16,6 +16,7 @@ use crate::{
         self, AccountName, Observation, OutRefundNo, OutTradeNo, PaymentFact, PaymentStatus, RefundFact, RefundId,
         RefundStatus, Source, Timestamp, TransactionId,
     },
+    platform::PlatformRules,
     seal::{self, Sealed, Sealer},
     sha256::Sha256,
     store::{NoticeKey, NotificationRow},
@@ -26,10 +27,10 @@ use crate::{
 const MAX_TEXT: usize = 300;
 
 /// What the core knows of an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Account {
-    /// Its platform, e.g. `alipay`.
-    pub provider: String,
+    /// Its platform.
+    pub platform: PlatformRules,
     /// How it is called; `None` where the edge has no keys for calls on it.
     pub calls: Option<Calls>,
 }
@@ -91,7 +92,7 @@ impl Intake {
     /// The account must be one of ours, on this platform.
     fn account(&self, provider: &str, account: &str) -> Result<AccountName, String> {
         let name = AccountName::parse(account).map_err(|e| e.to_string())?;
-        match self.accounts.get(&name).map(|a| &a.provider) {
+        match self.accounts.get(&name).map(|a| a.platform.name) {
             Some(known) if known == provider => Ok(name),
             Some(known) => Err(format!("account {account} is on {known} here, the edge says {provider}")),
             None => Err(format!("account {account} is not configured in the core")),

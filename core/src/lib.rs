@@ -9,7 +9,8 @@
 //! - [`feed`]: who reads the log of events learns of each, in order and soon; the door rings its bell;
 //! - [`guard`]: cheap hints about duplicates, never believed without the store;
 //! - [`store`]: the database, which is the truth;
-//! - `wire`, `clock`: values of the contract that several rooms read and write, and the time;
+//! - `wire`, `clock`, `platform`: values of the contract that several rooms read and write, the time, and what differs between
+//!   platforms;
 //! - [`subscription`]: where a durable reader of the log stands; pure;
 //! - [`order`]: the pure domain;
 //! - [`seal`]: personal and secret data at rest;
@@ -22,6 +23,7 @@ pub mod feed;
 pub mod guard;
 mod intake;
 pub mod order;
+mod platform;
 mod reconcile;
 pub mod seal;
 pub mod service;
@@ -31,3 +33,4 @@ pub mod subscription;
 mod wire;
 
 pub use intake::{Account, Accounts, Calls};
+pub use platform::{PlatformRules, StatementDay};

@@ -4,13 +4,15 @@
 //! with the [`Callback`], keys come in parsed. What was verified is what is used: the verifier hands
 //! on the very fields it checked, and nothing parses the body a second time.
 //!
-//! A platform is one folder with the same rooms:
-//! - `notify`: verify a callback, then read facts out of what was verified;
-//! - `ack`: what success and failure look like on the wire;
-//! - `api`: build and sign a call to the platform, verify and read its answer;
-//! - the folder's `mod.rs`: the account's pinned settings and keys, and nothing that a message may choose.
+//! A platform is one folder:
+//! - its `mod.rs`: the account's pinned settings and keys, nothing that a message may choose, and how callbacks are answered;
+//! - `signature`, and `notify` or `events`: verify a callback, then read facts out of what was verified;
+//! - `api`: build and sign a call to the platform, verify and read its answer.
 //!
-//! A new platform is a new folder and one line in [`registry`].
+//! One file in [`statement`] says how its statements are read.
+//!
+//! What is new with a platform besides: a line in [`registry`] and each `match` on [`Provider`], which does not compile without it;
+//! its methods in the contract; its settings in the configuration.
 
 pub mod alipay;
 pub mod api;

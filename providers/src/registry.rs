@@ -1,6 +1,6 @@
-//! The platforms that paystate knows. A new platform is a new folder and one line here.
+//! The platforms that paystate knows, and what differs between them for whoever knows no wire format.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use crate::{alipay, stripe, unionpay, wechatpay};
 
@@ -44,6 +44,37 @@ impl Provider {
             Self::Stripe => stripe::check_number(out_trade_no),
         }
     }
+
+    /// How it cuts the days of its statements. The three Chinese platforms mean Beijing's day, Stripe UTC's; UnionPay's ends
+    /// with its settlement, at about 23:00.
+    #[must_use]
+    pub fn statement_day(self) -> StatementDay {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let (utc_offset_hours, before_midnight, margin) = match self {
+            Self::Alipay | Self::WechatPay => (8, minutes(0), minutes(30)),
+            Self::UnionPay => (8, minutes(60), minutes(90)),
+            Self::Stripe => (0, minutes(0), minutes(30)),
+        };
+        StatementDay { utc_offset_hours, before_midnight, margin }
+    }
+
+    /// Whether a fee of 0 on its statement may also be one that it took in another currency than the payment's: Stripe tells
+    /// fees in the currency of the balance.
+    #[must_use]
+    pub fn zero_fee_is_silence(self) -> bool {
+        self == Self::Stripe
+    }
+}
+
+/// How a platform cuts the days of its statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatementDay {
+    /// Its time zone, in hours east of UTC.
+    pub utc_offset_hours: i8,
+    /// How long before midnight the day begins, and the day before ends.
+    pub before_midnight: Duration,
+    /// What moves so near to either end may stand on the neighbouring day's statement.
+    pub margin: Duration,
 }
 
 impl fmt::Display for Provider {

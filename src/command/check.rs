@@ -18,8 +18,8 @@ pub(super) fn run(file: &Path) -> Result<(), String> {
     ];
     let there: Vec<_> = sections.iter().filter(|(_, is)| *is).map(|(n, _)| *n).collect();
     let account = |(name, known): (&AccountName, &Account)| match known.calls {
-        Some(_) => format!("{name} ({})", known.provider),
-        None => format!("{name} ({}, callbacks only)", known.provider),
+        Some(_) => format!("{name} ({})", known.platform.name),
+        None => format!("{name} ({}, callbacks only)", known.platform.name),
     };
     let accounts: Vec<_> = config.known.iter().map(account).collect();
     say(&format!("{name}: sound. Sections: {}. Accounts: {}.", there.join(", "), accounts.join(", ")));

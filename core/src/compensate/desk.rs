@@ -183,7 +183,7 @@ impl Desk {
             amount: Some(wire::money(refund.amount)),
         };
         let answer = self.platforms.query_refund(request).await;
-        self.take_in(&About::refund(order, refund, &self.provider(&refund.account)), "query_refund", answer).await
+        self.take_in(&About::refund(order, refund, self.provider(&refund.account)), "query_refund", answer).await
     }
 
     /// Asks for the money to go back, always with the same content.
@@ -203,7 +203,7 @@ impl Desk {
             start_time: requested.map(|r| wire::time(r.at)),
         };
         let answer = self.platforms.refund(request).await;
-        self.take_in(&About::refund(order, refund, &self.provider(&refund.account)), "refund", answer).await
+        self.take_in(&About::refund(order, refund, self.provider(&refund.account)), "refund", answer).await
     }
 
     /// Asks about what a case is about, before somebody rules on it; answers whether the platforms answered. What
@@ -244,8 +244,8 @@ impl Desk {
         }
     }
 
-    fn provider(&self, account: &AccountName) -> String {
-        self.intake.accounts().get(account).map(|a| a.provider.clone()).unwrap_or_default()
+    fn provider(&self, account: &AccountName) -> &'static str {
+        self.intake.accounts().get(account).map(|a| a.platform.name).unwrap_or_default()
     }
 
     /// Records the exchanges, and brings what was verified to the door.

@@ -52,17 +52,11 @@ use adopt::Adoption;
 use alert::Teller;
 use worker::Worker;
 
-/// Which numbers a platform, the first text, takes for payments that are begun at it: the second one, or what it takes
-/// instead. A core knows no platform's rules; who puts it together does.
-pub type NumberRule = fn(&str, &str) -> Result<(), &'static str>;
-
 /// How a core asks by itself.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The edges that call platforms; without them nothing is asked, and no payment or refund is begun.
     pub platforms: Option<Platforms>,
-    /// Which numbers they take.
-    pub numbers: NumberRule,
     /// Tasks of one account that this core works on at once, and of those that are no account's.
     pub in_flight: usize,
     /// When payments are asked about.
@@ -85,7 +79,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             platforms: None,
-            numbers: |_, _| Ok(()),
             in_flight: 64,
             payments: Schedule::payments(),
             refunds: Schedule::refunds(),
@@ -121,7 +114,6 @@ pub(crate) struct Compensation {
     desk: Option<Desk>,
     store: Arc<dyn Store>,
     bell: Arc<Notify>,
-    numbers: NumberRule,
 }
 
 impl Compensation {
@@ -139,7 +131,6 @@ impl Compensation {
             intake: intake.clone(),
         });
         let bell = Arc::new(Notify::new());
-        let numbers = settings.numbers;
         let policy = settings.policy(intake.accounts());
         tasks.spawn(Adoption { store: store.clone(), policy, closing: closing.clone() }.run());
         // A count that appears with its first event has not risen.
@@ -163,12 +154,7 @@ impl Compensation {
             tracker: tasks.clone(),
         };
         tasks.spawn(Arc::new(worker).run(closing.clone()));
-        Self { desk, store, bell, numbers }
-    }
-
-    /// Whether a platform takes this number for a payment; otherwise which ones it takes.
-    pub(crate) fn check_number(&self, provider: &str, out_trade_no: &str) -> Result<(), &'static str> {
-        (self.numbers)(provider, out_trade_no)
+        Self { desk, store, bell }
     }
 
     /// The desk of an account that can be called.

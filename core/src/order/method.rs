@@ -43,6 +43,18 @@ impl Method {
         *self == Self::External
     }
 
+    /// The platform that it belongs to, as the contract names it; none where the caller begins the payment itself.
+    #[must_use]
+    pub fn platform(self) -> Option<&'static str> {
+        match self {
+            Self::External => None,
+            Self::AlipayPage | Self::AlipayWap | Self::AlipayApp | Self::AlipayPrecreate => Some("alipay"),
+            Self::WechatpayNative | Self::WechatpayJsapi | Self::WechatpayApp | Self::WechatpayH5 => Some("wechatpay"),
+            Self::UnionpayGateway => Some("unionpay"),
+            Self::StripeCheckout | Self::StripePaymentIntent => Some("stripe"),
+        }
+    }
+
     /// The hash of what the method takes from the caller for payment `out_trade_no`, so that a repetition with other content is
     /// recognised: a platform that knows the number refuses it, or worse, does not. What the method has no use for may
     /// differ; so may the payer's address, which changes on the way from one network to another. The number is part of

@@ -58,15 +58,16 @@ impl Journal {
         })
     }
 
+    /// Whose money it is, and how much, counts before when it came: what is late and nothing else may be accepted by a policy.
     fn fit(&self, index: usize, account: &AccountName, amount: Money) -> Fit {
-        if matches!(self.order.ending, Ending::Closed(_)) {
-            Fit::AfterClose
-        } else if self.order.payments[index].account != *account {
+        if self.order.payments[index].account != *account {
             Fit::WrongAccount
         } else if amount.currency() != self.order.amount.currency() {
             Fit::WrongCurrency
         } else if amount != self.order.amount {
             Fit::WrongAmount
+        } else if matches!(self.order.ending, Ending::Closed(_)) {
+            Fit::AfterClose
         } else {
             Fit::Fits
         }
@@ -164,12 +165,13 @@ impl Journal {
 
 fn summary(kind: CaseKind, order: &Order, payment: &Payment, money: &Transaction) -> String {
     let got = format!("transaction {} brought {} on account {}", money.id, money.amount, money.account);
+    let late = if matches!(order.ending, Ending::Closed(_)) { ", and the order was closed" } else { "" };
     match kind {
         CaseKind::AmountMismatch | CaseKind::CurrencyMismatch => {
-            format!("{got}, but order {} costs {}; accept or refund it", order.id, order.amount)
+            format!("{got}, but order {} costs {}{late}; accept or refund it", order.id, order.amount)
         }
         CaseKind::AccountMismatch => {
-            format!("{got}, but payment {} was begun on account {}", payment.out_trade_no, payment.account)
+            format!("{got}, but payment {} was begun on account {}{late}", payment.out_trade_no, payment.account)
         }
         CaseKind::LatePayment => format!("{got} after order {} was closed; accept or refund it", order.id),
         CaseKind::DoublePayment => format!("{got}, but order {} was paid before; refund one of the two", order.id),

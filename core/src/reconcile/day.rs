@@ -1,10 +1,10 @@
 //! The day of a statement, as its platform cuts it.
 
-use crate::order::Timestamp;
+use std::time::Duration;
 
-const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
+use crate::{order::Timestamp, platform::StatementDay};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A day of a platform: from its first moment to the first moment of the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,22 +14,16 @@ pub(crate) struct Day {
     /// The first moment of the next one.
     pub(super) to: Timestamp,
     /// What moves so near to either end may stand on the neighbouring day's statement.
-    pub(super) margin: i64,
+    pub(super) margin: Duration,
 }
 
 impl Day {
-    /// Reads `YYYY-MM-DD`. The three Chinese platforms mean Beijing's day, Stripe UTC's. UnionPay cuts at about 23:00, when its
-    /// settlement day ends.
-    pub(crate) fn parse(date: &str, provider: &str) -> Option<Self> {
+    /// Reads `YYYY-MM-DD`.
+    pub(crate) fn parse(date: &str, rule: &StatementDay) -> Option<Self> {
         let civil = jiff::civil::Date::strptime("%Y-%m-%d", date).ok().filter(|civil| civil.to_string() == date)?;
-        let (offset, cut, margin) = match provider {
-            "stripe" => (0, 0, 30 * MINUTE),
-            "unionpay" => (8, HOUR, 90 * MINUTE),
-            _ => (8, 0, 30 * MINUTE),
-        };
-        let midnight = jiff::tz::offset(offset).to_timestamp(civil.at(0, 0, 0, 0)).ok()?;
-        let from = Timestamp(midnight.as_microsecond() - cut);
-        Some(Self { from, to: Timestamp(from.0 + 24 * HOUR), margin })
+        let midnight = jiff::tz::offset(rule.utc_offset_hours).to_timestamp(civil.at(0, 0, 0, 0)).ok()?;
+        let from = Timestamp(midnight.as_microsecond()).before(rule.before_midnight);
+        Some(Self { from, to: from.after(DAY), margin: rule.margin })
     }
 
     /// Its last moment, and the first one of the next day.
@@ -49,14 +43,14 @@ impl Day {
 
     /// The day with what lies near to it.
     pub(super) fn widened(&self) -> (Timestamp, Timestamp) {
-        (Timestamp(self.from.0 - self.margin), Timestamp(self.to.0 + self.margin))
+        (self.from.before(self.margin), self.to.after(self.margin))
     }
 
     pub(super) fn place(&self, at: Timestamp) -> Place {
         if at < self.from {
             Place::Before
         } else if at < self.to {
-            Place::In { near_end: at.0 >= self.to.0 - self.margin }
+            Place::In { near_end: at >= self.to.before(self.margin) }
         } else {
             Place::After
         }
@@ -99,17 +93,26 @@ pub(crate) fn date_after(date: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    const MINUTE: i64 = 60_000_000;
+    const HOUR: i64 = 60 * MINUTE;
+
+    /// Beijing's day, cut at 23:00.
+    fn day() -> Day {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let rule = StatementDay { utc_offset_hours: 8, before_midnight: minutes(60), margin: minutes(30) };
+        Day::parse("2026-11-22", &rule).unwrap()
+    }
+
     #[test]
     fn days_are_those_of_the_platform() {
-        let from = |provider| Day::parse("2026-11-22", provider).unwrap().from.0 / HOUR;
-        assert_eq!(from("alipay"), from("stripe") - 8);
-        assert_eq!(from("unionpay"), from("wechatpay") - 1);
-        let day = Day::parse("2026-11-22", "alipay").unwrap();
+        let day = day();
+        let utc = Day::parse("2026-11-22", &StatementDay::default()).unwrap();
+        assert_eq!(day.from.0 / HOUR, utc.from.0 / HOUR - 9);
         assert_eq!(day.to.0 - day.from.0, 24 * HOUR);
         assert!(!day.is_over(Timestamp(day.to.0 - 1)) && day.is_over(day.to));
         assert!(!day.has_begun(Timestamp(day.from.0 - 1)) && day.has_begun(day.from));
         for bad in ["", "2026-11-32", "2026-1-2", "22.11.2026", "2026-11-22 "] {
-            assert_eq!(Day::parse(bad, "alipay"), None, "{bad}");
+            assert_eq!(Day::parse(bad, &StatementDay::default()), None, "{bad}");
         }
         assert_eq!(date_before("2026-03-01").as_deref(), Some("2026-02-28"));
         assert_eq!(date_after("2026-02-28").as_deref(), Some("2026-03-01"));
@@ -117,7 +120,7 @@ mod tests {
 
     #[test]
     fn near_the_end_is_half_an_hour() {
-        let day = Day::parse("2026-11-22", "alipay").unwrap();
+        let day = day();
         let at = |from_end: i64| day.place(Timestamp(day.to.0 + from_end));
         assert_eq!(at(-31 * MINUTE), Place::In { near_end: false });
         assert_eq!(at(-30 * MINUTE), Place::In { near_end: true });

@@ -34,6 +34,7 @@ pub(crate) use self::{
 use crate::{
     commit::Door,
     order::{Order, Payment, Refund},
+    platform::PlatformRules,
     store::{Movement, ReconciliationId, Reconciliations, Store, StoreError},
 };
 
@@ -56,8 +57,8 @@ pub(crate) trait Platform: Send + Sync + 'static {
 pub(crate) struct Plan {
     /// Which day of which account.
     pub(crate) id: ReconciliationId,
-    /// On which platform the account is.
-    pub(crate) provider: String,
+    /// The platform of the account.
+    pub(crate) platform: PlatformRules,
     /// The day.
     pub(crate) day: Day,
     /// The fee that was agreed, in hundredths of a percent of what is paid.

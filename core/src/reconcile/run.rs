@@ -227,8 +227,7 @@ impl<'a> Working<'a> {
     fn matched(&mut self, line: Movement) {
         let agreed = self.plan.fee_basis_points.filter(|_| line.kind == MoneyKind::Payment);
         // Platforms round in more than one way: one minor unit is no difference.
-        // Stripe tells it in the currency of the balance; in another than the payment's it is read as 0, and says nothing.
-        let is_told = line.fee_minor != 0 || self.plan.provider != "stripe";
+        let is_told = line.fee_minor != 0 || !self.plan.platform.zero_fee_is_silence;
         if is_told && agreed.is_some_and(|points| (line.fee_minor - fee(line.amount, points)).abs() > 1) {
             let recorded = Some(line.amount);
             return self.differs(DifferenceKind::Fee, line, recorded);
@@ -373,7 +372,7 @@ async fn open(reconciler: &Reconciler, plan: &Plan, from: LinesFrom) -> Result<L
 /// Under which numbers our record may have a line.
 pub(super) fn keys(plan: &Plan, line: &Movement) -> Vec<MoneyKey> {
     let key = |number: &SmolStr| MoneyKey {
-        provider: plan.provider.as_str().into(),
+        provider: plan.platform.name.into(),
         account: plan.id.account.clone(),
         kind: line.kind,
         number: number.clone(),

@@ -23,6 +23,7 @@ use crate::{
         self, AccountName, CaseId, CaseState, Command, Currency, Method, Money, Observation, OrderId, OutRefundNo,
         OutTradeNo, PaymentFact, PaymentStatus, RefundFact, RefundStatus, Source, Timestamp, TransactionId,
     },
+    platform::StatementDay,
     seal::Sealed,
     sha256::Sha256,
     store::{
@@ -56,11 +57,14 @@ fn at(second: i64) -> Timestamp {
     Timestamp(second * 1_000_000)
 }
 
+const BEIJING: StatementDay =
+    StatementDay { utc_offset_hours: 8, before_midnight: Duration::ZERO, margin: Duration::from_secs(1_800) };
+
 fn plan(date: &str) -> Plan {
     Plan {
         id: ReconciliationId { account: account(), date: date.into() },
-        provider: "alipay".to_owned(),
-        day: Day::parse(date, "alipay").unwrap(),
+        platform: PlatformRules { name: "alipay", ..PlatformRules::default() },
+        day: Day::parse(date, &BEIJING).unwrap(),
         fee_basis_points: Some(60),
     }
 }

@@ -134,19 +134,6 @@ pub(super) fn read_method(method: v1::PaymentMethod) -> Result<Method, &'static 
     })
 }
 
-/// The platform that a method belongs to; none where the caller begins the payment itself.
-pub(super) fn platform_of(method: Method) -> Option<&'static str> {
-    match method {
-        Method::External => None,
-        Method::AlipayPage | Method::AlipayWap | Method::AlipayApp | Method::AlipayPrecreate => Some("alipay"),
-        Method::WechatpayNative | Method::WechatpayJsapi | Method::WechatpayApp | Method::WechatpayH5 => {
-            Some("wechatpay")
-        }
-        Method::UnionpayGateway => Some("unionpay"),
-        Method::StripeCheckout | Method::StripePaymentIntent => Some("stripe"),
-    }
-}
-
 fn text(id: Option<&impl ToString>) -> String {
     id.map(ToString::to_string).unwrap_or_default()
 }

@@ -25,7 +25,7 @@ const MADE_NUMBER: usize = 32;
 struct Wanted {
     order_id: OrderId,
     account: AccountName,
-    provider: String,
+    provider: &'static str,
     method: Method,
     out_trade_no: OutTradeNo,
     key: Option<RequestId>,
@@ -53,24 +53,24 @@ impl Core {
             let known = self.intake.accounts().get(a);
             v.take("account", known.ok_or_else(|| format!("is not configured; there are: {}", names())))
         });
-        let provider = known.map(|a| a.provider.clone());
-        if let (Some(method), Some(provider)) = (method, &provider)
-            && convert::platform_of(method).is_some_and(|platform| platform != provider)
+        let platform = known.map(|a| a.platform);
+        if let (Some(method), Some(platform)) = (method, platform)
+            && method.platform().is_some_and(|name| name != platform.name)
         {
-            let name = request.method().as_str_name();
-            v.add("method", format!("{name} is not one of {provider}, where account {} is", request.account));
+            let (method, platform) = (request.method().as_str_name(), platform.name);
+            v.add("method", format!("{method} is not one of {platform}, where account {} is", request.account));
         }
         let number = match request.out_trade_no.as_str() {
             "" if method.is_some_and(|m| !m.is_external()) => made_number(&request.order_id, &request.request_id),
             given => given.to_owned(),
         };
         let number = v.take("out_trade_no", OutTradeNo::parse(number));
-        if let (Some(method), Some(provider), Some(number)) = (method, &provider, &number)
+        if let (Some(method), Some(platform), Some(number)) = (method, platform, &number)
             && !method.is_external()
         {
-            v.take("out_trade_no", self.compensation.check_number(provider, number.as_str()));
+            v.take("out_trade_no", (platform.check_number)(number.as_str()));
         }
-        let all = id.zip(account).zip(provider).zip(method).zip(number).zip(key);
+        let all = id.zip(account).zip(platform.map(|p| p.name)).zip(method).zip(number).zip(key);
         let (((((order_id, account), provider), method), out_trade_no), key) = v.finish(all)?;
         Ok(Wanted { order_id, account, provider, method, out_trade_no, key })
     }
@@ -103,7 +103,7 @@ impl Core {
             order_id: wanted.order_id.clone(),
             out_trade_no: wanted.out_trade_no.clone(),
             account: wanted.account.clone(),
-            provider: wanted.provider.clone().into(),
+            provider: wanted.provider.into(),
             method: wanted.method,
             inputs: wanted.method.inputs(&wanted.out_trade_no, &request.payer_id, &request.return_url),
             expires_at,

@@ -84,7 +84,7 @@ impl Core {
             v.add("account", "is not configured");
             return None;
         };
-        let Some(day) = Day::parse(date, &known.provider) else {
+        let Some(day) = Day::parse(date, &known.platform.day) else {
             v.add("date", "is not a day, YYYY-MM-DD");
             return None;
         };
@@ -94,7 +94,7 @@ impl Core {
         }
         Some(Plan {
             id: ReconciliationId { account: name, date: date.into() },
-            provider: known.provider.clone(),
+            platform: known.platform,
             day,
             fee_basis_points: known.calls.as_ref().and_then(|calls| calls.fee_basis_points),
         })

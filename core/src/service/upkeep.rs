@@ -93,7 +93,7 @@ impl Upkeep {
     async fn reconciliations(&self) -> Result<(), StoreError> {
         let days = self.store.reconciliations().latest().await?;
         for (name, account) in self.accounts.iter().filter(|(_, account)| account.calls.is_some()) {
-            let day = days.get(name).and_then(|date| Day::parse(date, &account.provider));
+            let day = days.get(name).and_then(|date| Day::parse(date, &account.platform.day));
             let until = day.map_or(0, |day| day.end().0 / 1_000_000);
             gauge!("paystate_reconciled_until_seconds", "account" => name.to_string()).set(exact(until));
         }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use paystate_core::{
-    Account, Accounts,
+    Account, Accounts, PlatformRules,
     commit::Limits,
     compensate::Settings,
     guard::LocalGuard,
@@ -38,7 +38,7 @@ impl Rig {
             sealer: Sealer::new("k1", &BTreeMap::from([("k1".to_owned(), (0..32).collect::<Vec<u8>>())])).unwrap(),
             accounts: Accounts::from([(
                 AccountName::parse("shop").unwrap(),
-                Account { provider: "alipay".to_owned(), calls: None },
+                Account { platform: PlatformRules { name: "alipay", ..PlatformRules::default() }, calls: None },
             )]),
             limits: Limits::default(),
             compensate: Settings::default(),

@@ -12,7 +12,7 @@ mod wechatpay;
 
 use std::{collections::BTreeMap, fmt::Debug, path::Path, sync::Arc};
 
-use paystate_core::{Calls, order::AccountName};
+use paystate_core::{Calls, PlatformRules, StatementDay, order::AccountName};
 use paystate_edge::{Account, Accounts};
 use paystate_providers::{Platform, Provider};
 use serde::de::DeserializeOwned;
@@ -69,12 +69,29 @@ pub(super) fn check(
         let Some(parsed) = problems.take(&at, AccountName::parse(name.as_str())) else { continue };
         let provider = account.provider();
         let calls = account.calls(problems, &format!("{at}.api"));
-        known.insert(parsed, paystate_core::Account { provider: provider.as_str().to_owned(), calls });
+        known.insert(parsed, paystate_core::Account { platform: rules(provider), calls });
         if keys && let Some(account) = account.open(problems, Place { at, base }) {
             accounts.insert(name, account);
         }
     }
     (known, accounts)
+}
+
+/// What the core, which knows no platform, must know of this one.
+fn rules(provider: Provider) -> PlatformRules {
+    let paystate_providers::registry::StatementDay { utc_offset_hours, before_midnight, margin } =
+        provider.statement_day();
+    PlatformRules {
+        name: provider.as_str(),
+        check_number: match provider {
+            Provider::Alipay => |number| Provider::Alipay.check_number(number),
+            Provider::WechatPay => |number| Provider::WechatPay.check_number(number),
+            Provider::UnionPay => |number| Provider::UnionPay.check_number(number),
+            Provider::Stripe => |number| Provider::Stripe.check_number(number),
+        },
+        day: StatementDay { utc_offset_hours, before_midnight, margin },
+        zero_fee_is_silence: provider.zero_fee_is_silence(),
+    }
 }
 
 impl RawAccount {

@@ -66,7 +66,7 @@ fn the_core_learns_the_pace_and_reads_no_key() {
     let stripe = &known[&AccountName::parse("stripe").unwrap()];
     let calls =
         Calls { pay_timeout: Duration::from_secs(60), rate_per_second: 5, burst: 7, fee_basis_points: Some(60) };
-    assert_eq!((stripe.provider.as_str(), stripe.calls.as_ref()), ("stripe", Some(&calls)));
+    assert_eq!((stripe.platform.name, stripe.calls.as_ref()), ("stripe", Some(&calls)));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::{
         Currency, Fact, Method, Money, Observation, OutRefundNo, PaymentFact, PaymentStatus, Source, Timestamp,
         TransactionId,
     },
+    platform::PlatformRules,
     seal::{Sealed, Sealer},
     sha256::Sha256,
     store::{NoticeKey, NotificationRow, sqlite::SqliteStore},
@@ -51,8 +52,15 @@ impl Rig {
         let platforms = Platforms::new(Servers::new([("nobody".to_owned(), paystate_rpc::channel(nowhere, None))]));
         let calls =
             Calls { pay_timeout: Duration::from_secs(1800), rate_per_second: 1, burst: BURST, fee_basis_points: None };
-        let accounts = [account(), other_account()]
-            .map(|name| (name, Account { provider: "alipay".into(), calls: Some(calls.clone()) }));
+        let accounts = [account(), other_account()].map(|name| {
+            (
+                name,
+                Account {
+                    platform: PlatformRules { name: "alipay", ..PlatformRules::default() },
+                    calls: Some(calls.clone()),
+                },
+            )
+        });
         let accounts = Accounts::from(accounts);
         let settings = Settings { platforms: Some(platforms.clone()), ..Settings::default() };
         let tracker = TaskTracker::new();

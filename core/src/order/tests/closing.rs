@@ -37,6 +37,21 @@ fn held_money_keeps_a_requested_close_from_ending_the_order() {
 }
 
 #[test]
+fn what_is_wrong_besides_being_late_is_no_late_payment() {
+    use CaseKind::{AccountMismatch, AmountMismatch, CurrencyMismatch, LatePayment};
+    for (on, amount, kind) in [
+        ("a", money(DUE, "CNY"), LatePayment),
+        ("a", money(1, "CNY"), AmountMismatch),
+        ("a", money(DUE, "USD"), CurrencyMismatch),
+        ("b", money(DUE, "CNY"), AccountMismatch),
+    ] {
+        let scene = Scene::of(closed()).seeing(&[paid(on, "p0", "t1", amount)]);
+        assert_eq!((scene.order.state(), scene.order.open_cases.len()), (State::Abnormal, 1));
+        assert!(scene.case(kind).summary.contains("closed"), "{kind:?}");
+    }
+}
+
+#[test]
 fn attempts_and_expiry_are_bounded() {
     let mut order = Some(pending());
     let start = |n: usize| Command::StartPayment {

@@ -154,8 +154,8 @@ fn a_late_payment_that_is_accepted_opens_the_order_again() {
     assert_eq!((scene.order.state(), scene.kinds()), (State::Paid, ["double-payment".to_owned()].into()));
     // Money in another currency cannot pay it, however it came.
     let mut foreign = Scene::of(closed()).seeing(&[paid("a", "p0", "t1", money(DUE, "USD"))]);
-    assert_eq!(foreign.case(CaseKind::LatePayment).allowed(), [GiveBack, Close]);
-    assert!(foreign.rule(CaseKind::LatePayment, Accept).is_err());
+    assert_eq!(foreign.case(CaseKind::CurrencyMismatch).allowed(), [GiveBack, Close]);
+    assert!(foreign.rule(CaseKind::CurrencyMismatch, Accept).is_err());
 }
 
 #[test]

@@ -545,8 +545,7 @@ async fn a_repetition_says_the_same_or_is_refused(mut shop: Shop) {
 }
 
 async fn a_number_that_the_platform_does_not_take_leaves_nothing_behind(mut shop: Shop) {
-    shop.settings.numbers =
-        |provider, number| if provider == "alipay" && number.contains('-') { Err("no dashes") } else { Ok(()) };
+    shop.rules.check_number = |number| if number.contains('-') { Err("no dashes") } else { Ok(()) };
     let core = shop.core().await;
     let refused = begin(&core, "o1", "N-1").await.unwrap_err();
     assert_eq!(reason(&refused), (Code::InvalidArgument, "INVALID_ARGUMENT".into()));

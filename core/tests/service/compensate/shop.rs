@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use paystate_core::{
-    Account, Accounts, Calls,
+    Account, Accounts, Calls, PlatformRules,
     commit::Limits,
     compensate::{Platforms, Schedule, Settings},
     guard::LocalGuard,
@@ -39,6 +39,7 @@ enum Database {
 pub(crate) struct Shop {
     database: Database,
     pub(crate) platform: Platform,
+    pub(crate) rules: PlatformRules,
     pub(crate) settings: Settings,
     pub(crate) calls: Calls,
     cores: Vec<(CancellationToken, JoinHandle<()>)>,
@@ -85,7 +86,8 @@ impl Shop {
         };
         let pay_timeout = Duration::from_secs(1800);
         let calls = Calls { pay_timeout, rate_per_second: 500, burst: 100, fee_basis_points: None };
-        Self { database, platform: Platform::default(), settings, calls, cores: Vec::new() }
+        let rules = PlatformRules { name: "alipay", ..PlatformRules::default() };
+        Self { database, platform: Platform::default(), rules, settings, calls, cores: Vec::new() }
     }
 
     async fn store(&self) -> Arc<dyn Store> {
@@ -113,8 +115,8 @@ impl Shop {
     }
 
     async fn start(&mut self, platforms: Option<Platforms>, calls: Option<Calls>) -> Channel {
-        let account = Account { provider: "alipay".into(), calls };
-        let mute = Account { provider: "alipay".into(), calls: None };
+        let account = Account { platform: self.rules, calls };
+        let mute = Account { platform: self.rules, calls: None };
         let name = |name| AccountName::parse(name).unwrap();
         let parts = Parts {
             store: self.store().await,
