@@ -6,7 +6,7 @@
 //! whose callers wait go first: otherwise a queue that is older than callers wait would be sent in vain, and nobody
 //! acknowledged, for as long as it is so.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use paystate_proto::v1::{
     RecordObservationsRequest, RecordObservationsResponse, RecordOutcome, RecordResult, VerifiedMessage,
@@ -17,7 +17,7 @@ use prost::Message;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task::JoinSet,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tonic::Status;
 
@@ -112,6 +112,10 @@ impl Worker {
         match self.call(messages).await {
             Ok(results) if results.len() == sent => {
                 let deliveries: Vec<_> = results.iter().map(delivery).collect();
+                if let Some(refused) = results.iter().find(|r| !is_stored(r.outcome())) {
+                    let (count, why) = (deliveries.iter().filter(|d| d.is_err()).count(), clip(&refused.detail));
+                    tracing::warn!(count, sent, ?why, "no core could store messages");
+                }
                 // A core that stores nothing says so itself in its health service; do not vouch for it here.
                 if results.iter().any(|r| is_stored(r.outcome())) {
                     self.health.note(true);
@@ -138,17 +142,34 @@ impl Worker {
         }
     }
 
+    /// What a core could not store while it stored the rest, as of an account that it does not know yet, is sent once more by
+    /// itself.
+    async fn call(&self, messages: Vec<VerifiedMessage>) -> Result<Vec<RecordResult>, Fault> {
+        let begun = Instant::now();
+        let mut results = self.ask(&messages, self.limits.core_timeout).await?;
+        let refused: Vec<usize> = (0..results.len()).filter(|n| !is_stored(results[*n].outcome())).collect();
+        if refused.is_empty() || refused.len() == results.len() || results.len() != messages.len() {
+            return Ok(results);
+        }
+        let again: Vec<_> = refused.iter().map(|n| messages[*n].clone()).collect();
+        let left = self.limits.core_timeout.saturating_sub(begun.elapsed());
+        if let Ok(better) = self.ask(&again, left).await {
+            refused.into_iter().zip(better).for_each(|(n, result)| results[n] = result);
+        }
+        Ok(results)
+    }
+
     /// Repeating is harmless: the core knows by the content what it has stored already. A core that stored nothing of it
     /// may have lost its database alone.
-    async fn call(&self, messages: Vec<VerifiedMessage>) -> Result<Vec<RecordResult>, Fault> {
+    async fn ask(&self, messages: &[VerifiedMessage], patience: Duration) -> Result<Vec<RecordResult>, Fault> {
         let sent = messages.len();
         let call = |core, left| {
-            let mut request = tonic::Request::new(RecordObservationsRequest { messages: messages.clone() });
+            let mut request = tonic::Request::new(RecordObservationsRequest { messages: messages.to_vec() });
             request.set_timeout(left);
             async move { IngestServiceClient::new(core).record_observations(request).await }
         };
         let able = |said: &RecordObservationsResponse| said.results.iter().any(|r| is_stored(r.outcome()));
-        match self.cores.call_able(Repeat::Harmless, self.limits.core_timeout, call, able).await {
+        match self.cores.call_able(Repeat::Harmless, patience, call, able).await {
             Ok(response) => Ok(response.results),
             Err(Failure::Status(status)) => Err(failed(sent, &status)),
             Err(Failure::Slow) => {
@@ -204,10 +225,7 @@ fn delivery(result: &RecordResult) -> Delivery {
     match result.outcome() {
         RecordOutcome::Stored => Ok(Verdict::Stored),
         RecordOutcome::Duplicate => Ok(Verdict::Duplicate),
-        RecordOutcome::Unavailable | RecordOutcome::Unspecified => {
-            tracing::warn!(detail = ?clip(&result.detail), "the core could not store a message");
-            Err(Fault::CoreFailed)
-        }
+        RecordOutcome::Unavailable | RecordOutcome::Unspecified => Err(Fault::CoreFailed),
     }
 }
 

@@ -63,6 +63,15 @@ pub(super) struct Committer {
     pub(super) places: Arc<Semaphore>,
 }
 
+/// How long a transaction waits for what others hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// As long as the store sees fit.
+    Long,
+    /// A moment: its batch has waited for it already, and those behind it still do.
+    Short,
+}
+
 /// How one work ended.
 pub(super) enum Outcome {
     Message(MessageOutcome),
@@ -93,7 +102,10 @@ impl Committer {
                     let busy = self.clone().wait(token.clone(), std::mem::take(&mut batch.busy), place);
                     self.tasks.spawn(watched(busy));
                 }
-                Err(_) => batch.free.append(&mut batch.busy),
+                Err(_) => {
+                    count_waits("given_up", batch.busy.len());
+                    batch.free.append(&mut batch.busy);
+                }
             }
         }
         self.carry_out(&token, epoch, batch.known, batch.free).await;
@@ -123,7 +135,7 @@ impl Committer {
         self.memory.learn(epoch, known.iter().filter_map(notice_key));
         known.into_iter().for_each(answer_duplicate);
         let keys: Vec<NoticeKey> = works.iter().filter_map(notice_key).cloned().collect();
-        let stored = if works.is_empty() { BTreeSet::new() } else { self.commit_new(works).await };
+        let stored = if works.is_empty() { BTreeSet::new() } else { self.commit_new(works, Wait::Long).await };
         self.memory.learn(epoch, &stored);
         // Callers have been answered: the guard may be slow, and what is committed is true without it.
         let (done, released): (Vec<_>, Vec<_>) = keys.iter().partition(|key| stored.contains(key));
@@ -131,10 +143,10 @@ impl Committer {
     }
 
     /// Writes, answers every caller, and says which notifications are stored now.
-    async fn commit_new(&self, works: Vec<Work>) -> BTreeSet<NoticeKey> {
+    async fn commit_new(&self, works: Vec<Work>, wait: Wait) -> BTreeSet<NoticeKey> {
         metrics::histogram!("paystate_commit_batch_size")
             .record(f64::from(u32::try_from(works.len()).unwrap_or(u32::MAX)));
-        match self.attempt(&works).await {
+        match self.attempt(&works, wait).await {
             Ok((outcomes, changed)) => {
                 let stored = works.iter().filter_map(notice_key).cloned().collect();
                 for (work, outcome) in works.into_iter().zip(outcomes) {
@@ -151,7 +163,7 @@ impl Committer {
                 let (end, mut stored) = (Instant::now() + SPLIT_PATIENCE, BTreeSet::new());
                 for work in works {
                     if Instant::now() < end {
-                        stored.append(&mut Box::pin(self.commit_new(vec![work])).await);
+                        stored.append(&mut Box::pin(self.commit_new(vec![work], Wait::Short)).await);
                     } else {
                         answer(work, Err(DoorError::Unavailable("others of its batch took too long".into())));
                     }
@@ -171,12 +183,12 @@ impl Committer {
         }
     }
 
-    async fn attempt(&self, works: &[Work]) -> Result<(Vec<Outcome>, bool), StoreError> {
+    async fn attempt(&self, works: &[Work], wait: Wait) -> Result<(Vec<Outcome>, bool), StoreError> {
         let (begin, mut tries) = (Instant::now(), 0);
         let mut lost = String::new();
         let ended = loop {
             tries += 1;
-            let transaction = timeout(TRANSACTION_PATIENCE, self.transaction(works)).await;
+            let transaction = timeout(TRANSACTION_PATIENCE, self.transaction(works, wait)).await;
             match transaction.unwrap_or_else(|_| Err(StoreError::Unavailable("it did not answer in time".into()))) {
                 Err(StoreError::Conflict(why)) if tries < TRIES && begin.elapsed() < RETRY_PATIENCE => lost = why,
                 other => break other,
@@ -191,10 +203,13 @@ impl Committer {
     }
 
     /// Outcomes, and whether an order changed.
-    async fn transaction(&self, works: &[Work]) -> Result<(Vec<Outcome>, bool), StoreError> {
+    async fn transaction(&self, works: &[Work], wait: Wait) -> Result<(Vec<Outcome>, bool), StoreError> {
         let mut keys = Plan::keys(works);
         loop {
             let mut unit = self.store.begin().await?;
+            if wait == Wait::Short {
+                unit.wait_briefly().await?;
+            }
             let mut plan = Plan::of(works, &self.policy);
             let fresh = unit.claim(&plan.notifications(), &keys).await?;
             let loaded = if plan.keep_fresh(fresh) { unit.load(&keys).await? } else { Loaded::default() };

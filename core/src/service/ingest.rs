@@ -86,10 +86,7 @@ fn recorded(outcome: Result<MessageOutcome, String>) -> v1::RecordResult {
     let (label, outcome, notification_id, detail) = match outcome {
         Ok(MessageOutcome::Stored(id)) => ("stored", v1::RecordOutcome::Stored, id, String::new()),
         Ok(MessageOutcome::Duplicate) => ("duplicate", v1::RecordOutcome::Duplicate, String::new(), String::new()),
-        Err(detail) => {
-            tracing::warn!(detail, "message not stored; the platform will send it again");
-            ("unavailable", v1::RecordOutcome::Unavailable, String::new(), detail)
-        }
+        Err(detail) => ("unavailable", v1::RecordOutcome::Unavailable, String::new(), detail),
     };
     metrics::counter!("paystate_messages_total", "outcome" => label).increment(1);
     v1::RecordResult { outcome: outcome.into(), notification_id, detail }
@@ -108,6 +105,12 @@ impl IngestService for Core {
         let mut results = Vec::with_capacity(queued.len());
         for message in queued {
             results.push(message.await);
+        }
+        // One line a call: a database that refuses everything must not fill the log as well.
+        let mut refused = results.iter().filter(|r| r.outcome() == v1::RecordOutcome::Unavailable);
+        if let Some(first) = refused.next() {
+            let (refused, of, why) = (refused.count() + 1, results.len(), &first.detail);
+            tracing::warn!(refused, of, why, "messages not stored; the platform will send them again");
         }
         Ok(Response::new(v1::RecordObservationsResponse { results }))
     }

@@ -197,6 +197,11 @@ pub trait Store: Send + Sync + 'static {
 /// One transaction. Dropped without commit, it never happened.
 #[async_trait]
 pub trait Unit: Send {
+    /// From now on until it writes, what others hold is waited for only for a moment: fails with [`StoreError::Busy`] then.
+    /// Before all else.
+    async fn wait_briefly(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Inserts notifications; answers which of them are new. Keys in `rows` are distinct. First, and once.
     ///
     /// Keeps others from writing what `names` lead to, which is what [`Unit::load`] will be asked for: known

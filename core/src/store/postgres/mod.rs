@@ -42,6 +42,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::timeout;
 
 use super::{
     AuditResult, CaseFilter, CaseRow, Cursor, EventLog, EventRow, Exchanges, NoticeKey, NotificationFilter,
@@ -71,6 +72,9 @@ const STREAM_PATIENCE: Duration = Duration::from_secs(300);
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a caller waits for a connection. Less than the edge waits for us, so that it hears why.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the server may take to say that it is there. Less than who asks for it waits, who would otherwise drop the
+/// question, and with it what follows from silence.
+const PING_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a core waits for tables to make a coming month in: it may do so later.
 const MONTHS_PATIENCE: Duration = Duration::from_millis(100);
 /// The same for `migrate`, which somebody waits for.
@@ -186,6 +190,7 @@ impl PostgresStore {
             readers: pool(READERS).connect_with(options).await.map_err(failed)?,
         };
         store.check_schema().await?;
+        store.check_durability().await?;
         log::settle(&store.readers).await?;
         if let Some(why) = retention::prepare(&store.readers, MONTHS_PATIENCE).await? {
             tracing::warn!("{why}");
@@ -201,6 +206,24 @@ impl PostgresStore {
 
     fn count_outage(&self) {
         self.outages.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Refuses a server that would forget what it has committed: platforms were told, and do not say it again. Another level
+    /// than `on` may be meant, so none is set.
+    async fn check_durability(&self) -> Result<(), StoreError> {
+        let says = sqlx::query("SELECT current_setting('synchronous_commit'), current_setting('fsync')");
+        let says = says.fetch_one(&self.readers).await.map_err(failed)?;
+        if says.get::<&str, _>(1) == "off" {
+            tracing::warn!("fsync is off: a crash of the server's machine can destroy the database; for tests only");
+        }
+        if says.get::<&str, _>(0) != "off" {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable(
+            "synchronous_commit is off for this role, database or server: a crash would lose what platforms were told is stored; \
+             set it on"
+                .into(),
+        ))
     }
 
     async fn check_schema(&self) -> Result<(), StoreError> {
@@ -307,7 +330,8 @@ impl Store for PostgresStore {
                 Ok(unit) => return Ok(Box::new(unit)),
                 Err(error) if tries >= BEGIN_TRIES => return Err(self.broken(error)),
                 Err(error) => {
-                    tracing::debug!(error = %self.broken(error), tries, "cannot begin, trying another connection")
+                    let error = self.broken(error);
+                    tracing::debug!(%error, tries, "cannot begin, trying another connection");
                 }
             }
         }
@@ -409,8 +433,8 @@ impl Store for PostgresStore {
     }
 
     /// Over connections that nobody holds for long: whoever reads everything must not make a core look dead. A server
-    /// that cannot be reached shows as a pool that has no connection in time, so that counts as an outage too; so does
-    /// another server under the same address, which a pool finds without an error.
+    /// that does not answer in time counts as an outage too; so does another server under the same address, which a pool
+    /// finds without an error.
     async fn ping(&self) -> Result<(), StoreError> {
         let look = async {
             let mut one = lease::Lease::from(&self.log_readers).await?;
@@ -419,7 +443,8 @@ impl Store for PostgresStore {
             one.end();
             Ok(started)
         };
-        let started = look.await.map_err(|error| self.broken(error))?;
+        let look = timeout(PING_PATIENCE, look).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        let started = look.map_err(|error| self.broken(error))?;
         let known = self.server.swap(started, Ordering::AcqRel);
         if known != 0 && known != started {
             self.count_outage();

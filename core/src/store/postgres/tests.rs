@@ -240,10 +240,46 @@ async fn units_begin_again_after_their_connections_died() {
     for _ in 0..4 {
         units.push(store.begin().await.unwrap());
     }
-    drop(units);
+    for unit in units {
+        unit.rollback().await.unwrap();
+    }
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     store.readers.execute(kill).await.unwrap();
     commit(&store, &created("o1", 1)).await.unwrap();
+    assert!(store.outages() > 0, "what was learned of a server that may be another one now is still believed");
+}
+
+/// Packets to it are lost: no error, and no answer either.
+#[tokio::test]
+async fn a_server_that_is_silent_is_an_outage() {
+    let (store, _database) = empty().await;
+    store.ping().await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..super::LOG_READERS {
+        held.push(store.log_readers.acquire().await.unwrap());
+    }
+    let begun = std::time::Instant::now();
+    store.ping().await.unwrap_err();
+    assert!(
+        begun.elapsed() < std::time::Duration::from_millis(1_800),
+        "who asks would have left by now: {:?}",
+        begun.elapsed()
+    );
+    assert_eq!(store.outages(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_commits_is_refused() {
+    let (store, database) = empty().await;
+    store
+        .readers
+        .execute(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$",
+        )
+        .await
+        .unwrap();
+    let refused = PostgresStore::open(&database.address()).await.unwrap_err().to_string();
+    assert!(refused.contains("synchronous_commit"), "{refused}");
 }
 
 #[tokio::test]

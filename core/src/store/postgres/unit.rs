@@ -71,12 +71,14 @@ pub(super) struct PostgresUnit {
     tx: Lease,
     /// Names that are locked.
     locked: BTreeSet<i64>,
+    /// It waits for others only for a moment.
+    brief: bool,
 }
 
 impl PostgresUnit {
     pub(super) async fn begin(mut tx: Lease) -> Result<Self, sqlx::Error> {
         tx.execute("BEGIN").await?;
-        Ok(Self { tx, locked: BTreeSet::new() })
+        Ok(Self { tx, locked: BTreeSet::new(), brief: false })
     }
 
     /// Locks what was not named in the claim. Units that named the same key pass here one after the other, and
@@ -197,6 +199,12 @@ fn lock_key(kind: &str, name: &str) -> i64 {
 
 #[async_trait]
 impl Unit for PostgresUnit {
+    async fn wait_briefly(&mut self) -> Result<(), StoreError> {
+        self.tx.execute("SET LOCAL lock_timeout = '50ms'").await.map_err(failed)?;
+        self.brief = true;
+        Ok(())
+    }
+
     async fn claim(&mut self, rows: &[&NotificationRow], names: &Keys) -> Result<BTreeSet<NoticeKey>, StoreError> {
         if rows.is_empty() {
             return Ok(BTreeSet::new());
@@ -244,6 +252,10 @@ impl Unit for PostgresUnit {
     }
 
     async fn write(&mut self, writes: &Writes) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.brief) {
+            // The head of the log is everybody's: whoever has it is about to commit.
+            self.tx.execute("SET LOCAL lock_timeout TO DEFAULT").await.map_err(failed)?;
+        }
         write::all(&mut self.tx, writes).await
     }
 
