@@ -76,6 +76,7 @@ type Follower struct {
 // Run hands batches to the handler until ctx is done, the handler fails, the core refuses for good (*RejectedError) or
 // the chain of revisions breaks (*ChainBrokenError). It never returns nil. A core that is away, slow, restarted or
 // silent is not an error: Run opens the stream again, for ever, and goes on where Handle last succeeded.
+// When ctx ends while Handle runs, what comes of it still counts: it is acknowledged, or parked.
 func (f *Follower) Run(ctx context.Context, handler Handler) error {
 	if f.Subscription != "" && (f.Filter != nil || f.Start != nil) {
 		return errors.New("paystate: a subscription has its own filter and position: leave out Filter and Start")
@@ -173,6 +174,9 @@ func (s *session) stream(ctx context.Context) error {
 	// Opened fences our acknowledgements; empty without a subscription.
 	lease := ""
 	for opened := false; ; {
+		if ctx.Err() != nil {
+			return ctx.Err() // A message that is there already could still be received.
+		}
 		message, err := s.receive(call, stream, cancel)
 		if err != nil {
 			return err
@@ -279,8 +283,13 @@ func (s *session) deliver(ctx context.Context, lease string, message *paystatev1
 	}
 }
 
+// bound gives a call its time, also when Run is told to stop: what was handled would come again otherwise.
+func (s *session) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), s.timing.quiet)
+}
+
 func (s *session) acknowledge(ctx context.Context, lease string, upTo int64) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timing.quiet)
+	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	request := &paystatev1.AcknowledgeRequest{Subscription: s.Subscription, Lease: lease, UpToRevision: upTo}
 	if _, err := s.client.Acknowledge(ctx, request); err != nil {
@@ -292,7 +301,7 @@ func (s *session) acknowledge(ctx context.Context, lease string, upTo int64) err
 
 // park puts an event aside. The rest of its batch comes again on the next stream.
 func (s *session) park(ctx context.Context, lease string, event *UnprocessableError) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timing.quiet)
+	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	request := &paystatev1.ParkRequest{
 		Subscription: s.Subscription, Lease: lease, EventId: event.EventID, Reason: event.Reason,

@@ -87,6 +87,7 @@ export class Follower {
    * Hands batches to the handler until `signal` aborts (throws its reason), the handler throws (throws the same), the core
    * refuses for good (RejectedError) or the chain of revisions breaks (ChainBrokenError). A core that is away, slow,
    * restarted or silent is not an error: the stream is opened again, for ever, and goes on where `handle` last succeeded.
+   * When `signal` aborts while `handle` runs, what comes of it still counts: it is acknowledged, or parked.
    */
   async run(handler: Handler, signal?: AbortSignal): Promise<never> {
     signal?.throwIfAborted();
@@ -264,8 +265,9 @@ class Session {
     throw new Interrupted(`parked: ${error.message}`, { cause: error });
   }
 
+  /** A call has its time, also when the run is told to stop: what was handled would come again otherwise. */
   #bound() {
-    return { timeoutMs: this.timing.quiet, ...(this.signal && { signal: this.signal }) };
+    return { timeoutMs: this.timing.quiet };
   }
 }
 
