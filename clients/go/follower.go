@@ -55,8 +55,8 @@ func (f HandlerFunc) Handle(ctx context.Context, batch *Batch) error { return f(
 //
 // With Subscription the core keeps the position, and the follower acknowledges each batch after Handle has returned. An
 // event may come again when the process dies in between: at least once, with a stable event_id. One reader at a time: a
-// second one takes the subscription over, and the first takes it back; the longer neither acknowledges anything, the
-// less often, so that two of them get through a rolling deploy.
+// second one takes the subscription over, and the first takes it back; the longer neither of them acknowledges or parks
+// anything, the less often, so that two of them get through a rolling deploy.
 type Follower struct {
 	// Conn leads to the core; see Connect.
 	Conn grpc.ClientConnInterface
@@ -125,7 +125,8 @@ type session struct {
 	chain   chain
 	// position is where the next stream begins; nil for a subscription.
 	position *paystatev1.Position
-	// failures counts the streams in a row that brought us nothing; with a subscription, no acknowledgement.
+	// failures counts the streams in a row that brought us nothing; with a subscription, neither an acknowledgement nor a
+	// parked event.
 	failures int
 }
 
@@ -309,5 +310,6 @@ func (s *session) park(ctx context.Context, lease string, event *UnprocessableEr
 	if _, err := s.client.Park(ctx, request); err != nil {
 		return fromCall(err)
 	}
+	s.failures = 0
 	return &interruptedError{fmt.Errorf("parked: %w", event)}
 }

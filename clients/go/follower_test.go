@@ -225,6 +225,29 @@ func TestWhatIsHandledWhileRunIsStoppedCounts(t *testing.T) {
 	}
 }
 
+func TestAParkedEventMakesTheWaitsOfASubscriptionShortAgain(t *testing.T) {
+	core := &script{}
+	for range 12 {
+		core.plays = append(core.plays, send(lost))
+	}
+	core.plays = append(core.plays, send(nil, opened("log", 3), batch(3, 4, 4)), send(nil, opened("log", 4), batch(4, 6, 5)))
+	handler := &store{last: 6, fail: func(b *Batch) error {
+		if b.AfterRevision == 3 {
+			return &UnprocessableError{EventID: "event-4", Reason: "no such mug"}
+		}
+		return nil
+	}}
+	var waits []time.Duration
+	follower := Follower{
+		Subscription: "stock", OnInterrupt: func(_ error, wait time.Duration) { waits = append(waits, wait) },
+	}
+	equal(t, "end", run(t, core, follower, handler), error(done{}))
+	const first = time.Millisecond
+	if len(waits) != 13 || slices.Max(waits) <= first || waits[12] > first {
+		t.Errorf("waited %v", waits)
+	}
+}
+
 func TestAnAcknowledgementThatIsRefusedEndsRun(t *testing.T) {
 	core := &script{
 		ackFails: []error{refused(codes.FailedPrecondition, "ACKNOWLEDGE_AHEAD")},
