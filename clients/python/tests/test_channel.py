@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Iterator
 from concurrent import futures
 from importlib.resources import files
@@ -64,6 +66,33 @@ def test_plaintext_stays_on_this_machine(plaintext: int) -> None:
         with pytest.raises(ValueError, match="leaves this machine"):
             connect(url)
         connect(url, allow_plaintext=True).close()
+
+
+def test_a_slow_connection_gets_its_time() -> None:
+    settings = b"\0\0\0\4\0\0\0\0\0"  # What an HTTP/2 server begins with.
+    with socket.create_server(("127.0.0.1", 0)) as core, connect(f"http://127.0.0.1:{core.getsockname()[1]}") as channel:
+        ready = grpc.channel_ready_future(channel)
+        with core.accept()[0] as connection:
+            time.sleep(1)
+            connection.sendall(settings)
+            ready.result(timeout=3)
+
+
+def test_a_core_that_is_away_is_looked_for_often() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as core, connect(f"http://127.0.0.1:{core.getsockname()[1]}") as channel:
+        begin = time.monotonic()
+        channel.subscribe(lambda _: None, try_to_connect=True)
+        for _ in range(4):
+            core.accept()[0].close()
+        # gRPC's own waits come to 4 s at least.
+        assert time.monotonic() - begin < 3
+
+
+def test_no_proxy_stands_before_this_machine(plaintext: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("no_grpc_proxy", "no_proxy", "NO_PROXY", "grpc_proxy", "https_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert order(connect(f"http://127.0.0.1:{plaintext}")) == "A1"
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:1", "http://127.0.0.1", "ftp://127.0.0.1:1", "http://127.0.0.1:1/x", ""])
