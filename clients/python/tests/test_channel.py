@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 import trustme
 
 from paystate import Tls, connect
+from paystate.v1 import operations_service_pb2, order_service_pb2, subscription_service_pb2
 from paystate.v1.order_pb2 import Order
 from paystate.v1.order_service_pb2 import GetOrderRequest, GetOrderResponse
 from paystate.v1.order_service_pb2_grpc import (
@@ -135,8 +137,10 @@ def test_both_sides_show_their_certificate(tmp_path: Path) -> None:
         server.stop(None).wait()
 
 
-def test_only_reading_methods_are_repeated() -> None:
+def test_only_reading_methods_are_repeated_and_all_of_them() -> None:
     config = json.loads(files("paystate").joinpath("service_config.json").read_text("utf-8"))
-    methods = {name["method"] for rule in config["methodConfig"] for name in rule["name"]}
-    assert "GetOrder" in methods
-    assert not methods & {"CreateOrder", "StartPayment", "Acknowledge", "Park"}
+    repeated = {(name["service"], name["method"]) for rule in config["methodConfig"] for name in rule["name"]}
+    protos = (operations_service_pb2, order_service_pb2, subscription_service_pb2)
+    services = [service for proto in protos for service in proto.DESCRIPTOR.services_by_name.values()]
+    reads = re.compile("(BatchGet|Explain|Get|List|Verify|Watch)[A-Z]")
+    assert repeated == {(of.full_name, method.name) for of in services for method in of.methods if reads.match(method.name)}
