@@ -35,7 +35,6 @@ import paystate.v1.SubscriptionServiceGrpc.SubscriptionServiceBlockingV2Stub;
 public final class Follower {
     private static final Logger LOG = System.getLogger("paystate");
 
-    private final ManagedChannel channel;
     private final SubscriptionServiceBlockingV2Stub core;
     private final EventFilter filter;
     private final Position start;
@@ -46,8 +45,7 @@ public final class Follower {
     private volatile EventStream current;
 
     private Follower(Builder builder) {
-        channel = builder.channel;
-        core = SubscriptionServiceGrpc.newBlockingV2Stub(channel);
+        core = SubscriptionServiceGrpc.newBlockingV2Stub(builder.channel);
         filter = builder.filter;
         start = builder.start;
         subscription = builder.subscription;
@@ -80,8 +78,6 @@ public final class Follower {
         Reading<E> reading = reading(handler);
         Backoff backoff = new Backoff(random);
         do {
-            // The channel's own pauses go up to two minutes; how long to wait is decided here alone.
-            channel.resetConnectBackoff();
             try (EventStream stream = new EventStream(core, reading.request(), quietAfter)) {
                 current = stream;
                 if (!isStopped()) { // Asked again: stop() may not have seen this stream.
