@@ -69,6 +69,9 @@ func Connect(core string, options Options, more ...grpc.DialOption) (*grpc.Clien
 func transport(where *url.URL, options Options) (credentials.TransportCredentials, error) {
 	switch where.Scheme {
 	case "http":
+		if options.CAFile != "" || options.CertFile != "" || options.KeyFile != "" || options.ServerName != "" {
+			return nil, fmt.Errorf("paystate: %s is not encrypted: CAFile, CertFile, KeyFile and ServerName need https://", where)
+		}
 		if !loopback(where.Hostname()) && !options.AllowPlaintext {
 			return nil, fmt.Errorf("paystate: %s is neither encrypted nor loopback: use https://, or AllowPlaintext", where)
 		}

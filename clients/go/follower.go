@@ -55,8 +55,8 @@ func (f HandlerFunc) Handle(ctx context.Context, batch *Batch) error { return f(
 //
 // With Subscription the core keeps the position, and the follower acknowledges each batch after Handle has returned. An
 // event may come again when the process dies in between: at least once, with a stable event_id. One reader at a time: a
-// second one takes the subscription over, and the first takes it back; the longer neither acknowledges anything, the
-// less often, so that two of them get through a rolling deploy.
+// second one takes the subscription over, and the first takes it back; the longer neither of them acknowledges or parks
+// anything, the less often, so that two of them get through a rolling deploy.
 type Follower struct {
 	// Conn leads to the core; see Connect.
 	Conn grpc.ClientConnInterface
@@ -76,6 +76,7 @@ type Follower struct {
 // Run hands batches to the handler until ctx is done, the handler fails, the core refuses for good (*RejectedError) or
 // the chain of revisions breaks (*ChainBrokenError). It never returns nil. A core that is away, slow, restarted or
 // silent is not an error: Run opens the stream again, for ever, and goes on where Handle last succeeded.
+// When ctx ends while Handle runs, what comes of it still counts: it is acknowledged, or parked.
 func (f *Follower) Run(ctx context.Context, handler Handler) error {
 	if f.Subscription != "" && (f.Filter != nil || f.Start != nil) {
 		return errors.New("paystate: a subscription has its own filter and position: leave out Filter and Start")
@@ -124,7 +125,8 @@ type session struct {
 	chain   chain
 	// position is where the next stream begins; nil for a subscription.
 	position *paystatev1.Position
-	// failures counts the streams in a row that brought us nothing; with a subscription, no acknowledgement.
+	// failures counts the streams in a row that brought us nothing; with a subscription, neither an acknowledgement nor a
+	// parked event.
 	failures int
 }
 
@@ -173,6 +175,9 @@ func (s *session) stream(ctx context.Context) error {
 	// Opened fences our acknowledgements; empty without a subscription.
 	lease := ""
 	for opened := false; ; {
+		if ctx.Err() != nil {
+			return ctx.Err() // A message that is there already could still be received.
+		}
 		message, err := s.receive(call, stream, cancel)
 		if err != nil {
 			return err
@@ -279,8 +284,13 @@ func (s *session) deliver(ctx context.Context, lease string, message *paystatev1
 	}
 }
 
+// bound gives a call its time, also when Run is told to stop: what was handled would come again otherwise.
+func (s *session) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), s.timing.quiet)
+}
+
 func (s *session) acknowledge(ctx context.Context, lease string, upTo int64) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timing.quiet)
+	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	request := &paystatev1.AcknowledgeRequest{Subscription: s.Subscription, Lease: lease, UpToRevision: upTo}
 	if _, err := s.client.Acknowledge(ctx, request); err != nil {
@@ -292,7 +302,7 @@ func (s *session) acknowledge(ctx context.Context, lease string, upTo int64) err
 
 // park puts an event aside. The rest of its batch comes again on the next stream.
 func (s *session) park(ctx context.Context, lease string, event *UnprocessableError) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timing.quiet)
+	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	request := &paystatev1.ParkRequest{
 		Subscription: s.Subscription, Lease: lease, EventId: event.EventID, Reason: event.Reason,
@@ -300,5 +310,6 @@ func (s *session) park(ctx context.Context, lease string, event *UnprocessableEr
 	if _, err := s.client.Park(ctx, request); err != nil {
 		return fromCall(err)
 	}
+	s.failures = 0
 	return &interruptedError{fmt.Errorf("parked: %w", event)}
 }

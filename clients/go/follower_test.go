@@ -199,6 +199,55 @@ func TestOnlyAnAcknowledgementMakesTheWaitsOfASubscriptionShortAgain(t *testing.
 	}
 }
 
+func TestWhatIsHandledWhileRunIsStoppedCounts(t *testing.T) {
+	why := errors.New("we stop")
+	for _, c := range []struct {
+		name        string
+		answer      error
+		acks, parks int
+	}{
+		{"acknowledged", nil, 1, 0},
+		{"parked", &UnprocessableError{EventID: "event-4", Reason: "no such mug"}, 0, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, stop := context.WithCancelCause(t.Context())
+			core := &script{plays: []play{send(nil, opened("log", 3), batch(3, 5, 4, 5), batch(5, 6, 6))}}
+			handled := 0
+			handler := HandlerFunc(func(context.Context, *Batch) error {
+				handled++
+				stop(why)
+				return c.answer
+			})
+			equal(t, "end", runUntil(ctx, t, core, Follower{Subscription: "stock"}, handler), why)
+			equal(t, "batches", handled, 1)
+			equal(t, "acks and parks", []int{len(core.acks), len(core.parks)}, []int{c.acks, c.parks})
+		})
+	}
+}
+
+func TestAParkedEventMakesTheWaitsOfASubscriptionShortAgain(t *testing.T) {
+	core := &script{}
+	for range 12 {
+		core.plays = append(core.plays, send(lost))
+	}
+	core.plays = append(core.plays, send(nil, opened("log", 3), batch(3, 4, 4)), send(nil, opened("log", 4), batch(4, 6, 5)))
+	handler := &store{last: 6, fail: func(b *Batch) error {
+		if b.AfterRevision == 3 {
+			return &UnprocessableError{EventID: "event-4", Reason: "no such mug"}
+		}
+		return nil
+	}}
+	var waits []time.Duration
+	follower := Follower{
+		Subscription: "stock", OnInterrupt: func(_ error, wait time.Duration) { waits = append(waits, wait) },
+	}
+	equal(t, "end", run(t, core, follower, handler), error(done{}))
+	const first = time.Millisecond
+	if len(waits) != 13 || slices.Max(waits) <= first || waits[12] > first {
+		t.Errorf("waited %v", waits)
+	}
+}
+
 func TestAnAcknowledgementThatIsRefusedEndsRun(t *testing.T) {
 	core := &script{
 		ackFails: []error{refused(codes.FailedPrecondition, "ACKNOWLEDGE_AHEAD")},

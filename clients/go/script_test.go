@@ -200,12 +200,18 @@ func (s *store) Handle(_ context.Context, b *Batch) error {
 // run follows the script until Run ends, or until it is plain that it does not.
 func run(t *testing.T, core *script, follower Follower, handler Handler) error {
 	t.Helper()
+	return runUntil(t.Context(), t, core, follower, handler)
+}
+
+// runUntil is run that can be stopped.
+func runUntil(ctx context.Context, t *testing.T, core *script, follower Follower, handler Handler) error {
+	t.Helper()
 	address := serve(t, insecure.NewCredentials(), func(s *grpc.Server) {
 		paystatev1.RegisterSubscriptionServiceServer(s, core)
 	})
 	follower.Conn = connect(t, "http://"+address, Options{})
 	follower.timing = &timing{quiet: 300 * time.Millisecond, first: time.Millisecond, longest: 10 * time.Millisecond}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	return follower.Run(ctx, handler)
 }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import time
 from collections.abc import Iterator
 from concurrent import futures
 from importlib.resources import files
@@ -13,6 +16,7 @@ import pytest
 import trustme
 
 from paystate import Tls, connect
+from paystate.v1 import operations_service_pb2, order_service_pb2, subscription_service_pb2
 from paystate.v1.order_pb2 import Order
 from paystate.v1.order_service_pb2 import GetOrderRequest, GetOrderResponse
 from paystate.v1.order_service_pb2_grpc import (
@@ -66,6 +70,33 @@ def test_plaintext_stays_on_this_machine(plaintext: int) -> None:
         connect(url, allow_plaintext=True).close()
 
 
+def test_a_slow_connection_gets_its_time() -> None:
+    settings = b"\0\0\0\4\0\0\0\0\0"  # What an HTTP/2 server begins with.
+    with socket.create_server(("127.0.0.1", 0)) as core, connect(f"http://127.0.0.1:{core.getsockname()[1]}") as channel:
+        ready = grpc.channel_ready_future(channel)
+        with core.accept()[0] as connection:
+            time.sleep(1)
+            connection.sendall(settings)
+            ready.result(timeout=3)
+
+
+def test_a_core_that_is_away_is_looked_for_often() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as core, connect(f"http://127.0.0.1:{core.getsockname()[1]}") as channel:
+        begin = time.monotonic()
+        channel.subscribe(lambda _: None, try_to_connect=True)
+        for _ in range(4):
+            core.accept()[0].close()
+        # gRPC's own waits come to 4 s at least.
+        assert time.monotonic() - begin < 3
+
+
+def test_no_proxy_stands_before_this_machine(plaintext: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("no_grpc_proxy", "no_proxy", "NO_PROXY", "grpc_proxy", "https_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert order(connect(f"http://127.0.0.1:{plaintext}")) == "A1"
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:1", "http://127.0.0.1", "ftp://127.0.0.1:1", "http://127.0.0.1:1/x", ""])
 def test_an_address_is_scheme_host_and_port(url: str) -> None:
     with pytest.raises(ValueError, match="looks like"):
@@ -106,8 +137,10 @@ def test_both_sides_show_their_certificate(tmp_path: Path) -> None:
         server.stop(None).wait()
 
 
-def test_only_reading_methods_are_repeated() -> None:
+def test_only_reading_methods_are_repeated_and_all_of_them() -> None:
     config = json.loads(files("paystate").joinpath("service_config.json").read_text("utf-8"))
-    methods = {name["method"] for rule in config["methodConfig"] for name in rule["name"]}
-    assert "GetOrder" in methods
-    assert not methods & {"CreateOrder", "StartPayment", "Acknowledge", "Park"}
+    repeated = {(name["service"], name["method"]) for rule in config["methodConfig"] for name in rule["name"]}
+    protos = (operations_service_pb2, order_service_pb2, subscription_service_pb2)
+    services = [service for proto in protos for service in proto.DESCRIPTOR.services_by_name.values()]
+    reads = re.compile("(BatchGet|Explain|Get|List|Verify|Watch)[A-Z]")
+    assert repeated == {(of.full_name, method.name) for of in services for method in of.methods if reads.match(method.name)}

@@ -9,8 +9,9 @@ import pytest
 from grpc import StatusCode
 
 from paystate import ChainBroken, Follower, Refused, Unprocessable
+from paystate._backoff import Backoff
 from paystate.v1.order_pb2 import EVENT_KIND_PAYMENT_SUCCEEDED
-from paystate.v1.subscription_service_pb2 import Batch, EventFilter, Position
+from paystate.v1.subscription_service_pb2 import Batch, EventFilter, Position, StreamEventsResponse
 
 from .scripted import OPEN, Failure, Script, ScriptedCore, batch, going_away, opened, progress
 
@@ -241,6 +242,49 @@ def test_a_subscription_begins_anew_where_the_core_says() -> None:
             ("acknowledge", "c", 8),
             ("acknowledge", "d", 9),
         ]
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Below what each wait of a follower was drawn; it does not really wait."""
+    limits: list[float] = []
+
+    def uniform(_: float, limit: float) -> float:
+        limits.append(limit)
+        return 0
+
+    monkeypatch.setattr("paystate._follower.Backoff", lambda: Backoff(uniform))
+    return limits
+
+
+def test_on_a_subscription_only_an_acknowledgement_makes_the_waits_short_again(limits: list[float]) -> None:
+    lost = Failure(StatusCode.FAILED_PRECONDITION, "LEASE_LOST")
+    with ScriptedCore(
+        [opened(5), progress(5), lost],
+        [opened(5), StreamEventsResponse(), lost],
+        [opened(5), batch(5, 7, 6), OPEN],
+        [opened(5), batch(5, 7, 6), lost],
+        [opened(7), batch(7, 8, 8), OPEN],
+    ) as core:
+        core.acknowledge_failures.append(lost)
+        Subscriber(core, last=8).follow()
+    assert limits[:4] == [0.05, 0.1, 0.2, 0.05]
+
+
+def test_a_parked_event_makes_the_waits_short_again(limits: list[float]) -> None:
+    def effect(batch: Batch) -> None:
+        if batch.events[0].revision == 6:
+            raise Unprocessable("e6", "no such SKU")
+
+    with ScriptedCore([], [], [opened(5), batch(5, 6, 6), OPEN], [opened(6), batch(6, 7, 7), OPEN]) as core:
+        Subscriber(core, last=7, effect=effect).follow()
+    assert limits[:3] == [0.05, 0.1, 0.05]
+
+
+def test_with_a_position_of_its_own_progress_makes_the_waits_short_again(limits: list[float]) -> None:
+    with ScriptedCore([], [], [opened(5), progress(5)], [], [opened(5), batch(5, 6, 6), OPEN]) as core:
+        Ledger(core, last=6, stored="t5").follow()
+    assert limits[:4] == [0.05, 0.1, 0.05, 0.1]
 
 
 def test_a_wrong_acknowledgement_is_an_error() -> None:

@@ -46,6 +46,9 @@ export interface Paystate {
 export function connect(core: string, options: ConnectOptions = {}): Paystate {
   const { secure, host, port } = read(core);
   const local = isLoopback(host);
+  if (!secure && (options.caFile || options.certFile || options.keyFile || options.serverName)) {
+    throw new Error(`${core} is not encrypted: caFile, certFile, keyFile and serverName need https://`);
+  }
   if (!secure && !local && !options.allowPlaintext) {
     throw new Error(`${core} is neither encrypted nor loopback: use https://, or allowPlaintext`);
   }

@@ -66,8 +66,8 @@ export interface FollowerOptions {
  *
  * With `subscription` the core keeps the position, and the follower acknowledges each batch after `handle` has returned.
  * An event may come again when the process dies in between: at least once, with a stable `eventId`. One reader at a time: a
- * second one takes the subscription over, and the first takes it back; the longer neither acknowledges anything, the less
- * often, so that two of them get through a rolling deploy.
+ * second one takes the subscription over, and the first takes it back; the longer neither of them acknowledges or parks
+ * anything, the less often, so that two of them get through a rolling deploy.
  */
 export class Follower {
   readonly #paystate: Paystate;
@@ -87,6 +87,7 @@ export class Follower {
    * Hands batches to the handler until `signal` aborts (throws its reason), the handler throws (throws the same), the core
    * refuses for good (RejectedError) or the chain of revisions breaks (ChainBrokenError). A core that is away, slow,
    * restarted or silent is not an error: the stream is opened again, for ever, and goes on where `handle` last succeeded.
+   * When `signal` aborts while `handle` runs, what comes of it still counts: it is acknowledged, or parked.
    */
   async run(handler: Handler, signal?: AbortSignal): Promise<never> {
     signal?.throwIfAborted();
@@ -117,7 +118,7 @@ class HandlerFailed {
 /** One run. */
 class Session {
   readonly #chain = new Chain();
-  /** Streams in a row that brought us nothing; with a subscription, no acknowledgement. */
+  /** Streams in a row that brought us nothing; with a subscription, neither an acknowledgement nor a parked event. */
   #failures = 0;
 
   constructor(
@@ -261,11 +262,13 @@ class Session {
   async #park(subscription: string, lease: string, error: UnprocessableError): Promise<never> {
     const { eventId, reason } = error;
     await this.paystate.subscriptions.park({ subscription, lease, eventId, reason }, this.#bound());
+    this.#failures = 0;
     throw new Interrupted(`parked: ${error.message}`, { cause: error });
   }
 
+  /** A call has its time, also when the run is told to stop: what was handled would come again otherwise. */
   #bound() {
-    return { timeoutMs: this.timing.quiet, ...(this.signal && { signal: this.signal }) };
+    return { timeoutMs: this.timing.quiet };
   }
 }
 

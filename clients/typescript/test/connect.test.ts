@@ -151,6 +151,11 @@ test("what cannot work is refused at once", (t) => {
   ] as const) {
     assert.throws(() => connect(url), says);
   }
+  for (const options of [{ caFile: "ca.crt" }, { certFile: "a.crt", keyFile: "a.key" }, { serverName: "core.test" }]) {
+    for (const allowPlaintext of [false, true]) {
+      assert.throws(() => connect("http://127.0.0.1:1", { ...options, allowPlaintext }), /need https:/);
+    }
+  }
   for (const url of ["http://localhost:1", "http://[::1]:80", "https://core.pay.internal:443/"]) {
     t.after(connect(url).close);
   }

@@ -150,6 +150,42 @@ test("only an acknowledgement makes the waits of a subscription short again", as
   assert.ok(Math.max(...waits) > first && waits[12]! <= first, String(waits));
 });
 
+test("what is handled while the run is stopped counts", async (t) => {
+  const why = new Error("we stop");
+  for (const [error, acks, parks] of [
+    [undefined, ["stock lease-3 5"], []],
+    [new UnprocessableError("event-4", "no such mug"), [], ["stock lease-3 event-4 no such mug"]],
+  ] as const) {
+    const script = new Script([send(undefined, opened("log", 3), batch(3, 5, 4, 5), batch(5, 6, 6))]);
+    const stop = new AbortController();
+    let handled = 0;
+    const handle = () => {
+      handled++;
+      stop.abort(why);
+      if (error) throw error;
+    };
+    assert.equal(await script.run(t, { subscription: "stock" }, { handle }, stop.signal), why);
+    assert.equal(handled, 1);
+    assert.deepEqual([script.acks, script.parks], [acks, parks]);
+  }
+});
+
+test("a parked event makes the waits of a subscription short again", async (t) => {
+  const away = Array<Play>(12).fill(send(lost));
+  const script = new Script([
+    ...away, send(undefined, opened("log", 3), batch(3, 4, 4)), send(undefined, opened("log", 4), batch(4, 6, 5)),
+  ]);
+  const store = new Store(6, undefined, ({ afterRevision }) => {
+    if (afterRevision === 3n) throw new UnprocessableError("event-4", "no such mug");
+  });
+  const waits: number[] = [];
+  const options = { subscription: "stock", onInterrupt: (_: Error, waitMs: number) => waits.push(waitMs) };
+  assert.equal(await script.run(t, options, store), done);
+  const first = 1;
+  assert.equal(waits.length, 13);
+  assert.ok(Math.max(...waits) > first && waits[12]! <= first, String(waits));
+});
+
 test("an acknowledgement that is refused ends the run", async (t) => {
   const script = new Script([send(undefined, opened("log", 3), batch(3, 5, 4, 5))]);
   script.ackFails.push(refused(status.FAILED_PRECONDITION, "ACKNOWLEDGE_AHEAD"));

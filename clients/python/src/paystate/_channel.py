@@ -46,13 +46,14 @@ def connect(url: str, tls: Tls | None = None, *, allow_plaintext: bool = False) 
     Raises ValueError if the URL is something else, and OSError if a file of `tls` cannot be read.
     """
     scheme, host, target = _parse(url)
+    local = _LOOPBACK.fullmatch(host) is not None
     if scheme == "https":
-        return grpc.secure_channel(target, (tls or Tls())._credentials(), _options())
+        return grpc.secure_channel(target, (tls or Tls())._credentials(), _options(local))
     if tls is not None:
         raise ValueError(f"{url}: TLS needs a URL that begins with https://")
-    if not allow_plaintext and not _LOOPBACK.fullmatch(host):
+    if not allow_plaintext and not local:
         raise ValueError(f"{url}: plaintext leaves this machine; use https://, or allow_plaintext if the way there is safe")
-    return grpc.insecure_channel(target, _options())
+    return grpc.insecure_channel(target, _options(local))
 
 
 def _parse(url: str) -> tuple[str, str, str]:
@@ -63,14 +64,17 @@ def _parse(url: str) -> tuple[str, str, str]:
     return parts.scheme, parts.hostname, f"dns:///{parts.netloc}"
 
 
-def _options() -> list[tuple[str, int | str]]:
+def _options(local: bool) -> list[tuple[str, int | str]]:
     return [
         ("grpc.keepalive_time_ms", 15_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         # A follower decides how long to wait; the connection should be there when it comes back.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 5_000),
+        # In spite of its name no wait: how long a connection may take to be made.
+        ("grpc.min_reconnect_backoff_ms", 5_000),
+        # A proxy would look for the core on its own machine.
+        *([("grpc.enable_http_proxy", 0)] if local else []),
         # What gRPC repeats by itself; the same file for the clients of every language.
         ("grpc.service_config", files(__package__).joinpath("service_config.json").read_text("utf-8")),
     ]

@@ -105,7 +105,7 @@ class Follower:
             message = stream.next()
             if message is None:
                 return
-            goes_on = True
+            goes_on, before = True, chain.end
             match message.WhichOneof("message"):
                 case "batch":
                     goes_on = _deliver(message.batch, chain, reading)
@@ -117,7 +117,9 @@ class Follower:
                     raise ChainBroken("a stream was opened twice")
                 case None:
                     pass  # Of a newer core, and of no concern here.
-            backoff.reset()
+            # On a subscription a sign of life gets nothing done: an acknowledgement or a parked event does.
+            if self._subscription is None or chain.end > before:
+                backoff.reset()
             if not goes_on:
                 return
 

@@ -3,6 +3,7 @@ package paystate.client;
 import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.grpc.ChannelCredentials;
+import io.grpc.ConnectivityState;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
@@ -12,17 +13,20 @@ import java.io.Reader;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
 /**
- * Channels to a core, with what every client of it should have: keepalive, so that a dead connection is noticed, and
- * retries of the methods that only read.
+ * Channels to a core, with what every client of it should have: keepalive, so that a dead connection is noticed, tries to
+ * connect at least every 5 s, so that a core that is back is found, and retries of the methods that only read.
  */
 public final class Channels {
     private static final long KEEPALIVE_SECONDS = 15;
     private static final long KEEPALIVE_TIMEOUT_SECONDS = 10;
+    private static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.\\d+){3}|\\[::1]");
 
     private Channels() {}
@@ -81,11 +85,34 @@ public final class Channels {
     }
 
     private static ManagedChannel open(URI core, ChannelCredentials credentials) {
-        return Grpc.newChannelBuilderForAddress(core.getHost(), core.getPort(), credentials)
+        return open(core, credentials, LONGEST_WAIT);
+    }
+
+    static ManagedChannel open(URI core, ChannelCredentials credentials, Duration longestWait) {
+        ManagedChannel channel = Grpc.newChannelBuilderForAddress(core.getHost(), core.getPort(), credentials)
                 .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
                 .keepAliveTimeout(KEEPALIVE_TIMEOUT_SECONDS, TimeUnit.SECONDS)
                 .defaultServiceConfig(serviceConfig())
                 .build();
+        lookForCore(channel, longestWait);
+        return channel;
+    }
+
+    /**
+     * Tries to connect at least this often while nothing is connected. gRPC's own waits grow to two minutes, which would keep
+     * callers away from a core that is long back.
+     */
+    private static void lookForCore(ManagedChannel channel, Duration longestWait) {
+        ConnectivityState state = channel.getState(false);
+        switch (state) {
+            case IDLE, READY -> channel.notifyWhenStateChanged(state, () -> lookForCore(channel, longestWait));
+            case CONNECTING, TRANSIENT_FAILURE -> {
+                channel.resetConnectBackoff();
+                CompletableFuture.delayedExecutor(longestWait.toMillis(), TimeUnit.MILLISECONDS)
+                        .execute(() -> lookForCore(channel, longestWait));
+            }
+            case SHUTDOWN -> { }
+        }
     }
 
     private static URI parse(String url) {

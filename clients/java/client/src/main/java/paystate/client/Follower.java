@@ -4,9 +4,10 @@ import io.grpc.ManagedChannel;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
+import java.util.Random;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.random.RandomGenerator;
 import paystate.v1.Batch;
 import paystate.v1.EventFilter;
 import paystate.v1.Position;
@@ -34,22 +35,22 @@ import paystate.v1.SubscriptionServiceGrpc.SubscriptionServiceBlockingV2Stub;
 public final class Follower {
     private static final Logger LOG = System.getLogger("paystate");
 
-    private final ManagedChannel channel;
     private final SubscriptionServiceBlockingV2Stub core;
     private final EventFilter filter;
     private final Position start;
     private final String subscription;
     private final Duration quietAfter;
+    private final RandomGenerator random;
     private final CountDownLatch stopped = new CountDownLatch(1);
     private volatile EventStream current;
 
     private Follower(Builder builder) {
-        channel = builder.channel;
-        core = SubscriptionServiceGrpc.newBlockingV2Stub(channel);
+        core = SubscriptionServiceGrpc.newBlockingV2Stub(builder.channel);
         filter = builder.filter;
         start = builder.start;
         subscription = builder.subscription;
         quietAfter = builder.quietAfter;
+        random = builder.random;
     }
 
     /**
@@ -75,10 +76,8 @@ public final class Follower {
      */
     public <E extends Exception> void run(Handler<E> handler) throws E, InterruptedException {
         Reading<E> reading = reading(handler);
-        Backoff backoff = new Backoff(ThreadLocalRandom.current());
+        Backoff backoff = new Backoff(random);
         do {
-            // The channel's own pauses go up to two minutes; how long to wait is decided here alone.
-            channel.resetConnectBackoff();
             try (EventStream stream = new EventStream(core, reading.request(), quietAfter)) {
                 current = stream;
                 if (!isStopped()) { // Asked again: stop() may not have seen this stream.
@@ -120,6 +119,7 @@ public final class Follower {
         Chain chain = opened(stream, reading);
         StreamEventsResponse message;
         while (chain != null && !isStopped() && (message = stream.next()) != null) {
+            long before = chain.end();
             boolean goesOn = switch (message.getMessageCase()) {
                 case BATCH -> deliver(message.getBatch(), chain, reading);
                 case PROGRESS -> progress(message.getProgress(), chain, reading);
@@ -127,7 +127,10 @@ public final class Follower {
                 case OPENED -> throw new ChainBrokenException("a stream was opened twice");
                 case MESSAGE_NOT_SET -> true; // Of a newer core, and of no concern here.
             };
-            backoff.reset();
+            // On a subscription a sign of life gets nothing done: an acknowledgement or a parked event does.
+            if (subscription.isEmpty() || chain.end() > before) {
+                backoff.reset();
+            }
             if (!goesOn) {
                 return;
             }
@@ -186,6 +189,7 @@ public final class Follower {
         private Position start = EARLIEST;
         private String subscription = "";
         private Duration quietAfter = QUIET_AFTER;
+        private RandomGenerator random = new Random();
 
         private Builder(ManagedChannel channel) {
             this.channel = channel;
@@ -233,6 +237,12 @@ public final class Follower {
          */
         public Builder quietAfter(Duration quietAfter) {
             this.quietAfter = quietAfter;
+            return this;
+        }
+
+        /** What the waits are drawn with. */
+        Builder random(RandomGenerator random) {
+            this.random = random;
             return this;
         }
 

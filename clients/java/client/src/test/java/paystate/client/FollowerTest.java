@@ -21,10 +21,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import paystate.v1.Batch;
@@ -33,6 +35,7 @@ import paystate.v1.EventFilter;
 import paystate.v1.EventKind;
 import paystate.v1.Position;
 import paystate.v1.StreamEventsRequest;
+import paystate.v1.StreamEventsResponse;
 
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class FollowerTest {
@@ -271,7 +274,12 @@ class FollowerTest {
 
     /** Follows the subscription "inventory" until a revision is handled. */
     private static List<Long> subscribe(ScriptedCore core, long last, Handler<RuntimeException> handler) throws Exception {
-        Follower follower = Follower.builder(core.channel).subscription("inventory").build();
+        return subscribe(core, last, new Random(), handler);
+    }
+
+    private static List<Long> subscribe(
+            ScriptedCore core, long last, RandomGenerator random, Handler<RuntimeException> handler) throws Exception {
+        Follower follower = Follower.builder(core.channel).subscription("inventory").random(random).build();
         List<Long> handled = new ArrayList<>();
         follower.run(batch -> {
             handler.handle(batch);
@@ -307,6 +315,66 @@ class FollowerTest {
             assertEquals(List.of("acknowledge a 7", "acknowledge b 7", "acknowledge c 8", "acknowledge d 9"),
                     List.copyOf(core.calls));
         }
+    }
+
+    /** Notes the bounds of what is drawn, which is always 0. */
+    private static final class Bounds implements RandomGenerator {
+        final List<Long> drawn = new ArrayList<>();
+
+        @Override
+        public long nextLong() {
+            throw new AssertionError("a bound is expected");
+        }
+
+        @Override
+        public long nextLong(long bound) {
+            drawn.add(bound - 1);
+            return 0;
+        }
+    }
+
+    @Test
+    void onASubscriptionOnlyAnAcknowledgementMakesTheWaitsShortAgain() throws Exception {
+        Throwable lost = refusal(Status.Code.FAILED_PRECONDITION, "LEASE_LOST", "subscription", "inventory");
+        Bounds bounds = new Bounds();
+        try (ScriptedCore core = new ScriptedCore(
+                failing(lost, leased("a", 5), progress(5)),
+                failing(lost, leased("b", 5), StreamEventsResponse.getDefaultInstance()),
+                sending(leased("c", 5), batch(5, 7, 6)),
+                failing(lost, leased("d", 5), batch(5, 7, 6)),
+                sending(leased("e", 7), batch(7, 8, 8)))) {
+            core.acknowledgeFailures.add(lost);
+            subscribe(core, 8, bounds, batch -> {});
+        }
+        assertEquals(List.of(50L, 100L, 200L, 50L), bounds.drawn.subList(0, 4));
+    }
+
+    @Test
+    void aParkedEventMakesTheWaitsShortAgain() throws Exception {
+        Bounds bounds = new Bounds();
+        try (ScriptedCore core = new ScriptedCore(
+                ending(), ending(), sending(leased("a", 5), batch(5, 6, 6)), sending(leased("b", 6), batch(6, 7, 7)))) {
+            subscribe(core, 7, bounds, batch -> {
+                if (batch.getEvents(0).getRevision() == 6) {
+                    throw new UnprocessableException("e6", "no such SKU");
+                }
+            });
+        }
+        assertEquals(List.of(50L, 100L, 50L), bounds.drawn.subList(0, 3));
+    }
+
+    @Test
+    void withAPositionOfItsOwnProgressMakesTheWaitsShortAgain() throws Exception {
+        Bounds bounds = new Bounds();
+        Ledger ledger = new Ledger().until(6);
+        ledger.stored = Optional.of("t5");
+        try (ScriptedCore core = new ScriptedCore(
+                ending(), ending(), ending(opened("L", 5), progress(5)), ending(),
+                sending(opened("L", 5), batch(5, 6, 6)))) {
+            ledger.follower = Follower.builder(core.channel).random(bounds).build();
+            ledger.follower.run(ledger);
+        }
+        assertEquals(List.of(50L, 100L, 50L, 100L), bounds.drawn.subList(0, 4));
     }
 
     @Test
