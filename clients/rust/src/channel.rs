@@ -25,7 +25,7 @@ use crate::backoff::Backoff;
 
 /// The methods that only read, as `clients/service-config.json` lists them for the other languages. StreamEvents is not
 /// among them: a [`Follower`](crate::Follower) opens it again by itself, from where it was.
-const READS: [&str; 13] = [
+const READS: [&str; 14] = [
     "/paystate.v1.OrderService/GetOrder",
     "/paystate.v1.OrderService/BatchGetOrders",
     "/paystate.v1.OrderService/ListOrders",
@@ -34,6 +34,7 @@ const READS: [&str; 13] = [
     "/paystate.v1.OperationsService/ExplainOrder",
     "/paystate.v1.OperationsService/ListNotifications",
     "/paystate.v1.OperationsService/ListCases",
+    "/paystate.v1.OperationsService/GetCase",
     "/paystate.v1.OperationsService/GetReconciliation",
     "/paystate.v1.OperationsService/VerifyAudit",
     "/paystate.v1.SubscriptionService/GetSubscription",

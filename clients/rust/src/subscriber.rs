@@ -57,7 +57,8 @@ pub trait SubscriptionHandler: Send {
 ///
 /// One reader at a time: a second one takes the subscription over, and the first takes it back. Two that do so before
 /// either has got anything acknowledged, in a rolling deploy for example, do it less and less often, with waits of up to
-/// 10 s: only an acknowledgement makes the waits short again.
+/// 10 s: only an acknowledgement or a parked event makes the waits
+/// short again.
 ///
 /// ```no_run
 /// use paystate_client::{Connect, Subscriber, SubscriptionHandler, Unhandled, v1};
@@ -147,7 +148,10 @@ impl Subscriber {
                 Err(Unhandled::Unprocessable { event_id, reason }) => {
                     // What was sent behind the parked event is to be sent anew, without what must wait for it.
                     return Ok(match self.park(&lease, event_id, reason).await {
-                        Ok(()) => End::Lost("an event was parked".to_owned()),
+                        Ok(()) => {
+                            pause.reset();
+                            End::Lost("an event was parked".to_owned())
+                        }
                         Err(end) => end,
                     });
                 }

@@ -1,7 +1,7 @@
 //! Our record of a day as a set, in which the lines of a statement are looked up. Pure.
 //!
 //! Contract: each line costs a look-up, whatever the day's size; each movement 50 to 90 bytes, because tables double when they
-//! are full (a refund that has two numbers half as much again). Numbers are kept as 128 bits of their SHA-256, so nobody can
+//! are full (for each further name of a refund half as much again). Numbers are kept as 128 bits of their SHA-256, so nobody can
 //! make two of them meet.
 
 use std::collections::{HashMap, HashSet};
@@ -126,9 +126,10 @@ impl Ledger {
         }
     }
 
-    /// How many bookings are of the day itself, and were on no statement before.
+    /// How many bookings are of the day itself, were on no statement before, and cannot be on the next day's.
     pub(super) fn own(&self) -> usize {
-        self.slots.iter().filter(|slot| !slot.seen && !slot.elsewhere && matches!(slot.place, Place::In { .. })).count()
+        let is_own = |slot: &&Slot| !slot.seen && !slot.elsewhere && slot.place == (Place::In { near_end: false });
+        self.slots.iter().filter(is_own).count()
     }
 
     /// Whether any booking has a fate that must be told.
@@ -207,7 +208,11 @@ fn numbers(movement: &Movement) -> Vec<SmolStr> {
         MoneyKind::Payment => named("payment", &movement.transaction_id).into_iter().collect(),
         MoneyKind::Refund => {
             let by_platform = named("refund", &movement.refund_id);
-            by_platform.into_iter().chain(named("our refund", &movement.out_refund_no)).collect()
+            // Alipay counts the refunds of each trade anew, so a number of the shop's is one only beside its payment's.
+            let of = [("of transaction", &movement.transaction_id), ("of payment", &movement.out_trade_no)];
+            let ours = of.into_iter().filter(|(_, of)| !of.is_empty() && !movement.out_refund_no.is_empty());
+            let ours = ours.map(|(what, of)| format_smolstr!("our refund {} {what} {of}", movement.out_refund_no));
+            by_platform.into_iter().chain(ours).collect()
         }
     }
 }

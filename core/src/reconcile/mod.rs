@@ -17,6 +17,7 @@ mod day;
 mod desk;
 mod ledger;
 mod run;
+mod sent;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     day::{Day, date_after},
-    desk::read_line,
+    sent::{Part, read_parts},
 };
 use crate::{
     commit::Door,

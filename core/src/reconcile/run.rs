@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::now,
-    order::Money,
+    order::{Money, OutTradeNo, TransactionId},
     store::{
         Booking, Bookings, Carried, Difference, DifferenceKind, MoneyKey, MoneyKind, Movement, ReconciliationId, Run,
         Side, StoreError, Tally,
@@ -106,15 +106,12 @@ impl<'a> Working<'a> {
     }
 
     async fn carry_out(&mut self, from: LinesFrom) -> Result<(), Failed> {
-        let fetched = matches!(from, LinesFrom::Platform);
         let mut ledger = self.our_record().await?;
         let own = ledger.own();
         let lines = self.waiting("waits for the statement", open(self.reconciler, self.plan, from)).await??;
         self.read(lines, &mut ledger).await?;
         self.is_of_this_day()?;
-        if fetched {
-            self.is_there(own).await?;
-        }
+        self.is_there(own).await?;
         self.look_back(&mut ledger).await?;
         self.flush().await?;
         self.settle().await
@@ -191,7 +188,8 @@ impl<'a> Working<'a> {
         )))
     }
 
-    /// A platform says "no statement" also while it has not made it yet.
+    /// A platform says "no statement" also while it has not made it yet, and a person may bring the file of another account, or
+    /// of a test.
     async fn is_there(&mut self, own: usize) -> Result<(), Failed> {
         if self.tally.lines > 0 {
             return Ok(());
@@ -202,14 +200,14 @@ impl<'a> Working<'a> {
             return match self.gone(&HashSet::new()).await?.len() {
                 0 => Ok(()),
                 open => Err(Failed::Because(format!(
-                    "the platform has no statement for {date}, but {open} cases from an earlier one are open; run it \
-                     again later, or import the file"
+                    "the statement of {date} is empty, but {open} cases from an earlier one are open; run it again later, or \
+                     import the file"
                 ))),
             };
         }
         Err(Failed::Because(format!(
-            "the platform has no statement for {date}, but {own} movements are booked here; run it again later, or \
-             import the file"
+            "the statement of {date} is empty, but {own} movements are booked here; run it again later, or import the \
+             file"
         )))
     }
 
@@ -242,16 +240,17 @@ impl<'a> Working<'a> {
         }
         let wanted: Vec<_> = lines.iter().flat_map(|line| keys(self.plan, line)).collect();
         let found = self.reconciler.runs.bookings(&wanted).await?;
-        let found: HashMap<MoneyKey, Money> = found.into_iter().map(|b| (b.key, b.amount)).collect();
+        let found: HashMap<MoneyKey, Booking> = found.into_iter().map(|b| (b.key.clone(), b)).collect();
         for line in lines {
             let keys = keys(self.plan, &line);
             // The day that it is booked on, now or once it is, shall not miss it. Without a number it might be taken for another.
             if !keys.is_empty() {
                 self.carry(Side::There, line.clone());
             }
-            match keys.iter().find_map(|key| found.get(key)) {
-                Some(amount) if *amount == line.amount => self.matched(line),
-                Some(amount) => self.differs(DifferenceKind::Amount, line, Some(*amount)),
+            let booked = keys.iter().filter_map(|key| found.get(key)).find(|booking| is_of_payment(booking, &line));
+            match booked.map(|booking| booking.amount) {
+                Some(amount) if amount == line.amount => self.matched(line),
+                Some(amount) => self.differs(DifferenceKind::Amount, line, Some(amount)),
                 None => self.differs(DifferenceKind::MissingHere, line, None),
             }
         }
@@ -367,6 +366,18 @@ async fn open(reconciler: &Reconciler, plan: &Plan, from: LinesFrom) -> Result<L
             Err(Failed::Because("no edge is configured that could fetch it: import it".into()))
         }
     }
+}
+
+/// Whether a booking under a number of the line's is of the same payment: Alipay counts the refunds of each trade anew. What one
+/// of them does not say is no difference.
+fn is_of_payment(booking: &Booking, line: &Movement) -> bool {
+    let theirs = [&line.transaction_id, &line.out_trade_no];
+    let ours = [
+        booking.transaction_id.as_ref().map(TransactionId::as_str),
+        booking.out_trade_no.as_ref().map(OutTradeNo::as_str),
+    ];
+    let said = ours.into_iter().zip(theirs).filter(|(_, number)| !number.is_empty());
+    said.filter_map(|(ours, theirs)| Some(ours? == theirs.as_str())).all(|same| same)
 }
 
 /// Under which numbers our record may have a line.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use smol_str::format_smolstr;
 use tokio::time::sleep;
 
 use super::{
@@ -303,17 +304,19 @@ fn case_kind(kind: DifferenceKind) -> CaseKind {
 /// its payment, its amount, and how many like it there were: `alike`.
 fn about(plan: &Plan, difference: &Difference, alike: &mut HashMap<String, u32>) -> String {
     let line = &difference.movement;
-    let numbers = match line.kind {
-        MoneyKind::Payment => [&line.transaction_id, &line.out_trade_no],
-        MoneyKind::Refund => [&line.refund_id, &line.out_refund_no],
+    let of = if line.transaction_id.is_empty() { &line.out_trade_no } else { &line.transaction_id };
+    let number = match line.kind {
+        MoneyKind::Payment => of.clone(),
+        MoneyKind::Refund if line.refund_id.is_empty() && !line.out_refund_no.is_empty() => {
+            format_smolstr!("{} of {of}", line.out_refund_no)
+        }
+        MoneyKind::Refund => line.refund_id.clone(),
     };
-    let number = numbers.into_iter().find(|number| !number.is_empty());
     let repeated = difference.kind == DifferenceKind::Repeated;
     let place = if repeated { format!(" line {}", line.number) } else { String::new() };
-    if let Some(number) = number {
+    if !number.is_empty() {
         return format!("{} {} {number}{place}", plan.id.date, word(line));
     }
-    let of = if line.transaction_id.is_empty() { &line.out_trade_no } else { &line.transaction_id };
     let about = format!("{} {} of {of} {}{place}", plan.id.date, word(line), line.amount);
     let nth = alike.entry(format!("{:?} {about}", difference.kind)).or_default();
     *nth += 1;

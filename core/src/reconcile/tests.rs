@@ -507,6 +507,58 @@ async fn a_statement_that_is_not_made_yet_is_no_empty_one() {
     assert_eq!(rig.open_cases().await, 1);
     let result = rig.run_with(Some(Arc::new(Nothing)), NEXT, LinesFrom::Platform).await;
     assert_eq!((result.state, rig.open_cases().await), (ReconciliationState::Failed, 1), "{}", result.detail);
+    // Nor does an empty file that a person brings, as a query with the key of the test mode gives.
+    let result = rig.run(NEXT, lines(Vec::new(), None)).await;
+    assert_eq!((result.state, rig.open_cases().await), (ReconciliationState::Failed, 1), "{}", result.detail);
+}
+
+/// What is booked near the end may be on the next day's statement, which may be the only one of the two that there is.
+#[tokio::test]
+async fn a_quiet_day_with_one_late_booking_is_done() {
+    let rig = rig().await;
+    rig.sell(&payment(1, NEARLY_OVER)).await;
+    let quiet = rig.run(DATE, lines(Vec::new(), None)).await;
+    assert_eq!((quiet.state, quiet.tally.carried), (ReconciliationState::Done, 1), "{}", quiet.detail);
+}
+
+/// Alipay counts the refunds of each trade anew.
+#[tokio::test]
+async fn refunds_of_two_trades_may_have_one_number() {
+    let refund_of = |trade: &str, minor: i64| Movement {
+        kind: MoneyKind::Refund,
+        transaction_id: trade.into(),
+        out_trade_no: SmolStr::default(),
+        out_refund_no: "1".into(),
+        refund_id: SmolStr::default(),
+        amount: money(minor),
+        ..payment(1, NOON)
+    };
+    let booked = |ledger: &mut Ledger, movement: &Movement| {
+        let key = MoneyKey {
+            provider: "alipay".into(),
+            account: account(),
+            kind: MoneyKind::Refund,
+            number: format!("{}/total/{}", movement.transaction_id, movement.amount.minor()).into(),
+        };
+        ledger.book(&Booking {
+            key,
+            order_id: OrderId::parse("o1").unwrap(),
+            amount: movement.amount,
+            out_trade_no: None,
+            transaction_id: TransactionId::parse(movement.transaction_id.clone()).ok(),
+            out_refund_no: OutRefundNo::parse("1").ok(),
+            refund_id: None,
+            occurred_at: Some(at(NOON)),
+            recorded_at: at(NOON),
+        });
+    };
+    let (one, other) = (refund_of("T1", 500), refund_of("T2", 700));
+    let mut ledger = Ledger::new(plan(DATE).day);
+    booked(&mut ledger, &one);
+    booked(&mut ledger, &other);
+    assert_eq!((ledger.look_up(&other), ledger.look_up(&one)), (Found::Same, Found::Same));
+    assert_eq!(ledger.look_up(&one), Found::Repeated(Some(money(500))));
+    assert_eq!(ledger.look_up(&refund_of("T3", 500)), Found::Nothing);
 }
 
 #[tokio::test]

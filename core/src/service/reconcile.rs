@@ -1,9 +1,6 @@
 //! Reconciliations over gRPC: begins them, takes statements from files, and shows what came of them.
 
-use futures_util::{
-    StreamExt as _,
-    stream::{self, BoxStream},
-};
+use futures_util::{StreamExt as _, stream};
 use paystate_proto::v1;
 use tokio::task::JoinHandle;
 use tonic::{Code, Response, Status, Streaming};
@@ -23,9 +20,6 @@ use crate::{
     },
     wire,
 };
-
-/// Lines of one message at most; the contract says so.
-const MAX_LINES: usize = 1000;
 
 impl Core {
     pub(super) async fn reconcile(
@@ -55,9 +49,11 @@ impl Core {
         let core = self.clone();
         let run = self.tasks.spawn(async move {
             let (plan, run) = core.begin(&first.account, &first.date, true).await?;
-            let messages = stream::once(async { Ok(first) }).chain(messages).boxed();
-            let lines = stream::unfold(Import { messages, lines: 0, is_whole: false }, Import::next);
-            core.reconciler.carry_out(&plan, &run, reconcile::LinesFrom::Import(Box::pin(lines))).await;
+            let parts = stream::once(async { Ok(first) }).chain(messages).map(|message| {
+                let message = message.map_err(|status| format!("it was not sent whole: {}", status.message()))?;
+                Ok(reconcile::Part { lines: message.lines, line_count: message.line_count })
+            });
+            core.reconciler.carry_out(&plan, &run, reconcile::LinesFrom::Import(reconcile::read_parts(parts))).await;
             Ok(v1::ImportStatementResponse { reconciliation_id: plan.id.to_string() })
         });
         call.ended(outcome(run).await)
@@ -152,44 +148,6 @@ impl Core {
 /// What came of a task.
 async fn outcome<T>(task: JoinHandle<Result<T, Status>>) -> Result<T, Status> {
     task.await.map_err(|_| Status::internal("the run ended without a result; the log has the details"))?
-}
-
-/// A statement that is being sent. A call that was broken off may look like one that has ended (HTTP/2 has a code for both, and
-/// the server is not told which): whole it is when as many lines came as the last message says.
-struct Import {
-    messages: BoxStream<'static, Result<v1::ImportStatementRequest, Status>>,
-    lines: i64,
-    is_whole: bool,
-}
-
-impl Import {
-    async fn next(mut self) -> Option<(Result<Vec<Movement>, String>, Self)> {
-        let lines = match self.messages.next().await {
-            None if self.is_whole => return None,
-            None => Err("it was not sent whole: the call ended before its last message".to_owned()),
-            Some(Err(status)) => Err(format!("it was not sent whole: {}", status.message())),
-            Some(Ok(message)) => self.read(message),
-        };
-        Some((lines, self))
-    }
-
-    fn read(&mut self, message: v1::ImportStatementRequest) -> Result<Vec<Movement>, String> {
-        let v1::ImportStatementRequest { lines, line_count, .. } = message;
-        if self.is_whole {
-            return Err("a message came after the one with the line_count".to_owned());
-        }
-        if lines.len() > MAX_LINES {
-            return Err(format!("a message has {} lines, more than {MAX_LINES}", lines.len()));
-        }
-        self.lines += i64::try_from(lines.len()).unwrap_or(i64::MAX);
-        if let Some(count) = line_count {
-            if count != self.lines {
-                return Err(format!("it was not sent whole: {} lines came, its line_count is {count}", self.lines));
-            }
-            self.is_whole = true;
-        }
-        lines.into_iter().map(reconcile::read_line).collect()
-    }
 }
 
 fn response(found: Reconciliation, differences: Vec<Difference>, token: String) -> v1::GetReconciliationResponse {

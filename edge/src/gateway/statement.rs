@@ -90,12 +90,20 @@ pub(crate) fn fetch(line: Arc<Line>, day: Day) -> Lines {
     lines
 }
 
+/// Sends the lines, and in the end how many they were: a stream that this task left by a defect of ours ends like a whole one.
 async fn run(line: &Line, day: Day, reader: &Reader) -> Result<(), Stop> {
+    let sent = send(line, day, reader).await?;
+    let line_count = Some(i64::try_from(sent).unwrap_or(i64::MAX));
+    Ok(reader.send(Ok(FetchStatementResponse { lines: Vec::new(), line_count })).await?)
+}
+
+/// How many lines it sent.
+async fn send(line: &Line, day: Day, reader: &Reader) -> Result<u64, Stop> {
     let mut next_page = None;
     let mut number = 0;
     loop {
         match ask(line, day, next_page.as_ref()).await? {
-            StatementNext::Empty => return Ok(()),
+            StatementNext::Empty => return Ok(0),
             StatementNext::NotReady(said) => {
                 let message = format!("the platform has not made it yet: {}", said.detail);
                 return Err(Stop::Told(error(Code::FailedPrecondition, "STATEMENT_NOT_READY", &message)));
@@ -113,8 +121,8 @@ async fn run(line: &Line, day: Day, reader: &Reader) -> Result<(), Stop> {
                     line.number = number;
                 }
                 let lines = page.into_iter().map(convert::statement_line).collect();
-                reader.send(Ok(FetchStatementResponse { lines })).await?;
-                let Some(next) = next else { return Ok(()) };
+                reader.send(Ok(FetchStatementResponse { lines, line_count: None })).await?;
+                let Some(next) = next else { return Ok(number) };
                 next_page = Some(next);
             }
         }
@@ -150,20 +158,22 @@ fn pause(answer: &PlatformAnswer) -> Duration {
 }
 
 /// Reads a file, which takes time and blocks, where blocking is allowed.
-async fn parsed(file: impl Read + Seek + Send + 'static, format: FileFormat, reader: Reader) -> Result<(), Stop> {
+async fn parsed(file: impl Read + Seek + Send + 'static, format: FileFormat, reader: Reader) -> Result<u64, Stop> {
     let parsed = tokio::task::spawn_blocking(move || parse(BufReader::new(file), &format, &reader)).await;
     parsed.unwrap_or_else(|_| Err(Stop::Told(error(Code::Internal, "INTERNAL", "a defect of this edge"))))
 }
 
-fn parse(file: impl Read + Seek, format: &FileFormat, reader: &Reader) -> Result<(), Stop> {
+fn parse(file: impl Read + Seek, format: &FileFormat, reader: &Reader) -> Result<u64, Stop> {
     let mut all = statement::read(format, file)?;
+    let mut sent = 0;
     loop {
         let lines = all.by_ref().take(LINES).map(|line| line.map(convert::statement_line));
         let lines = lines.collect::<Result<Vec<_>, _>>()?;
         if lines.is_empty() {
-            return Ok(());
+            return Ok(sent);
         }
-        reader.blocking_send(Ok(FetchStatementResponse { lines }))?;
+        sent += u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        reader.blocking_send(Ok(FetchStatementResponse { lines, line_count: None }))?;
     }
 }
 

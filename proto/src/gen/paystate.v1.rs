@@ -4626,6 +4626,10 @@ pub struct FetchStatementResponse {
     /// Lines of the statement, in file order; at most 1000.
     #[prost(message, repeated, tag = "1")]
     pub lines: ::prost::alloc::vec::Vec<StatementLine>,
+    /// How many lines the statement has; in the last message, and only there. A stream that ends without it was broken off,
+    /// whatever its end looks like.
+    #[prost(int64, optional, tag = "2")]
+    pub line_count: ::core::option::Option<i64>,
 }
 /// Generated client implementations.
 pub mod provider_gateway_service_client {

@@ -447,6 +447,13 @@ fn wechat_needs_its_hash_and_sums_that_agree() {
 }
 
 #[test]
+fn a_wechat_bill_of_refunds_alone_is_refused() {
+    let csv = wechatpay::csv(&some_lines(Provider::WechatPay)).replacen("退款状态", "退款申请时间,退款状态", 1);
+    let refusal = refusal(&wechatpay::format(&csv), csv.as_bytes());
+    assert!(refusal.contains("bill_type=ALL"), "{refusal}");
+}
+
+#[test]
 fn a_failed_wechat_refund_moved_no_money() {
     let csv = wechatpay::csv(&some_lines(Provider::WechatPay)).replace("`SUCCESS,`rice", "`FAIL,`rice");
     let lines = all(&FileFormat::WechatPayCsv { sha1: None }, csv.as_bytes()).expect("whole");

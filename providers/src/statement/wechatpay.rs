@@ -28,6 +28,8 @@ const COLUMNS: [&str; 11] = [
     "订单金额",
     "申请退款金额",
 ];
+/// A column of the bill of refunds alone (`bill_type=REFUND`), which otherwise reads as a whole one: every payment would be missing.
+const OF_REFUNDS: &str = "退款申请时间";
 /// What is read of the sums, in the order of [`Sums`].
 const SUMS: [&str; 4] = ["总交易单数", "订单总金额", "申请退款总金额", "手续费总金额"];
 /// Fees have five decimals of a yuan.
@@ -62,6 +64,9 @@ impl<R: Read> Bill<R> {
         }
         let header: Vec<_> = text(&rows)?.trim_start_matches('\u{feff}').split(',').map(ToOwned::to_owned).collect();
         let header: Vec<_> = header.iter().map(String::as_str).collect();
+        if header.contains(&OF_REFUNDS) {
+            return Err(rows.other("it has refunds only: fetch it with bill_type=ALL"));
+        }
         let columns = columns(&header, COLUMNS).map_err(|problem| rows.other(problem))?;
         Ok(Self { columns, width: header.len(), rows, sums: Sums::default() })
     }

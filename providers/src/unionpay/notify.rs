@@ -51,8 +51,15 @@ impl Fate {
     }
 }
 
+/// Nobody takes longer from the beginning to the end of a payment, so a later `traceTime` is of a clock that is behind ours.
+const DAYS_TO_PAY: i64 = 31;
+
 pub(super) fn read(verified: &Verified) -> Result<Notice, Rejection> {
     let form = verified.form();
+    // The same certificate signs answers, whose codes mean something else: one that the shop got must not come in as a notice.
+    if form.get("origRespCode").is_some() {
+        return Err(Rejection::new(Reason::Malformed, "origRespCode: this is an answer to a question, and no notice"));
+    }
     let txn_type = form.need("txnType")?;
     let facts = match txn_type {
         "01" => vec![Fact::Payment(payment(form, Fate::of(form.need("respCode")?))?)],
@@ -108,8 +115,19 @@ pub(super) fn amount(form: &Form) -> Result<Money, Rejection> {
     }
 }
 
+/// When the money moved: `traceTime`, as statements have it too, which has no year (`MMDDHHmmss`). `txnTime` is when the attempt
+/// was begun, perhaps hours before, and counts where there is no other.
 pub(super) fn time(form: &Form) -> Result<Option<Instant>, Rejection> {
-    form.text("txnTime")?.map(parse_beijing_compact).transpose()
+    let begun = form.text("txnTime")?.map(|text| parse_beijing_compact(text).map(|at| (text, at))).transpose()?;
+    let Some((text, begun)) = begun else { return Ok(None) };
+    let moved = form.text("traceTime")?.and_then(|moved| {
+        let year: u16 = text.get(..4)?.parse().ok()?;
+        // Begun in December, paid in January.
+        let year = year + u16::from(moved < text.get(4..)?);
+        parse_beijing_compact(&format!("{year:04}{moved}")).ok()
+    });
+    let is_near = |moved: &Instant| moved.seconds() - begun.seconds() < DAYS_TO_PAY * 24 * 3600;
+    Ok(Some(moved.filter(is_near).unwrap_or(begun)))
 }
 
 fn payer(form: &Form) -> Result<Option<Payer>, Rejection> {

@@ -305,9 +305,28 @@ fn genuine_but_not_ours_or_not_exact() {
         ("orderId", Some("A\r\nB"), Reason::Unsupported),
         ("queryId", None, Reason::Unsupported),
         ("txnTime", Some("2026112210000"), Reason::Unsupported),
-        ("reqReserved", Some("x&respCode=00&txnAmt=1"), Reason::Malformed),
+        ("reqReserved", Some("x&respCode=00&txnAmt=1"), Reason::Unsupported),
+        ("reqReserved", Some("{shop=1&orderId=A123}"), Reason::Unsupported),
+        ("origRespCode", Some("00"), Reason::Unsupported),
     ] {
         assert_eq!(reason(&signed(&with(&payment(), name, value))), Some(expected), "{name} {value:?}");
+    }
+}
+
+/// Begun in the evening, paid after the settlement of 23:00: it is on the statement of when it was paid.
+#[test]
+fn a_payment_is_dated_by_when_the_money_moved() {
+    let at = |begun: &str, moved: Option<&str>| {
+        let form = with(&with(&payment(), "txnTime", Some(begun)), "traceTime", moved);
+        let Fact::Payment(fact) = fact(&form) else { panic!("a payment") };
+        fact.occurred_at
+    };
+    let compact = |text: &str| crate::time::parse_beijing_compact(text).ok();
+    assert_eq!(at("20261122211500", Some("1122230500")), compact("20261122230500"));
+    assert_eq!(at("20261231235959", Some("0101000100")), compact("20270101000100"));
+    // A clock that is a second behind, and what is no time.
+    for odd in [Some("1122211459"), Some("9999999999"), Some("x"), None] {
+        assert_eq!(at("20261122211500", odd), compact("20261122211500"), "{odd:?}");
     }
 }
 

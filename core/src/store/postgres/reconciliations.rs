@@ -110,7 +110,9 @@ impl Reconciliations for PostgresReconciliations {
         if changed(&self.pool, query).await? == 0 {
             return Ok(None);
         }
-        if let Some(dead) = last.filter(|_| last != result) {
+        // The run before may have ended well since it was looked at: then it is the result now.
+        let (_, now_result) = self.runs(id).await?;
+        if let Some(dead) = last.filter(|_| last != result && last != now_result) {
             self.forget(dead).await?;
         }
         Ok(Some(Run { id: id.clone(), lease }))

@@ -114,7 +114,10 @@ impl Reconciliations for SqliteReconciliations {
         if self.changed(query).await? == 0 {
             return Ok(None);
         }
-        if let Some(dead) = last.as_ref().filter(|last| Some(*last) != result.as_ref()) {
+        // The run before may have ended well since it was looked at: then it is the result now.
+        let (_, now_result) = self.runs(id).await?;
+        let stands = |last: &String| [&result, &now_result].into_iter().flatten().any(|result| result == last);
+        if let Some(dead) = last.as_ref().filter(|last| !stands(last)) {
             self.forget(dead).await?;
         }
         Ok(Some(Run { id: id.clone(), lease }))

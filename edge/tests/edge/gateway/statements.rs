@@ -14,15 +14,19 @@ use super::{
 };
 
 impl Rig {
-    /// All lines, or the error that the stream ends with.
+    /// All lines, or the error that the stream ends with. The last message says how many there are, and no other does.
     async fn statement(&mut self, account: &str, date: &str) -> Result<Vec<StatementLine>, Status> {
         let ask = FetchStatementRequest { account: account.to_owned(), date: date.to_owned() };
         let mut stream = self.client.fetch_statement(ask).await?.into_inner();
         let mut lines = Vec::new();
+        let mut count = None;
         while let Some(message) = stream.message().await? {
-            assert!((1..=1000).contains(&message.lines.len()));
+            assert_eq!(count, None, "a message after the last one");
+            assert!(message.lines.len() <= 1000);
             lines.extend(message.lines);
+            count = message.line_count;
         }
+        assert_eq!(count, i64::try_from(lines.len()).ok());
         Ok(lines)
     }
 
