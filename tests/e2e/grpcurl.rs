@@ -24,12 +24,8 @@ async fn shell(line: &str, grpcurl: &Path) -> (bool, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[allow(clippy::print_stderr, reason = "says plainly that it was skipped")]
 async fn the_printed_lines_work_as_printed() {
-    let Some(grpcurl) = grpcurl() else {
-        eprintln!("skipped: no grpcurl; tests/run installs it, or set PAYSTATE_GRPCURL");
-        return;
-    };
+    let grpcurl = grpcurl().expect("no grpcurl; tests/run installs it, or set PAYSTATE_GRPCURL");
     let dir = tempfile::tempdir().unwrap();
     let dev = Process::dev(&dir.path().join("data"), &[]).await;
     let core = dev.address("core");
@@ -123,14 +119,10 @@ fn blocks(page: &str) -> Vec<Block> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[allow(clippy::print_stderr, reason = "says plainly that it was skipped")]
 async fn the_page_about_the_log_works_as_printed() {
     const CORE: &str = "CORE=127.0.0.1:50051\n";
     const NEXT: &str = "----- next block";
-    let Some(grpcurl) = grpcurl() else {
-        eprintln!("skipped: no grpcurl; tests/run installs it, or set PAYSTATE_GRPCURL");
-        return;
-    };
+    let grpcurl = grpcurl().expect("no grpcurl; tests/run installs it, or set PAYSTATE_GRPCURL");
     let dir = tempfile::tempdir().unwrap();
     let dev = Process::dev(&dir.path().join("data"), &[]).await;
     let blocks = blocks(include_str!("../../docs/grpcurl.md"));

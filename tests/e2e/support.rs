@@ -389,3 +389,9 @@ pub(crate) async fn seen(process: &Process, data: &Path, page: &str) -> serde_js
     assert_eq!(status, 200, "{text}");
     serde_json::from_str(&text).unwrap()
 }
+
+/// The command that `tests/run` has built for a test, and named in this variable.
+pub(crate) fn built(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set; tests/run builds the program and sets it"))
+}

@@ -36,9 +36,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use alert::{Channel, Format, try_out};
 pub(crate) use desk::{Desk, NotTakenIn};
-pub(crate) use payment::is_final;
+pub(crate) use payment::is_final as is_payment_final;
 pub use platforms::Platforms;
 pub(crate) use platforms::{Answer, Outcome};
+pub(crate) use refund::is_final as is_refund_final;
 pub use schedule::Schedule;
 
 use crate::{

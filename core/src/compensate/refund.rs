@@ -99,7 +99,7 @@ pub(super) fn step(
 }
 
 /// Whether nothing that we could do changes it. One that a person gave up is asked about, and never sent again.
-pub(super) fn is_final(refund: &Refund) -> bool {
+pub(crate) fn is_final(refund: &Refund) -> bool {
     match refund.status {
         RefundStatus::Succeeded | RefundStatus::Failed => true,
         RefundStatus::Pending | RefundStatus::Abnormal | RefundStatus::Abandoned => false,

@@ -5,10 +5,8 @@ use tonic::Status;
 
 use super::{convert, error};
 use crate::{
-    compensate::is_final,
-    order::{
-        AccountName, CaseState, Ending, Order, OrderId, RefundStatus, Source, State, TaskKey, TaskKind, Timestamp,
-    },
+    compensate::{is_payment_final, is_refund_final},
+    order::{AccountName, CaseState, Ending, Order, OrderId, Source, State, TaskKey, TaskKind, Timestamp},
     store::{CaseFilter, CaseRow, EventRow, Exchange, NotificationFilter, Store, StoredNotification},
 };
 
@@ -125,9 +123,9 @@ fn exchange_line(e: Exchange) -> v1::ExplainEntry {
 /// When the platform is asked next about one of the order's payments or refunds.
 async fn questions(store: &dyn Store, order: &Order) -> Result<Option<Timestamp>, Status> {
     let key = |kind, subject: &str| TaskKey { kind, subject: subject.into() };
-    let payments = order.payments.iter().filter(|p| !is_final(p));
+    let payments = order.payments.iter().filter(|p| !is_payment_final(p));
     let payments = payments.map(|p| key(TaskKind::Payment, p.out_trade_no.as_str()));
-    let refunds = order.refunds.iter().filter(|r| r.requested.is_some() && r.status == RefundStatus::Pending);
+    let refunds = order.refunds.iter().filter(|r| r.requested.is_some() && !is_refund_final(r));
     let refunds = refunds.filter_map(|r| r.out_refund_no.as_ref()).map(|number| key(TaskKind::Refund, number.as_str()));
     let mut next: Option<Timestamp> = None;
     for key in payments.chain(refunds) {
@@ -153,11 +151,11 @@ fn next_step(
     if let Some(open) = cases.iter().find(|c| c.case.state == CaseState::Open) {
         return format!("A person must settle case {}: {}.", open.case.id, open.case.summary);
     }
-    if let Some(refund) = order.refunds.iter().find(|r| r.requested.is_some() && r.status == RefundStatus::Pending) {
+    if let Some(refund) = order.refunds.iter().find(|r| r.requested.is_some() && !is_refund_final(r)) {
         let number = refund.out_refund_no.as_ref().map(ToString::to_string).unwrap_or_default();
         return format!("Refund {number} is under way: paystate asks the platform until its end is known.{when}");
     }
-    let unasked = order.payments.iter().find(|p| !is_final(p) && !asked(&p.account));
+    let unasked = order.payments.iter().find(|p| !is_payment_final(p) && !asked(&p.account));
     match (order.state(), order.ending, unasked) {
         (State::Created, ..) => "Waits for StartPayment, or CloseOrder.".into(),
         (State::Pending, _, Some(payment)) => format!(

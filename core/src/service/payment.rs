@@ -139,7 +139,7 @@ impl Core {
         payment: &Payment,
         request: &v1::StartPaymentRequest,
     ) -> Result<v1::StartPaymentResponse, Status> {
-        if !compensate::is_final(payment) {
+        if !compensate::is_payment_final(payment) {
             // Whoever waits for a page has no use for our budget; that nobody knows is what counts.
             self.ask(desk, order, payment, (Code::Unavailable, "PLATFORM_OUTCOME_UNKNOWN")).await?;
         }
@@ -149,7 +149,7 @@ impl Core {
             return Ok(answer(&order, payment, None));
         }
         let in_time = payment.expires_at.is_none_or(|end| now() < end);
-        if !order.is_payable() || !in_time || compensate::is_final(payment) {
+        if !order.is_payable() || !in_time || compensate::is_payment_final(payment) {
             let message = format!(
                 "payment {} is over, or order {} cannot be paid any more; begin another payment if the order is open",
                 payment.out_trade_no, order.id

@@ -89,6 +89,14 @@ async fn rig_under(
     Rig { door, store, _dir: dir }
 }
 
+impl Rig {
+    /// The door of another core on the same database, which knows nothing of what this one has seen.
+    fn other_core(&self, guard: Arc<dyn Guard>) -> Door {
+        let policy = Arc::new(Policy::default());
+        Door::open(self.store.clone(), guard, Bell::default(), Limits::default(), policy, &TaskTracker::new())
+    }
+}
+
 fn money(minor: i64) -> Money {
     Money::new(minor, Currency::parse("CNY").unwrap()).unwrap()
 }

@@ -463,6 +463,18 @@ async fn a_refund_that_is_never_done_is_for_a_person(mut shop: Shop) {
     let stuck = || async { cases(&core).await.iter().any(|case| case.kind() == v1::CaseKind::RefundStuck) };
     until("the case", stuck).await;
     assert_eq!(shop.platform.calls("refund"), 4, "as often as the schedule says");
+    // Settled without a ruling on the refund: it is asked about on, and whoever explains the order says so.
+    let ignore = v1::ResolveCaseRequest {
+        case_id: cases(&core).await.remove(0).case_id,
+        resolution: v1::CaseResolution::Ignore.into(),
+        reason: "the platform's console says that it is on its way".into(),
+        ..Default::default()
+    };
+    let mut operations = OperationsServiceClient::new(core.clone());
+    operations.resolve_case(ignore).await.unwrap();
+    let request = v1::ExplainOrderRequest { order_id: "o1".into(), ..Default::default() };
+    let story = operations.explain_order(request).await.unwrap().into_inner();
+    assert!(story.next_step.contains("Refund REFUND01 is under way"), "{}", story.next_step);
     shop.end().await;
 }
 
