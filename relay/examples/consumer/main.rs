@@ -33,7 +33,9 @@ use self::{
 /// Deliveries that RabbitMQ sends ahead of their acknowledgement. Enough to hide the way there and back; few, so that a
 /// consumer that hangs holds up few.
 const PREFETCH: u16 = 20;
-/// Before the next connection, after one that was lost.
+/// Deliveries that were never answered, after which a message is what its consumers died of.
+const DEADLY: i64 = 20;
+/// Before the next connection, or the next look at the database, after one that was lost.
 const PAUSE: Duration = Duration::from_secs(1);
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -91,7 +93,7 @@ async fn run(options: Options) -> Result<(), Error> {
     }
 }
 
-/// A connection or a database that is lost is no message's fault: nothing is rejected, and everything comes again.
+/// A connection that is lost is no message's fault: nothing is rejected, and everything comes again.
 async fn consume_for_ever(options: &Options) {
     loop {
         if let Err(error) = consume(options).await {
@@ -114,8 +116,16 @@ async fn consume(options: &Options) -> Result<(), Error> {
     let queue = options.queue.as_str().into();
     let mut deliveries = channel.basic_consume(queue, "".into(), by_hand, FieldTable::default()).await?;
     tracing::info!(queue = options.queue, "consuming");
+    let mut is_first = true;
     while let Some(delivery) = deliveries.next().await {
-        take(&mut stock, &queues, delivery?).await?;
+        let delivery = delivery?;
+        // Deliveries are worked on one after the other, and come back in their order. So the first one is what the consumers before
+        // this one died of, if they died of a message; those behind it came back just as often, and are innocent.
+        if std::mem::take(&mut is_first) && queues.unanswered(&delivery) >= DEADLY {
+            put_aside(&queues, delivery).await?;
+        } else {
+            take(&mut stock, &queues, options, delivery).await?;
+        }
     }
     Err("RabbitMQ has ended the consumer".into())
 }
@@ -125,20 +135,47 @@ async fn connect(options: &Options, name: &str) -> Result<Connection, lapin::Err
     Connection::connect(&options.rabbitmq, properties).await
 }
 
+/// What ended its consumers is not tried once more.
+async fn put_aside(queues: &Queues, delivery: Delivery) -> Result<(), Error> {
+    let why = format!("{} consumers ended without an answer to it", queues.unanswered(&delivery));
+    tracing::error!(why, "given up; a person must look at it");
+    while !queues.bury(&delivery, &why).await? {
+        sleep(PAUSE).await;
+    }
+    delivery.ack(BasicAckOptions::default()).await?;
+    Ok(())
+}
+
+/// Applies an event, as soon as there is a database. To give the delivery back meanwhile would only count against it, and
+/// against those behind it.
+async fn apply(stock: &mut Stock, options: &Options, event: &Event) -> Result<(), String> {
+    loop {
+        match stock.apply(event).await {
+            Ok(()) => return Ok(()),
+            Err(Trouble::Message(why)) => return Err(why),
+            Err(Trouble::Database(error)) => tracing::warn!(%error, "waits for the database"),
+        }
+        sleep(PAUSE).await;
+        match Stock::open(&options.database).await {
+            Ok(opened) => *stock = opened,
+            Err(error) => tracing::warn!(%error, "waits for the database"),
+        }
+    }
+}
+
 /// One delivery, up to its acknowledgement: that is the last thing that happens to it.
-async fn take(stock: &mut Stock, queues: &Queues, delivery: Delivery) -> Result<(), Error> {
+async fn take(stock: &mut Stock, queues: &Queues, options: &Options, delivery: Delivery) -> Result<(), Error> {
     let outcome = match Event::decode(&*delivery.data) {
-        Ok(event) => stock.apply(&event).await,
-        Err(error) => Err(Trouble::Message(format!("is no event: {error}"))),
+        Ok(event) => apply(stock, options, &event).await,
+        Err(error) => Err(format!("is no event: {error}")),
     };
     let again = match outcome {
         Ok(()) => false,
-        Err(Trouble::Database(error)) => return Err(error.into()),
-        Err(Trouble::Message(why)) if queues.attempt(&delivery) < queues.attempts => {
+        Err(why) if queues.attempt(&delivery) < queues.attempts => {
             tracing::warn!(why, attempt = queues.attempt(&delivery), "to be tried again");
             true
         }
-        Err(Trouble::Message(why)) => {
+        Err(why) => {
             tracing::error!(why, "given up; a person must look at it");
             // Tried again while it cannot be buried. Kept here, it would hold up everything behind it.
             !queues.bury(&delivery, &why).await?

@@ -18,8 +18,9 @@ use tokio::time::timeout;
 
 use crate::{Error, Options};
 
-/// A message that ends its consumer, and so is never rejected, is moved like a rejected one after so many deliveries.
-const DELIVERY_LIMIT: i32 = 20;
+/// No limit, in every version: RabbitMQ would move what it delivered too often into QUEUE.retry without a rejection, and refuse
+/// to move it back from there, because that is a cycle.
+const DELIVERY_LIMIT: i32 = i32::MAX;
 /// For a burial, up to its confirmation.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -71,6 +72,17 @@ impl Queues {
             if is(death, "queue", &self.queue) { count(death) } else { None }
         });
         1 + counts.sum::<i64>()
+    }
+
+    /// How often it was delivered before, and neither acknowledged nor rejected. RabbitMQ counts it.
+    pub(crate) fn unanswered(&self, delivery: &Delivery) -> i64 {
+        let headers = delivery.properties.headers().as_ref();
+        match headers.and_then(|headers| headers.inner().get("x-delivery-count")) {
+            Some(AMQPValue::LongLongInt(count)) => *count,
+            Some(AMQPValue::LongInt(count)) => i64::from(*count),
+            Some(AMQPValue::LongUInt(count)) => i64::from(*count),
+            _ => 0,
+        }
     }
 
     /// Puts it into QUEUE.dead, with what is wrong with it, and returns when RabbitMQ has it there. `false` when RabbitMQ

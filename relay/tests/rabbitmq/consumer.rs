@@ -11,10 +11,11 @@ use lapin::{
 use paystate_proto::v1::{Event, Order, OrderState};
 use paystate_relay::{Health, Publisher};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::exchange::{Exchange, SOON, event, messages, url};
@@ -176,5 +177,56 @@ async fn a_consumer_that_is_killed_applies_each_event_once() {
     let report = service.report().await;
     assert!(report["applied"].as_object().unwrap().values().all(|times| *times == json!(1)), "{report}");
     assert_eq!((service.count(".dead").await, service.count(".retry").await), (Some(0), Some(0)));
+    service.delete().await;
+}
+
+#[tokio::test]
+async fn what_killed_its_consumers_is_put_aside_and_what_came_behind_it_is_not() {
+    const DEADLY: usize = 20;
+    let service = Service::new().await;
+    let mut consumer = service.start().await;
+    consumer.kill().await.unwrap();
+    let paid = ["killer", "b", "c"].map(|id| turn(id, 3, OrderState::Paid, "mug x1"));
+    service.publish(&paid).await;
+    for _ in 0..DEADLY {
+        // A consumer that is given all three, and ends before it has answered.
+        let channel = service.exchange.another_channel().await;
+        for _ in &paid {
+            let queue = service.queue.as_str().into();
+            assert!(channel.basic_get(queue, BasicGetOptions::default()).await.unwrap().is_some());
+        }
+        channel.close(200, "died".into()).await.unwrap();
+        service.until("what it held", async || service.count("").await == Some(3)).await;
+    }
+    consumer = service.start().await;
+    service.until("the others", async || service.report().await["applied"] == json!({"b": 1, "c": 1})).await;
+    let dead = service.dead().await;
+    assert_eq!(dead.delivery.properties.message_id().as_ref().unwrap().as_str(), "killer-3");
+    service.until("all acknowledgements", async || service.count("").await == Some(0)).await;
+    consumer.kill().await.unwrap();
+    service.delete().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_waited_for_with_the_message_in_hand() {
+    /// Longer than SQLite itself waits for a lock, and then as long as a new connection took.
+    const LOCKED: Duration = Duration::from_secs(8);
+    let service = Service::new().await;
+    let mut consumer = service.start().await;
+    let file = format!("sqlite:{}", service.database().display());
+    let mut other = SqliteConnection::connect(&file).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    service.publish(&[turn("a", 3, OrderState::Paid, "mug x1")]).await;
+    let end = Instant::now() + LOCKED;
+    while Instant::now() < end {
+        let queue = service.look("").await.unwrap();
+        assert_eq!(queue.consumer_count(), 1, "it gave the message back, which counts against it");
+        sleep(A_MOMENT).await;
+    }
+    assert_eq!(service.report().await["applied"], json!({}), "it was not locked, so nothing is proved");
+    other.execute("ROLLBACK").await.unwrap();
+    service.until("the effect", async || service.report().await["applied"] == json!({"a": 1})).await;
+    assert_eq!((service.count(".dead").await, service.count(".retry").await), (Some(0), Some(0)));
+    consumer.kill().await.unwrap();
     service.delete().await;
 }
