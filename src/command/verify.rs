@@ -36,7 +36,7 @@ async fn audit(file: &Path) -> Result<Vec<AuditResult>, String> {
     {
         return Err(format!("{}: there is no database", core.database));
     }
-    let store = core.database.open().await.map_err(|e| format!("{}: {e}", core.database))?;
+    let store = core.database.open_existing().await.map_err(|e| format!("{}: {e}", core.database))?;
     let results = store.audit().await.map_err(|e| e.to_string())?;
     store.close().await;
     Ok(results)

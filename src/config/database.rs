@@ -60,6 +60,14 @@ impl Database {
         })
     }
 
+    /// Opens it to look at it: nothing is made, and nothing brought up to date.
+    pub(crate) async fn open_existing(&self) -> Result<Arc<dyn Store>, StoreError> {
+        match self {
+            Self::Sqlite(file) => Ok(Arc::new(SqliteStore::open_existing(file).await?)),
+            Self::Postgres(_) => self.open().await,
+        }
+    }
+
     /// Brings the schema up to date. With `new_log` the log gets a new id.
     pub(crate) async fn migrate(&self, new_log: bool) -> Result<(), StoreError> {
         match self {

@@ -36,6 +36,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use sqlx::migrate::{MigrateError, Migrator};
 
 use crate::order::{CaseId, CaseKind, Order, OrderId, OutRefundNo, OutTradeNo, Timestamp};
 pub use exchanges::{Exchange, ExchangeOutcome, ExchangeRow, Exchanges};
@@ -216,4 +217,29 @@ pub trait Unit: Send {
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
     /// Gives it up. To drop it does the same, and costs the connection.
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+const NEWER: &str = "the schema is newer than this paystate, and there is no way down; start the newer one";
+
+/// Refuses a database of which another version's steps are the last.
+fn check_version(applied: Option<i64>, steps: &Migrator) -> Result<(), StoreError> {
+    let needed = steps.iter().map(|m| m.version).max();
+    if applied == needed {
+        return Ok(());
+    }
+    if applied > needed {
+        return Err(StoreError::Unavailable(NEWER.into()));
+    }
+    let version = |v: Option<i64>| v.map_or_else(|| "missing".to_owned(), |v| format!("version {v}"));
+    Err(StoreError::Unavailable(format!(
+        "the schema is {}, this paystate needs {}; run `paystate migrate`",
+        version(applied),
+        version(needed)
+    )))
+}
+
+/// Why a schema could not be brought up to date.
+fn not_migrated(error: MigrateError) -> StoreError {
+    let is_newer = matches!(error, MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..));
+    StoreError::Unavailable(if is_newer { NEWER.into() } else { format!("schema: {error}") })
 }

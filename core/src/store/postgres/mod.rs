@@ -189,7 +189,7 @@ impl PostgresStore {
             subscribers: pool(SUBSCRIBERS).connect_with(options.clone()).await.map_err(failed)?,
             readers: pool(READERS).connect_with(options).await.map_err(failed)?,
         };
-        store.check_schema().await?;
+        check_schema(&store.readers).await?;
         store.check_durability().await?;
         log::settle(&store.readers).await?;
         if let Some(why) = retention::prepare(&store.readers, MONTHS_PATIENCE).await? {
@@ -225,30 +225,17 @@ impl PostgresStore {
                 .into(),
         ))
     }
+}
 
-    async fn check_schema(&self) -> Result<(), StoreError> {
-        let applied = sqlx::query("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(&self.readers);
-        let applied: Option<i64> = match applied.await {
-            Ok(row) => row.get(0),
-            Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("42P01") => None,
-            Err(other) => return Err(failed(other)),
-        };
-        let needed = migrator().iter().map(|m| m.version).max();
-        if applied == needed {
-            return Ok(());
-        }
-        if applied > needed {
-            return Err(StoreError::Unavailable(
-                "the schema is newer than this paystate, and there is no way down; start the newer one".into(),
-            ));
-        }
-        let version = |v: Option<i64>| v.map_or_else(|| "missing".to_owned(), |v| format!("version {v}"));
-        Err(StoreError::Unavailable(format!(
-            "the schema is {}, this paystate needs {}; run `paystate migrate`",
-            version(applied),
-            version(needed)
-        )))
-    }
+/// Refuses a database whose schema is not this version's.
+async fn check_schema(pool: &PgPool) -> Result<(), StoreError> {
+    let applied = sqlx::query("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(pool);
+    let applied: Option<i64> = match applied.await {
+        Ok(row) => row.get(0),
+        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("42P01") => None,
+        Err(other) => return Err(failed(other)),
+    };
+    super::check_version(applied, &migrator())
 }
 
 /// Brings the schema up to date and prepares the partitions of the coming months. With `new_log` the log gets a new id, so
@@ -262,7 +249,7 @@ pub async fn migrate(address: &Address, new_log: bool) -> Result<(), StoreError>
     // Whoever waits for a table in front of callbacks stops them all.
     let options = address.0.clone().options([("lock_timeout", "1s")]);
     let pool = pool.connect_with(options).await.map_err(failed)?;
-    migrator().run(&pool).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
+    migrator().run(&pool).await.map_err(super::not_migrated)?;
     log::settle(&pool).await?;
     if new_log {
         log::renew(&pool).await?;

@@ -77,12 +77,14 @@ pub(super) async fn prepare(pool: &PgPool, patience: Duration) -> Result<Option<
 pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Result<Retained, StoreError> {
     let suffix = month.split_once('-').filter(|(y, m)| y.len() == 4 && m.len() == 2);
     let suffix = suffix.filter(|(y, m)| y.bytes().chain(m.bytes()).all(|b| b.is_ascii_digit()));
+    let suffix = suffix.filter(|(y, m)| *y > "0000" && ("01"..="12").contains(m));
     let (year, number) =
         suffix.ok_or_else(|| StoreError::Refused(format!("{month:?} is not a month; write e.g. 2026-01")))?;
     let bound = format!("{year}_{number}");
 
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 5);
     let pool = pool.connect_with(address.0.clone().options([("lock_timeout", "10s")])).await.map_err(failed)?;
+    super::check_schema(&pool).await?;
     let mut tx = pool.begin().await.map_err(failed)?;
     let over: bool = sqlx::query("SELECT $1 <= to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')")
         .bind(&bound)

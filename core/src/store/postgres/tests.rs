@@ -321,9 +321,12 @@ async fn retention_drops_whole_months_and_the_rest_stays_sound() {
     // The identity of what was dropped is not forgotten.
     let key = crate::store::conformance::notification(1).key;
     assert_eq!(store.stored(std::slice::from_ref(&key)).await.unwrap(), [key].into());
-    for wrong in ["2026", "2026-1", "26-01", "2026-01; DROP TABLE log", "2999-01"] {
+    for wrong in ["2026", "2026-1", "26-01", "2026-01; DROP TABLE log", "2999-01", "2025-99", "2020-00", "0000-01"] {
         assert!(matches!(drop_before(&address, wrong, Robbing::Forced).await, Err(StoreError::Refused(_))), "{wrong}");
     }
+    store.readers.execute("UPDATE _sqlx_migrations SET version = 99 WHERE version = 1").await.unwrap();
+    let newer = drop_before(&address, "1970-03", Robbing::Forced).await.unwrap_err().to_string();
+    assert!(newer.contains("newer than this paystate"), "{newer}");
 }
 
 /// Retention is an explicit end of the log's past, never a gap in it.

@@ -22,7 +22,7 @@ use std::{
 
 use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions as _, Row as _, SqlitePool,
+    ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool,
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -76,12 +76,32 @@ impl SqliteStore {
             .disable_statement_logging();
         let pool = |max| SqlitePoolOptions::new().max_connections(max).acquire_timeout(PATIENCE);
         let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
-        migrator().run(&writer).await.map_err(|e| StoreError::Unavailable(format!("schema: {e}")))?;
+        migrator().run(&writer).await.map_err(super::not_migrated)?;
         let options = options.read_only(true);
         let readers = pool(READERS).connect_with(options.clone()).await.map_err(failed)?;
         let log_readers = pool(LOG_READERS).connect_with(options.clone()).await.map_err(failed)?;
         let streams = pool(STREAMS).acquire_timeout(STREAM_PATIENCE).connect_lazy_with(options);
         Ok(Self { writer, readers, log_readers, streams, trimming: Trimming::default() })
+    }
+
+    /// Opens a file that must be there, with this version's schema: whoever only looks must neither make nor change it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is no such file, or its schema is another one.
+    pub async fn open_existing(file: &Path) -> Result<Self, StoreError> {
+        let look = SqliteConnectOptions::new().filename(file).read_only(true).disable_statement_logging();
+        let mut look = SqliteConnection::connect_with(&look).await.map_err(failed)?;
+        let made = sqlx::query("SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'");
+        let is_made = made.fetch_one(&mut look).await.map_err(failed)?.get::<i64, _>(0) > 0;
+        let applied = if is_made {
+            let version = sqlx::query("SELECT max(version) FROM _sqlx_migrations WHERE success");
+            version.fetch_one(&mut look).await.map_err(failed)?.get(0)
+        } else {
+            None
+        };
+        look.close().await.map_err(failed)?;
+        super::check_version(applied, &migrator())?;
+        Self::open(file).await
     }
 
     /// Gives the log a new id, so that resume tokens of before are refused: this is another log than it was.

@@ -129,3 +129,21 @@ async fn the_audit_finds_money_on_the_wrong_account() {
     let broken = store.audit().await.unwrap();
     assert!(!broken.iter().find(|r| r.name == "I9").unwrap().violations.is_empty());
 }
+
+#[tokio::test]
+async fn who_only_looks_makes_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.db");
+    let missing = SqliteStore::open_existing(&file).await.unwrap_err();
+    assert!(!file.exists(), "{missing}");
+    std::fs::write(&file, "").unwrap();
+    let empty = SqliteStore::open_existing(&file).await.unwrap_err().to_string();
+    assert!(empty.contains("run `paystate migrate`") && std::fs::metadata(&file).unwrap().len() == 0, "{empty}");
+    let store = SqliteStore::open(&file).await.unwrap();
+    SqliteStore::open_existing(&file).await.unwrap();
+    sqlx::query("UPDATE _sqlx_migrations SET version = 99 WHERE version = 1").execute(&store.writer).await.unwrap();
+    let newer = SqliteStore::open_existing(&file).await.unwrap_err().to_string();
+    assert!(newer.contains("newer than this paystate"), "{newer}");
+    let newer = SqliteStore::open(&file).await.unwrap_err().to_string();
+    assert!(newer.contains("newer than this paystate"), "{newer}");
+}
