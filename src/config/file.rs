@@ -15,7 +15,7 @@ use paystate_core::{
 use paystate_providers::Provider;
 use paystate_rpc::Role;
 use serde::{Deserialize, de::DeserializeOwned};
-use toml::{Table, Value};
+use toml::{Table, Value, de::DeTable};
 
 use super::{
     Bound, Core, Database, Edge, Problems, Roles, Sandbox,
@@ -57,7 +57,7 @@ pub(super) fn read(
     let text = problems.take("(file)", text)?;
     // Not the line itself, as the library would show it: there may be a password in it.
     let unreadable = |error: toml::de::Error| {
-        let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+        let line = error.span().and_then(|span| line_at(&text, span.start));
         let at = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         format!("{at}{}", error.message())
     };
@@ -65,9 +65,11 @@ pub(super) fn read(
     if let Some(bound) = bound {
         readdress(&mut table, bound);
     }
+    let mut overridden = Vec::new();
     for (name, value) in env {
         if let Some(place) = name.strip_prefix(PREFIX) {
             set(problems, &mut table, &name, place, value);
+            overridden.push((place.to_ascii_lowercase().replace("__", "."), name.clone()));
         }
     }
     let has = |name| table.contains_key(name);
@@ -96,6 +98,7 @@ pub(super) fn read(
     for name in table.keys() {
         problems.add(name, "unknown section; there are core, edge, relay, sandbox, alerts and accounts");
     }
+    locate(problems, &text, &overridden);
     Some(Raw { there, core, edge, relay, sandbox, alerts, has_accounts, accounts })
 }
 
@@ -148,7 +151,37 @@ fn set(problems: &mut Problems, table: &mut Table, variable: &str, place: &str, 
     here.insert(last.to_owned(), parsed.unwrap_or(Value::String(value)));
 }
 
-/// Reads a section, and names every field that nobody asked for.
+/// Says of each problem so far where it was written: on which line, or in which variable.
+fn locate(problems: &mut Problems, text: &str, overridden: &[(String, String)]) {
+    let Ok(file) = DeTable::parse(text) else { return };
+    for problem in &mut problems.found {
+        let at = problem.at.as_str();
+        let is_at = |place: &str| at.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let variable = overridden.iter().find(|(place, _)| is_at(place)).map(|(_, name)| name.clone());
+        let written = variable.or_else(|| line_of(text, file.get_ref(), at).map(|line| format!("line {line}")));
+        if let Some(written) = written {
+            problem.what.push_str(&format!(" ({written})"));
+        }
+    }
+}
+
+/// On which line a field stands; where it is in an array, on which line that begins.
+fn line_of(text: &str, table: &DeTable<'_>, at: &str) -> Option<usize> {
+    table.iter().find_map(|(key, value)| {
+        let rest = at.strip_prefix(&**key.get_ref())?;
+        match (rest.strip_prefix('.'), value.get_ref().as_table()) {
+            (None, _) if !rest.is_empty() => None,
+            (Some(rest), Some(inner)) => line_of(text, inner, rest),
+            (_, _) => line_at(text, key.span().start),
+        }
+    })
+}
+
+fn line_at(text: &str, offset: usize) -> Option<usize> {
+    text.get(..offset).map(|before| before.matches('\n').count() + 1)
+}
+
+/// Reads a section, and names every field that nobody asked for, and the one that cannot be read.
 pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, value: Option<Value>) -> Option<T> {
     let mut unknown = Vec::new();
     // A field that may be absent is a step of its own in the path; nobody wrote that step.
@@ -156,7 +189,14 @@ pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, 
     for field in unknown {
         problems.add(format!("{name}.{field}"), "unknown field; check the spelling, or remove it");
     }
-    problems.take(name, read.map_err(|e: toml::de::Error| e.message().to_owned()))
+    read.map_err(|error: toml::de::Error| problems.add(format!("{name}{}", field(&error)), error.message())).ok()
+}
+
+/// Which field of a section an error is about, with a point in front. The library tells it only behind its message.
+fn field(error: &toml::de::Error) -> String {
+    let shown = error.to_string();
+    let path = shown.strip_prefix(error.message()).and_then(|rest| rest.trim().strip_prefix("in `")?.strip_suffix('`'));
+    path.map(|path| format!(".{path}")).unwrap_or_default()
 }
 
 pub(super) fn localhost(port: u16) -> SocketAddr {
@@ -427,5 +467,53 @@ impl RawSandbox {
             time_compression,
             clock_behind: std::time::Duration::from_secs(self.clock_behind_s.unwrap_or(0).into()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a file and variables.
+    fn problems(text: &str, env: &[(&str, &str)]) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("paystate.toml");
+        std::fs::write(&path, text).unwrap();
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut problems = Problems::default();
+        assert!(read(&mut problems, &path, env, None).is_some());
+        problems.found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_named_with_its_key_and_line() {
+        let text = "[core]\nlisten = \"127.0.0.1:1\"\ndrain_delay_ms = -1\n\n[edge.limits]\nqueue = \"many\"\n";
+        let found = problems(text, &[]);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0].starts_with("core.drain_delay_ms: invalid value: integer `-1`"), "{found:#?}");
+        assert!(found[0].ends_with(" (line 3)"), "{found:#?}");
+        assert!(found[1].starts_with("edge.limits.queue: invalid type: string \"many\""), "{found:#?}");
+        assert!(found[1].ends_with(" (line 6)"), "{found:#?}");
+    }
+
+    #[test]
+    fn names_with_points_and_things_in_arrays_are_found_too() {
+        let key = "{ id = 7, key = { file = \"x\" } }";
+        let text = format!("[accounts.\"a.b\"]\nprovider = \"wechatpay\"\npublic_keys = [\n  {key},\n]\n");
+        let found = problems(&text, &[]);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].starts_with("accounts.a.b.public_keys.id: invalid type: integer `7`"), "{found:#?}");
+        assert!(found[0].ends_with(" (line 3)"), "{found:#?}");
+    }
+
+    #[test]
+    fn what_a_variable_has_put_there_is_named_by_it() {
+        let env = [("PAYSTATE__CORE__DRAIN_DELAY_MS", "-1"), ("PAYSTATE__EDGE__LISTNE", "x")];
+        let found = problems("[core]\ndrain_delay_ms = 1\n", &env);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0].starts_with("core.drain_delay_ms: invalid value"), "{found:#?}");
+        assert!(found[0].ends_with(" (PAYSTATE__CORE__DRAIN_DELAY_MS)"), "{found:#?}");
+        assert!(found[1].starts_with("edge.listne: unknown field"), "{found:#?}");
+        assert!(found[1].ends_with(" (PAYSTATE__EDGE__LISTNE)"), "{found:#?}");
     }
 }

@@ -148,7 +148,7 @@ fn every_problem_is_named_at_once() {
     let kinds = text
         .replace("[accounts.alipay.api]\n", "[accounts.alipay.api]\nburst = \"many\"\n")
         .replace("sandbox/merchant/stripe_signing_secret.txt", "nowhere.txt");
-    refused(&kinds, base, &["accounts.alipay.api: ", "accounts.stripe.signing_secrets: cannot read"]);
+    refused(&kinds, base, &["accounts.alipay.api.burst: ", "accounts.stripe.signing_secrets: cannot read"]);
     let inline = "[accounts.shop]\nprovider = \"stripe\"\napi = 7\nsigning_secrets = []\nlivemode = \"x\"\n";
-    refused(inline, base, &["accounts.shop.api: must be a section", "accounts.shop: "]);
+    refused(inline, base, &["accounts.shop.api: must be a section", "accounts.shop.livemode: "]);
 }
