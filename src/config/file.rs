@@ -243,7 +243,15 @@ struct RawCommit {
 }
 
 impl RawCore {
+    pub(super) fn listeners(&self) -> [(&'static str, SocketAddr); 2] {
+        [
+            ("core.listen", self.listen.unwrap_or_else(|| localhost(50051))),
+            ("core.metrics_listen", self.metrics_listen.unwrap_or_else(|| localhost(9464))),
+        ]
+    }
+
     pub(super) fn check(self, problems: &mut Problems, base: &Path, channels: Vec<Channel>) -> Option<Core> {
+        let [(listen_at, listen), (_, metrics_listen)] = self.listeners();
         let database = required(problems, "core.database", self.database)
             .and_then(|url| Database::check(problems, &url, self.database_password, base));
         let sealing = required(problems, "core.sealing", self.sealing);
@@ -263,9 +271,8 @@ impl RawCore {
         if !(1..=4).contains(&commit.in_flight) {
             problems.add("core.commit.in_flight", "must be 1 to 4");
         }
-        let listen = self.listen.unwrap_or_else(|| localhost(50051));
         let listener = RawListener {
-            listen_at: "core.listen",
+            listen_at,
             listen,
             tls_at: "core.tls",
             tls: self.tls,
@@ -289,7 +296,7 @@ impl RawCore {
         let cases = compensate::cases(problems, self.cases);
         Some(Core {
             listen,
-            metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9464)),
+            metrics_listen,
             database: database?,
             sealer: sealer?,
             commit,
@@ -378,8 +385,17 @@ impl RawLimits {
 }
 
 impl RawEdge {
+    pub(super) fn listeners(&self) -> [(&'static str, SocketAddr); 3] {
+        [
+            ("edge.listen", self.listen.unwrap_or_else(|| localhost(8443))),
+            ("edge.gateway_listen", self.gateway_listen.unwrap_or_else(|| localhost(50052))),
+            ("edge.metrics_listen", self.metrics_listen.unwrap_or_else(|| localhost(9465))),
+        ]
+    }
+
     /// `configured` are the platforms that have an account.
     pub(super) fn check(self, problems: &mut Problems, base: &Path, configured: &BTreeSet<Provider>) -> Option<Edge> {
+        let [(_, listen), (gateway_at, gateway_listen), (_, metrics_listen)] = self.listeners();
         let tls = tls(problems, "edge", self.tls_certificate, self.tls_key, base);
         let ways = RawWays {
             section: "edge",
@@ -389,9 +405,8 @@ impl RawEdge {
             allow_plaintext: self.core_allow_plaintext,
         };
         let cores = ways.check(problems, base);
-        let gateway_listen = self.gateway_listen.unwrap_or_else(|| localhost(50052));
         let listener = RawListener {
-            listen_at: "edge.gateway_listen",
+            listen_at: gateway_at,
             listen: gateway_listen,
             tls_at: "edge.gateway_tls",
             tls: self.gateway_tls,
@@ -405,10 +420,10 @@ impl RawEdge {
         let unready_grace = grpc::drain_delay(problems, "edge", self.drain_delay_ms);
         let limits = paystate_edge::Limits { unready_grace, ..self.limits.check(problems) };
         Some(Edge {
-            listen: self.listen.unwrap_or_else(|| localhost(8443)),
+            listen,
             gateway_listen,
             gateway_callers: gateway_callers?,
-            metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9465)),
+            metrics_listen,
             cores: cores?,
             tls: tls?,
             sources,
@@ -449,7 +464,12 @@ pub(super) struct RawSandbox {
 }
 
 impl RawSandbox {
+    pub(super) fn listener(&self) -> (&'static str, SocketAddr) {
+        ("sandbox.listen", self.listen.unwrap_or_else(|| localhost(7443)))
+    }
+
     pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Sandbox> {
+        let (_, listen) = self.listener();
         let data_dir = required(problems, "sandbox.data_dir", self.data_dir).map(|d| base.join(d));
         let certificate = required(problems, "sandbox.edge_certificate", self.edge_certificate)
             .and_then(|s| problems.take("sandbox.edge_certificate", s.bytes(base)));
@@ -459,7 +479,7 @@ impl RawSandbox {
             problems.add("sandbox.time_compression", "must be at least 1, which is real time");
         }
         Some(Sandbox {
-            listen: self.listen.unwrap_or_else(|| localhost(7443)),
+            listen,
             data_dir: data_dir?,
             edge_url: self.edge_url.unwrap_or_else(|| "https://127.0.0.1:8443".to_owned()),
             edge_certificate_pem: certificate?,

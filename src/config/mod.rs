@@ -30,7 +30,10 @@ use paystate_rpc::Callers;
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tonic::transport::Endpoint;
 
-use self::accounts::RawAccount;
+use self::{
+    accounts::RawAccount,
+    file::{RawCore, RawEdge, RawSandbox},
+};
 pub(crate) use self::{database::Database, grpc::is_loopback};
 
 /// Something wrong with the configuration.
@@ -243,6 +246,16 @@ pub(crate) fn load_bound(path: &Path, roles: Option<Roles>, bound: Option<Bound>
     section(&mut problems, roles.relay, raw.there.relay, "relay");
     section(&mut problems, roles.sandbox, raw.there.sandbox, "sandbox");
 
+    let core_listens = raw.core.iter().filter(|_| roles.core).flat_map(RawCore::listeners).collect();
+    let edge_listens = raw.edge.iter().filter(|_| roles.edge).flat_map(RawEdge::listeners).collect();
+    let sandbox_listens = raw.sandbox.iter().filter(|_| roles.sandbox).map(RawSandbox::listener).collect();
+    let listeners: [Vec<_>; 3] = [core_listens, edge_listens, sandbox_listens];
+    if one_process {
+        part(&mut problems, &listeners.concat());
+    } else {
+        listeners.iter().for_each(|section| part(&mut problems, section));
+    }
+
     let channels = compensate::channels(&mut problems, raw.alerts, base);
     let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base, channels));
     let configured = raw.accounts.values().map(RawAccount::provider).collect();
@@ -261,6 +274,15 @@ pub(crate) fn load_bound(path: &Path, roles: Option<Roles>, bound: Option<Bound>
     problems.none(Some(Config { core, edge, relay, sandbox, accounts, known, certificates }))
 }
 
+/// Two listeners of one process cannot have the same address, unless the system chooses the port.
+fn part(problems: &mut Problems, listeners: &[(&'static str, SocketAddr)]) {
+    for (n, (at, address)) in listeners.iter().enumerate().filter(|(_, (_, address))| address.port() != 0) {
+        if let Some((other, _)) = listeners.iter().take(n).find(|(_, other)| other == address) {
+            problems.add(*at, format!("{address} is {other} too; choose another port"));
+        }
+    }
+}
+
 /// Core and edge of one process are joined to each other, so both or neither must speak TLS, on either way.
 fn meet(problems: &mut Problems, core: &Core, edge: &Edge) {
     let gateway_secured = match edge.gateway_callers {
@@ -275,5 +297,36 @@ fn meet(problems: &mut Problems, core: &Core, edge: &Edge) {
     if edge.cores.iter().any(|way| way.tls.is_some() != secured) {
         let (has, write) = if secured { ("has", "https") } else { ("has no", "http") };
         problems.add("edge.core", format!("the core in this process {has} [core.tls]; write {write}://"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(problems: Problems) -> Vec<String> {
+        problems.found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn no_two_listeners_of_a_process_have_one_address() {
+        let at = |address: &str| address.parse::<SocketAddr>().unwrap();
+        let mut problems = Problems::default();
+        part(
+            &mut problems,
+            &[
+                ("core.listen", at("127.0.0.1:1")),
+                ("core.metrics_listen", at("127.0.0.1:1")),
+                ("edge.listen", at("127.0.0.1:0")),
+                ("edge.gateway_listen", at("127.0.0.1:0")),
+                ("edge.metrics_listen", at("127.0.0.2:1")),
+                ("sandbox.listen", at("127.0.0.1:1")),
+            ],
+        );
+        let expected = [
+            "core.metrics_listen: 127.0.0.1:1 is core.listen too; choose another port",
+            "sandbox.listen: 127.0.0.1:1 is core.listen too; choose another port",
+        ];
+        assert_eq!(said(problems), expected);
     }
 }

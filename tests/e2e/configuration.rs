@@ -200,9 +200,9 @@ format = "slack"
     refused(&data, Bad { command: "check", config: &inline, env: &[], says: &says }).await;
 
     // Ports that are taken: both are named, and the third role is not started either.
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let env = [("PAYSTATE__EDGE__LISTEN", address.clone()), ("PAYSTATE__EDGE__GATEWAY_LISTEN", address.clone())];
+    let taken = ["PAYSTATE__EDGE__LISTEN", "PAYSTATE__EDGE__GATEWAY_LISTEN"]
+        .map(|variable| (variable, TcpListener::bind("127.0.0.1:0").unwrap()));
+    let env = taken.each_ref().map(|(variable, taken)| (*variable, taken.local_addr().unwrap().to_string()));
     let says = ["edge.listen: cannot listen on", "edge.gateway_listen: cannot listen on"];
     refused(&data, Bad { command: "edge", config: &sound, env: &env, says: &says }).await;
 

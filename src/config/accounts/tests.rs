@@ -80,6 +80,26 @@ fn without_the_section_an_account_only_takes_callbacks() {
 }
 
 #[test]
+fn a_platform_is_told_to_call_where_its_account_is() {
+    let (dir, text) = merchant();
+    let (right, says) =
+        ("https://localhost:8443/callback/wechatpay/wechatpay", "must be https://HOST/callback/wechatpay/");
+    for wrong in [
+        "http://localhost:8443/callback/wechatpay/wechatpay",
+        "https://localhost:8443/callback/alipay/wechatpay",
+        "https://localhost:8443/callback/wechatpay/shop",
+        "https://localhost:8443/callback/wechatpay",
+        "https://localhost:8443",
+    ] {
+        let says = format!("accounts.wechatpay.api.notify_url: {says}");
+        refused(&text.replace(right, wrong), dir.path(), &[&says]);
+    }
+    let elsewhere = text.replace("https://localhost:8443/", "https://pay.example.com/");
+    let (problems, ..) = read(&elsewhere, dir.path(), true);
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
 fn every_problem_is_named_at_once() {
     let (dir, text) = merchant();
     let base = dir.path();
