@@ -64,9 +64,15 @@ pub(crate) struct Certificate {
 const RENEW: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Certificate {
-    /// What to do about it, if it is time.
+    /// That it is over, if it is.
+    pub(crate) fn problem(&self, now: jiff::Timestamp) -> Option<Problem> {
+        let what = format!("the certificate has expired, at {}; put another one there, then restart", self.ends);
+        (now >= self.ends).then(|| Problem { at: self.at.clone(), what })
+    }
+
+    /// What to do about it, if it is time and not too late.
     pub(crate) fn warning(&self, now: jiff::Timestamp) -> Option<String> {
-        let due = now >= self.ends.checked_sub(RENEW).unwrap_or(self.ends);
+        let due = now < self.ends && now >= self.ends.checked_sub(RENEW).unwrap_or(self.ends);
         due.then(|| format!("{}: the certificate ends at {}; renew it, then restart", self.at, self.ends))
     }
 }
@@ -220,7 +226,7 @@ pub(crate) struct Bound {
     pub(crate) sandbox: SocketAddr,
 }
 
-/// Reads, overrides and checks. `roles` of `None` checks every section that is there.
+/// Reads, overrides and checks. `roles` of `None` checks every section that is there, and starts nothing.
 pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Problem>> {
     load_bound(path, roles, None)
 }
@@ -271,6 +277,12 @@ pub(crate) fn load_bound(path: &Path, roles: Option<Roles>, bound: Option<Bound>
         problems.add("accounts", "there is no account; add a section [accounts.NAME] for each one");
     }
     let certificates = std::mem::take(&mut problems.certificates);
+    // A role starts all the same, and says it in its log: one certificate that is over, a platform's for example, must
+    // not take everything else with it at the next restart.
+    if !one_process {
+        let now = jiff::Timestamp::now();
+        problems.found.extend(certificates.iter().filter_map(|certificate| certificate.problem(now)));
+    }
     problems.none(Some(Config { core, edge, relay, sandbox, accounts, known, certificates }))
 }
 
@@ -306,6 +318,25 @@ mod tests {
 
     fn said(problems: Problems) -> Vec<String> {
         problems.found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_certificate_is_warned_of_before_its_end_and_a_problem_after_it() {
+        let ends: jiff::Timestamp = "2026-03-31T12:00:00Z".parse().unwrap();
+        let certificate = Certificate { at: "core.tls.certificate".to_owned(), ends };
+        for (now, warned, over) in [
+            ("2026-03-01T11:00:00Z", false, false),
+            ("2026-03-01T13:00:00Z", true, false),
+            ("2026-03-31T11:59:59Z", true, false),
+            ("2026-03-31T12:00:00Z", false, true),
+            ("2027-01-01T00:00:00Z", false, true),
+        ] {
+            let now = now.parse().unwrap();
+            let (warning, problem) = (certificate.warning(now), certificate.problem(now));
+            assert_eq!((warning.is_some(), problem.is_some()), (warned, over), "{now}: {warning:?} {problem:?}");
+            let says = "core.tls.certificate: the certificate has expired";
+            assert!(problem.is_none_or(|problem| problem.to_string().starts_with(says)));
+        }
     }
 
     #[test]
