@@ -1,14 +1,20 @@
 //! What the commands that ask a core have in common: the way there, what is wrong when it says no, and how answers
 //! look for people and for scripts.
 
-use std::{fs, path::PathBuf};
+use std::{error::Error as _, fs, path::PathBuf, time::Duration};
 
 use clap::Args;
 use paystate_client::{Channel, Connect, Refusal};
 use paystate_proto::FILE_DESCRIPTOR_SET;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery};
+use tonic_prost::ProstCodec;
+
+/// What every core answers to everybody.
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
+/// For the answer to that.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The way to a core. The names are those of the configuration. Whoever does this often sets the variables.
 #[derive(Debug, Args)]
@@ -56,8 +62,38 @@ impl Remote {
         if self.allow_plaintext {
             connect = connect.allow_plaintext();
         }
-        connect.open().await.map_err(|e| format!("{e}; --core, --ca, --certificate and --key say which core and how"))
+        let opened = connect.open().await;
+        let channel =
+            opened.map_err(|e| format!("{e}; --core, --ca, --certificate and --key say which core and how"))?;
+        match answers(channel.clone()).await {
+            Ok(()) => Ok(channel),
+            Err(why) => Err(unreached(&self.core, given(&self.certificate).is_some(), &why)),
+        }
     }
+}
+
+/// Asks the core for something that it answers to everybody. Until then nobody knows whether it speaks gRPC and, with
+/// TLS 1.3, whether it takes our certificate. Whatever it says is an answer; what the library says is none.
+async fn answers(channel: Channel) -> Result<(), String> {
+    let mut request = Request::new(());
+    request.set_timeout(PATIENCE);
+    let codec = ProstCodec::<(), ()>::default();
+    match Grpc::new(channel).unary(request, PathAndQuery::from_static(HEALTH), codec).await {
+        Err(status) if status.source().is_some() => Err(Refusal::from(status).message),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A connection that was made, and on which nothing is understood.
+fn unreached(core: &str, shows_certificate: bool, why: &str) -> String {
+    let hint = match (core.starts_with("https://"), shows_certificate) {
+        (true, true) => "perhaps it is no gRPC server, or does not believe what --certificate shows",
+        (true, false) => "perhaps it is no gRPC server, or asks for a certificate: give --certificate and --key",
+        (false, _) => {
+            "perhaps it is no gRPC server, or speaks TLS: write https:// and give --ca, --certificate and --key"
+        }
+    };
+    format!("cannot reach {core}: {why}; {hint}")
 }
 
 fn read(option: &str, file: &PathBuf) -> Result<Vec<u8>, String> {
@@ -124,6 +160,7 @@ pub(super) fn time(time: Option<&prost_types::Timestamp>) -> String {
 #[cfg(test)]
 mod tests {
     use paystate_proto::v1;
+    use tokio::io::AsyncWriteExt as _;
 
     use super::*;
 
@@ -136,6 +173,35 @@ mod tests {
             json("Event", &event).unwrap(),
             r#"{"revision":"7","orderId":"A1","kind":"EVENT_KIND_PAYMENT_SUCCEEDED","eventTime":"2023-11-14T22:13:20Z"}"#
         );
+    }
+
+    fn remote(core: &str) -> Remote {
+        let core = core.to_owned();
+        Remote { core, ca: None, certificate: None, key: None, server_name: None, allow_plaintext: false }
+    }
+
+    #[tokio::test]
+    async fn who_speaks_no_grpc_is_named_with_what_may_be_wrong() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut streams = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+                streams.push(stream);
+            }
+        });
+        let said = remote(&url).open().await.unwrap_err();
+        assert!(said.starts_with(&format!("cannot reach {url}: ")), "{said}");
+        assert!(said.contains("no gRPC server") && said.contains("speaks TLS"), "{said}");
+    }
+
+    #[test]
+    fn a_missing_certificate_is_guessed_only_where_there_is_none() {
+        let missing = unreached("https://core-1:50051", false, "transport error");
+        assert!(missing.starts_with("cannot reach https://core-1:50051: transport error; "), "{missing}");
+        assert!(missing.contains("give --certificate"), "{missing}");
+        assert!(unreached("https://core-1:50051", true, "transport error").contains("does not believe"));
     }
 
     #[test]
