@@ -269,7 +269,11 @@ fn about(config: &Config) {
         let ends = u32::try_from(certificate.ends.as_second()).unwrap_or(u32::MAX);
         metrics::gauge!("paystate_certificate_expiry_seconds", "certificate" => certificate.at.clone())
             .set(f64::from(ends));
-        if let Some(warning) = certificate.warning(jiff::Timestamp::now()) {
+        let now = jiff::Timestamp::now();
+        if let Some(problem) = certificate.problem(now) {
+            tracing::error!("{problem}");
+        }
+        if let Some(warning) = certificate.warning(now) {
             tracing::warn!("{warning}");
         }
     }

@@ -10,7 +10,7 @@ use paystate_client::{
         subscription_service_client::SubscriptionServiceClient,
     },
 };
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tonic::{Code, Request};
 
 use crate::Health;
@@ -19,10 +19,12 @@ use crate::Health;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often the core is asked how far behind the subscription is.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often it is said that no core is reached; it is tried far more often.
+const REMINDER: Duration = Duration::from_secs(30);
 
 /// Makes it where it is missing: everything, from the earliest event. One that is there is taken as it is.
 pub(crate) async fn ensure(core: &Channel, name: &str) -> Result<(), Refusal> {
-    let mut backoff = Backoff::default();
+    let (mut backoff, mut said) = (Backoff::default(), None);
     loop {
         let refusal = match read(core, name).await {
             Ok(_) => return Ok(()),
@@ -39,9 +41,20 @@ pub(crate) async fn ensure(core: &Channel, name: &str) -> Result<(), Refusal> {
         if !refusal.may_pass() {
             return Err(refusal);
         }
-        tracing::warn!(%refusal, "cannot reach the core; trying again");
+        if is_due(&mut said, Instant::now()) {
+            tracing::warn!(%refusal, "cannot reach a core of relay.core; trying again, and again until one answers");
+        }
         sleep(backoff.wait()).await;
     }
+}
+
+/// Whether something that goes on is to be said now: at first, and then once in a while.
+fn is_due(said: &mut Option<Instant>, now: Instant) -> bool {
+    let due = said.is_none_or(|said| now.duration_since(said) >= REMINDER);
+    if due {
+        *said = Some(now);
+    }
+    due
 }
 
 /// Asks again and again how far behind it is. That is also how a core is missed on a quiet log.
@@ -90,4 +103,18 @@ async fn create(core: &Channel, name: &str) -> Result<(), Refusal> {
     SubscriptionServiceClient::new(core.clone()).create_subscription(request).await?;
     tracing::info!(subscription = name, "made; it begins at the earliest event");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_that_is_away_is_told_of_at_first_and_then_once_in_a_while() {
+        let start = Instant::now();
+        let mut said = None;
+        let due: Vec<u64> =
+            (0..=61_000).step_by(500).filter(|ms| is_due(&mut said, start + Duration::from_millis(*ms))).collect();
+        assert_eq!(due, [0, 30_000, 60_000]);
+    }
 }

@@ -54,9 +54,11 @@ enum Command {
     Refund {
         /// Of which order.
         order_id: String,
-        /// Your number for the refund: 1 to 32 letters and digits.
+        /// Your number for the refund: 8 to 32 letters and digits.
         out_refund_no: String,
         /// How much, in the currency's minor unit (1999 is 19.99 CNY).
+        // What is below zero the core refuses in words; to the library it would be an unknown option.
+        #[arg(allow_negative_numbers = true)]
         amount_minor: i64,
         /// In which currency, the one in which the money came.
         currency: String,
@@ -173,4 +175,24 @@ pub(super) fn money(money: Option<&v1::Money>) -> String {
 
 fn nothing() -> String {
     "the core answered without an order, which is a fault of it".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn an_amount_below_zero_is_for_the_core_to_refuse() {
+        let line =
+            Line::try_parse_from(["order", "refund", "A1", "REFUND01", "-5", "CNY", "--reason", "broken"]).unwrap();
+        assert!(matches!(line.options.command, Command::Refund { amount_minor: -5, .. }), "{line:?}");
+    }
 }

@@ -1,29 +1,40 @@
 //! What the commands that ask a core have in common: the way there, what is wrong when it says no, and how answers
 //! look for people and for scripts.
 
-use std::{fs, path::PathBuf};
+use std::{error::Error as _, fs, path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use paystate_client::{Channel, Connect, Refusal};
 use paystate_proto::FILE_DESCRIPTOR_SET;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery};
+use tonic_prost::ProstCodec;
+
+/// Where a core is if nobody says otherwise.
+const CORE: &str = "http://127.0.0.1:50051";
+/// What every core answers to everybody.
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
+/// For the answer to that.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The way to a core. The names are those of the configuration. Whoever does this often sets the variables.
 #[derive(Debug, Args)]
 pub(crate) struct Remote {
     /// The core, `http://host:port` or `https://host:port`.
-    #[arg(long, global = true, value_name = "URL", env = "PAYSTATE_CORE", default_value = "http://127.0.0.1:50051")]
+    #[arg(long, global = true, value_name = "URL", env = "PAYSTATE_CORE", default_value = CORE)]
     core: String,
     /// PEM; the authorities whose certificates are believed. Needed with https.
-    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CA")]
+    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CA", value_parser = pem())]
     ca: Option<PathBuf>,
     /// PEM; the certificate that this side shows, then its chain. A core with `[core.tls]` asks for one.
-    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CERTIFICATE")]
+    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CERTIFICATE", value_parser = pem())]
     certificate: Option<PathBuf>,
     /// PEM; the certificate's private key.
-    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_KEY", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_KEY", value_parser = pem(), hide_env_values = true)]
     key: Option<PathBuf>,
     /// The name that the core's certificate must have, if not the host of the URL.
     #[arg(long, global = true, value_name = "NAME", env = "PAYSTATE_SERVER_NAME")]
@@ -36,28 +47,72 @@ pub(crate) struct Remote {
 impl Remote {
     /// A channel on which the core has answered.
     pub(super) async fn open(&self) -> Result<Channel, String> {
-        let mut connect = Connect::to(&self.core);
-        // A variable that is empty says as much as one that is not there.
-        let given = |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
-        if let Some(ca) = given(&self.ca) {
-            connect = connect.ca(read("--ca", &ca)?);
+        let core = self.core();
+        let mut connect = Connect::to(core);
+        if let Some(ca) = given(self.ca.as_ref()) {
+            connect = connect.ca(read("--ca", ca)?);
         }
-        match (given(&self.certificate), given(&self.key)) {
+        let certificate = given(self.certificate.as_ref());
+        match (certificate, given(self.key.as_ref())) {
             (Some(certificate), Some(key)) => {
-                connect = connect.identity(read("--certificate", &certificate)?, read("--key", &key)?);
+                connect = connect.identity(read("--certificate", certificate)?, read("--key", key)?);
             }
             (None, None) => {}
             (Some(_), None) => return Err("--certificate needs --key, its private key".into()),
             (None, Some(_)) => return Err("--key needs --certificate, whose private key it is".into()),
         }
-        if let Some(name) = &self.server_name {
+        if let Some(name) = self.server_name.as_ref().filter(|name| !name.is_empty()) {
             connect = connect.server_name(name);
         }
         if self.allow_plaintext {
             connect = connect.allow_plaintext();
         }
-        connect.open().await.map_err(|e| format!("{e}; --core, --ca, --certificate and --key say which core and how"))
+        let opened = connect.open().await;
+        let channel =
+            opened.map_err(|e| format!("{e}; --core, --ca, --certificate and --key say which core and how"))?;
+        match answers(channel.clone()).await {
+            Ok(()) => Ok(channel),
+            Err(why) => Err(unreached(core, certificate.is_some(), &why)),
+        }
     }
+
+    fn core(&self) -> &str {
+        if self.core.is_empty() { CORE } else { &self.core }
+    }
+}
+
+/// Reads the name of a file also where it is empty, which clap by itself refuses: a variable that is empty says as much
+/// as one that is not there.
+fn pem() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+fn given(file: Option<&PathBuf>) -> Option<&PathBuf> {
+    file.filter(|file| !file.as_os_str().is_empty())
+}
+
+/// Asks the core for something that it answers to everybody. Until then nobody knows whether it speaks gRPC and, with
+/// TLS 1.3, whether it takes our certificate. Whatever it says is an answer; what the library says is none.
+async fn answers(channel: Channel) -> Result<(), String> {
+    let mut request = Request::new(());
+    request.set_timeout(PATIENCE);
+    let codec = ProstCodec::<(), ()>::default();
+    match Grpc::new(channel).unary(request, PathAndQuery::from_static(HEALTH), codec).await {
+        Err(status) if status.source().is_some() => Err(Refusal::from(status).message),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A connection that was made, and on which nothing is understood.
+fn unreached(core: &str, shows_certificate: bool, why: &str) -> String {
+    let hint = match (core.starts_with("https://"), shows_certificate) {
+        (true, true) => "perhaps it is no gRPC server, or does not believe what --certificate shows",
+        (true, false) => "perhaps it is no gRPC server, or asks for a certificate: give --certificate and --key",
+        (false, _) => {
+            "perhaps it is no gRPC server, or speaks TLS: write https:// and give --ca, --certificate and --key"
+        }
+    };
+    format!("cannot reach {core}: {why}; {hint}")
 }
 
 fn read(option: &str, file: &PathBuf) -> Result<Vec<u8>, String> {
@@ -123,7 +178,9 @@ pub(super) fn time(time: Option<&prost_types::Timestamp>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
     use paystate_proto::v1;
+    use tokio::io::AsyncWriteExt as _;
 
     use super::*;
 
@@ -136,6 +193,50 @@ mod tests {
             json("Event", &event).unwrap(),
             r#"{"revision":"7","orderId":"A1","kind":"EVENT_KIND_PAYMENT_SUCCEEDED","eventTime":"2023-11-14T22:13:20Z"}"#
         );
+    }
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        remote: Remote,
+    }
+
+    /// With the empty values that empty variables give, but for the core.
+    fn remote(core: &str) -> Remote {
+        let empty = ["--ca", "", "--certificate", "", "--key", "", "--server-name", ""];
+        Line::try_parse_from(["paystate", "--core", core].into_iter().chain(empty)).unwrap().remote
+    }
+
+    #[test]
+    fn what_is_empty_is_not_given() {
+        assert_eq!(remote("").core(), CORE);
+        assert_eq!(remote("http://127.0.0.1:1").core(), "http://127.0.0.1:1");
+        let Remote { ca, certificate, key, .. } = remote("");
+        assert!([ca, certificate, key].iter().all(|file| given(file.as_ref()).is_none()));
+    }
+
+    #[tokio::test]
+    async fn who_speaks_no_grpc_is_named_with_what_may_be_wrong() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut streams = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+                streams.push(stream);
+            }
+        });
+        let said = remote(&url).open().await.unwrap_err();
+        assert!(said.starts_with(&format!("cannot reach {url}: ")), "{said}");
+        assert!(said.contains("no gRPC server") && said.contains("speaks TLS"), "{said}");
+    }
+
+    #[test]
+    fn a_missing_certificate_is_guessed_only_where_there_is_none() {
+        let missing = unreached("https://core-1:50051", false, "transport error");
+        assert!(missing.starts_with("cannot reach https://core-1:50051: transport error; "), "{missing}");
+        assert!(missing.contains("give --certificate"), "{missing}");
+        assert!(unreached("https://core-1:50051", true, "transport error").contains("does not believe"));
     }
 
     #[test]

@@ -40,7 +40,7 @@ enum Command {
         #[arg(long, value_name = "PLACE", default_value = "earliest", value_parser = Place::parse)]
         from: Place,
         /// After so many failed deliveries an event is parked; 0 for never.
-        #[arg(long, value_name = "N", default_value_t = 0)]
+        #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
         max_attempts: i32,
     },
     /// Lists all, with what waits for them.
@@ -60,7 +60,7 @@ enum Command {
         #[arg(long)]
         no_filter: bool,
         /// After so many failed deliveries an event is parked; 0 for never.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
         max_attempts: Option<i32>,
     },
     /// Removes one, its position and its parked events.
@@ -281,4 +281,25 @@ async fn redrive(mut client: Client, subscription: String, event_ids: Vec<String
 
 fn nothing() -> String {
     "the core answered without a subscription, which is a fault of it".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn attempts_below_zero_are_for_the_core_to_refuse() {
+        let line = Line::try_parse_from(["subscription", "create", "mails", "--max-attempts", "-1"]).unwrap();
+        assert!(matches!(line.options.command, Command::Create { max_attempts: -1, .. }), "{line:?}");
+        let line = Line::try_parse_from(["subscription", "update", "mails", "--max-attempts", "-1"]).unwrap();
+        assert!(matches!(line.options.command, Command::Update { max_attempts: Some(-1), .. }), "{line:?}");
+    }
 }

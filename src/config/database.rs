@@ -40,6 +40,11 @@ impl Database {
             if has_password {
                 problems.add(at, "SQLite has no password; remove it");
             }
+            // Otherwise the directory itself would be opened.
+            if Path::new(path.trim()).file_name().is_none() {
+                problems.add("core.database", "names no file; write \"sqlite:PATH\"");
+                return None;
+            }
             return Some(Self::Sqlite(base.join(path)));
         }
         // Nothing of a URL that may hold a password is repeated.
@@ -88,6 +93,30 @@ impl Database {
         match self {
             Self::Sqlite(_) => 1,
             Self::Postgres(_) => 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_on_sqlite_has_a_path() {
+        for (url, says) in [
+            ("sqlite:", Some("core.database: names no file")),
+            ("sqlite: ", Some("core.database: names no file")),
+            ("sqlite://", Some("core.database: names no file")),
+            ("sqlite:data/..", Some("core.database: names no file")),
+            ("sqlite:paystate.db", None),
+            ("sqlite:/var/lib/paystate/paystate.db", None),
+        ] {
+            let mut problems = Problems::default();
+            let database = Database::check(&mut problems, url, None, Path::new("/etc/paystate"));
+            let found = problems.none::<()>(None).unwrap_err();
+            assert_eq!(database.is_some(), says.is_none(), "{url}");
+            assert_eq!(found.len(), says.iter().len(), "{url}: {found:?}");
+            assert!(found.iter().zip(says).all(|(problem, says)| problem.to_string().starts_with(says)), "{found:?}");
         }
     }
 }

@@ -15,7 +15,7 @@ use paystate_core::{
 use paystate_providers::Provider;
 use paystate_rpc::Role;
 use serde::{Deserialize, de::DeserializeOwned};
-use toml::{Table, Value};
+use toml::{Table, Value, de::DeTable};
 
 use super::{
     Bound, Core, Database, Edge, Problems, Roles, Sandbox,
@@ -57,7 +57,7 @@ pub(super) fn read(
     let text = problems.take("(file)", text)?;
     // Not the line itself, as the library would show it: there may be a password in it.
     let unreadable = |error: toml::de::Error| {
-        let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+        let line = error.span().and_then(|span| line_at(&text, span.start));
         let at = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         format!("{at}{}", error.message())
     };
@@ -65,9 +65,11 @@ pub(super) fn read(
     if let Some(bound) = bound {
         readdress(&mut table, bound);
     }
+    let mut overridden = Vec::new();
     for (name, value) in env {
         if let Some(place) = name.strip_prefix(PREFIX) {
             set(problems, &mut table, &name, place, value);
+            overridden.push((place.to_ascii_lowercase().replace("__", "."), name.clone()));
         }
     }
     let has = |name| table.contains_key(name);
@@ -96,6 +98,7 @@ pub(super) fn read(
     for name in table.keys() {
         problems.add(name, "unknown section; there are core, edge, relay, sandbox, alerts and accounts");
     }
+    locate(problems, &text, &overridden);
     Some(Raw { there, core, edge, relay, sandbox, alerts, has_accounts, accounts })
 }
 
@@ -148,7 +151,37 @@ fn set(problems: &mut Problems, table: &mut Table, variable: &str, place: &str, 
     here.insert(last.to_owned(), parsed.unwrap_or(Value::String(value)));
 }
 
-/// Reads a section, and names every field that nobody asked for.
+/// Says of each problem so far where it was written: on which line, or in which variable.
+fn locate(problems: &mut Problems, text: &str, overridden: &[(String, String)]) {
+    let Ok(file) = DeTable::parse(text) else { return };
+    for problem in &mut problems.found {
+        let at = problem.at.as_str();
+        let is_at = |place: &str| at.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let variable = overridden.iter().find(|(place, _)| is_at(place)).map(|(_, name)| name.clone());
+        let written = variable.or_else(|| line_of(text, file.get_ref(), at).map(|line| format!("line {line}")));
+        if let Some(written) = written {
+            problem.what.push_str(&format!(" ({written})"));
+        }
+    }
+}
+
+/// On which line a field stands; where it is in an array, on which line that begins.
+fn line_of(text: &str, table: &DeTable<'_>, at: &str) -> Option<usize> {
+    table.iter().find_map(|(key, value)| {
+        let rest = at.strip_prefix(&**key.get_ref())?;
+        match (rest.strip_prefix('.'), value.get_ref().as_table()) {
+            (None, _) if !rest.is_empty() => None,
+            (Some(rest), Some(inner)) => line_of(text, inner, rest),
+            (_, _) => line_at(text, key.span().start),
+        }
+    })
+}
+
+fn line_at(text: &str, offset: usize) -> Option<usize> {
+    text.get(..offset).map(|before| before.matches('\n').count() + 1)
+}
+
+/// Reads a section, and names every field that nobody asked for, and the one that cannot be read.
 pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, value: Option<Value>) -> Option<T> {
     let mut unknown = Vec::new();
     // A field that may be absent is a step of its own in the path; nobody wrote that step.
@@ -156,7 +189,14 @@ pub(super) fn section<T: DeserializeOwned>(problems: &mut Problems, name: &str, 
     for field in unknown {
         problems.add(format!("{name}.{field}"), "unknown field; check the spelling, or remove it");
     }
-    problems.take(name, read.map_err(|e: toml::de::Error| e.message().to_owned()))
+    read.map_err(|error: toml::de::Error| problems.add(format!("{name}{}", field(&error)), error.message())).ok()
+}
+
+/// Which field of a section an error is about, with a point in front. The library tells it only behind its message.
+fn field(error: &toml::de::Error) -> String {
+    let shown = error.to_string();
+    let path = shown.strip_prefix(error.message()).and_then(|rest| rest.trim().strip_prefix("in `")?.strip_suffix('`'));
+    path.map(|path| format!(".{path}")).unwrap_or_default()
 }
 
 pub(super) fn localhost(port: u16) -> SocketAddr {
@@ -203,7 +243,15 @@ struct RawCommit {
 }
 
 impl RawCore {
+    pub(super) fn listeners(&self) -> [(&'static str, SocketAddr); 2] {
+        [
+            ("core.listen", self.listen.unwrap_or_else(|| localhost(50051))),
+            ("core.metrics_listen", self.metrics_listen.unwrap_or_else(|| localhost(9464))),
+        ]
+    }
+
     pub(super) fn check(self, problems: &mut Problems, base: &Path, channels: Vec<Channel>) -> Option<Core> {
+        let [(listen_at, listen), (_, metrics_listen)] = self.listeners();
         let database = required(problems, "core.database", self.database)
             .and_then(|url| Database::check(problems, &url, self.database_password, base));
         let sealing = required(problems, "core.sealing", self.sealing);
@@ -223,9 +271,8 @@ impl RawCore {
         if !(1..=4).contains(&commit.in_flight) {
             problems.add("core.commit.in_flight", "must be 1 to 4");
         }
-        let listen = self.listen.unwrap_or_else(|| localhost(50051));
         let listener = RawListener {
-            listen_at: "core.listen",
+            listen_at,
             listen,
             tls_at: "core.tls",
             tls: self.tls,
@@ -249,7 +296,7 @@ impl RawCore {
         let cases = compensate::cases(problems, self.cases);
         Some(Core {
             listen,
-            metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9464)),
+            metrics_listen,
             database: database?,
             sealer: sealer?,
             commit,
@@ -338,8 +385,17 @@ impl RawLimits {
 }
 
 impl RawEdge {
+    pub(super) fn listeners(&self) -> [(&'static str, SocketAddr); 3] {
+        [
+            ("edge.listen", self.listen.unwrap_or_else(|| localhost(8443))),
+            ("edge.gateway_listen", self.gateway_listen.unwrap_or_else(|| localhost(50052))),
+            ("edge.metrics_listen", self.metrics_listen.unwrap_or_else(|| localhost(9465))),
+        ]
+    }
+
     /// `configured` are the platforms that have an account.
     pub(super) fn check(self, problems: &mut Problems, base: &Path, configured: &BTreeSet<Provider>) -> Option<Edge> {
+        let [(_, listen), (gateway_at, gateway_listen), (_, metrics_listen)] = self.listeners();
         let tls = tls(problems, "edge", self.tls_certificate, self.tls_key, base);
         let ways = RawWays {
             section: "edge",
@@ -349,9 +405,8 @@ impl RawEdge {
             allow_plaintext: self.core_allow_plaintext,
         };
         let cores = ways.check(problems, base);
-        let gateway_listen = self.gateway_listen.unwrap_or_else(|| localhost(50052));
         let listener = RawListener {
-            listen_at: "edge.gateway_listen",
+            listen_at: gateway_at,
             listen: gateway_listen,
             tls_at: "edge.gateway_tls",
             tls: self.gateway_tls,
@@ -365,10 +420,10 @@ impl RawEdge {
         let unready_grace = grpc::drain_delay(problems, "edge", self.drain_delay_ms);
         let limits = paystate_edge::Limits { unready_grace, ..self.limits.check(problems) };
         Some(Edge {
-            listen: self.listen.unwrap_or_else(|| localhost(8443)),
+            listen,
             gateway_listen,
             gateway_callers: gateway_callers?,
-            metrics_listen: self.metrics_listen.unwrap_or_else(|| localhost(9465)),
+            metrics_listen,
             cores: cores?,
             tls: tls?,
             sources,
@@ -409,7 +464,12 @@ pub(super) struct RawSandbox {
 }
 
 impl RawSandbox {
+    pub(super) fn listener(&self) -> (&'static str, SocketAddr) {
+        ("sandbox.listen", self.listen.unwrap_or_else(|| localhost(7443)))
+    }
+
     pub(super) fn check(self, problems: &mut Problems, base: &Path) -> Option<Sandbox> {
+        let (_, listen) = self.listener();
         let data_dir = required(problems, "sandbox.data_dir", self.data_dir).map(|d| base.join(d));
         let certificate = required(problems, "sandbox.edge_certificate", self.edge_certificate)
             .and_then(|s| problems.take("sandbox.edge_certificate", s.bytes(base)));
@@ -419,7 +479,7 @@ impl RawSandbox {
             problems.add("sandbox.time_compression", "must be at least 1, which is real time");
         }
         Some(Sandbox {
-            listen: self.listen.unwrap_or_else(|| localhost(7443)),
+            listen,
             data_dir: data_dir?,
             edge_url: self.edge_url.unwrap_or_else(|| "https://127.0.0.1:8443".to_owned()),
             edge_certificate_pem: certificate?,
@@ -427,5 +487,53 @@ impl RawSandbox {
             time_compression,
             clock_behind: std::time::Duration::from_secs(self.clock_behind_s.unwrap_or(0).into()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a file and variables.
+    fn problems(text: &str, env: &[(&str, &str)]) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("paystate.toml");
+        std::fs::write(&path, text).unwrap();
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut problems = Problems::default();
+        assert!(read(&mut problems, &path, env, None).is_some());
+        problems.found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_named_with_its_key_and_line() {
+        let text = "[core]\nlisten = \"127.0.0.1:1\"\ndrain_delay_ms = -1\n\n[edge.limits]\nqueue = \"many\"\n";
+        let found = problems(text, &[]);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0].starts_with("core.drain_delay_ms: invalid value: integer `-1`"), "{found:#?}");
+        assert!(found[0].ends_with(" (line 3)"), "{found:#?}");
+        assert!(found[1].starts_with("edge.limits.queue: invalid type: string \"many\""), "{found:#?}");
+        assert!(found[1].ends_with(" (line 6)"), "{found:#?}");
+    }
+
+    #[test]
+    fn names_with_points_and_things_in_arrays_are_found_too() {
+        let key = "{ id = 7, key = { file = \"x\" } }";
+        let text = format!("[accounts.\"a.b\"]\nprovider = \"wechatpay\"\npublic_keys = [\n  {key},\n]\n");
+        let found = problems(&text, &[]);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].starts_with("accounts.a.b.public_keys.id: invalid type: integer `7`"), "{found:#?}");
+        assert!(found[0].ends_with(" (line 3)"), "{found:#?}");
+    }
+
+    #[test]
+    fn what_a_variable_has_put_there_is_named_by_it() {
+        let env = [("PAYSTATE__CORE__DRAIN_DELAY_MS", "-1"), ("PAYSTATE__EDGE__LISTNE", "x")];
+        let found = problems("[core]\ndrain_delay_ms = 1\n", &env);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0].starts_with("core.drain_delay_ms: invalid value"), "{found:#?}");
+        assert!(found[0].ends_with(" (PAYSTATE__CORE__DRAIN_DELAY_MS)"), "{found:#?}");
+        assert!(found[1].starts_with("edge.listne: unknown field"), "{found:#?}");
+        assert!(found[1].ends_with(" (PAYSTATE__EDGE__LISTNE)"), "{found:#?}");
     }
 }

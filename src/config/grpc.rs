@@ -131,10 +131,24 @@ fn read_roles(problems: &mut Problems, roles_at: &str, granted: Granted) -> Role
             if identity.is_empty() || identity.trim() != identity {
                 problems.add(at, format!("{identity:?} is no identity; write the name as the certificate has it"));
             }
+            // It would be granted to nobody, and whoever it is meant for would be denied.
+            if is_dns_name(&identity) && identity.bytes().any(|b| b.is_ascii_uppercase()) {
+                let what = format!(
+                    "{identity:?}: DNS names of certificates are compared in lower case; write {:?}",
+                    identity.to_ascii_lowercase()
+                );
+                problems.add(at, what);
+            }
             roles.grant(identity, role);
         }
     }
     roles
+}
+
+/// Whether it looks like the DNS name of a host, and not like a URI or the name of a person.
+fn is_dns_name(identity: &str) -> bool {
+    let label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    identity.contains('.') && identity.split('.').all(label)
 }
 
 /// The ways to the cores, or to the edges, as they are written in a section.
@@ -211,6 +225,11 @@ impl RawClientTls {
 fn way(problems: &mut Problems, at: &str, url: &str, secured: bool, allow_plaintext: bool) -> Option<Endpoint> {
     let parsed = Endpoint::from_shared(url.to_owned()).map_err(|e| format!("{url:?} is not a URL: {e}"));
     let endpoint = problems.take(at, parsed)?;
+    // Calls would go there without it.
+    if !matches!(endpoint.uri().path(), "" | "/") || endpoint.uri().query().is_some() {
+        problems.add(at, format!("{url:?} has a path or query; write scheme, host and port, nothing more"));
+        return None;
+    }
     let what = match (endpoint.uri().scheme_str(), secured) {
         (Some("https"), true) if host(&endpoint).is_none() => format!("{url:?} has no host"),
         (Some("https"), true) => return Some(endpoint),
@@ -278,4 +297,47 @@ pub(super) fn drain_delay(problems: &mut Problems, section: &str, ms: Option<u64
         problems.add(format!("{section}.drain_delay_ms"), format!("must be 0 to {MAX_DRAIN_DELAY_MS}"));
     }
     Duration::from_millis(ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong, as it is said.
+    fn said(problems: Problems) -> Vec<String> {
+        problems.none::<()>(None).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_url_of_a_core_ends_with_its_port() {
+        for (url, is_good) in [
+            ("http://127.0.0.1:50051", true),
+            ("http://127.0.0.1:50051/", true),
+            ("http://127.0.0.1:50051/core", false),
+            ("http://127.0.0.1:50051/?a=b", false),
+            ("http://127.0.0.1:50051?a=b", false),
+        ] {
+            let mut problems = Problems::default();
+            let endpoint = way(&mut problems, "edge.core", url, false, false);
+            let said = said(problems);
+            assert_eq!((endpoint.is_some(), said.is_empty()), (is_good, is_good), "{url}: {said:?}");
+            assert!(said.iter().all(|said| said.contains("has a path or query")), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_dns_name_is_written_as_it_is_compared() {
+        let granted = |name: &str| vec![(Role::Writer, "core.roles.writer", vec![name.to_owned()])];
+        for name in ["orders.pay.internal", "spiffe://pay.internal/Orders", "Edge 1", "Orders", "A. Person"] {
+            let mut problems = Problems::default();
+            read_roles(&mut problems, "core.roles", granted(name));
+            assert_eq!(said(problems), [""; 0], "{name}");
+        }
+        let mut problems = Problems::default();
+        read_roles(&mut problems, "core.roles", granted("Orders.Pay.internal"));
+        let said = said(problems);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("core.roles.writer: \"Orders.Pay.internal\""), "{said:?}");
+        assert!(said[0].ends_with("write \"orders.pay.internal\""), "{said:?}");
+    }
 }

@@ -30,7 +30,10 @@ use paystate_rpc::Callers;
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tonic::transport::Endpoint;
 
-use self::accounts::RawAccount;
+use self::{
+    accounts::RawAccount,
+    file::{RawCore, RawEdge, RawSandbox},
+};
 pub(crate) use self::{database::Database, grpc::is_loopback};
 
 /// Something wrong with the configuration.
@@ -61,9 +64,15 @@ pub(crate) struct Certificate {
 const RENEW: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Certificate {
-    /// What to do about it, if it is time.
+    /// That it is over, if it is.
+    pub(crate) fn problem(&self, now: jiff::Timestamp) -> Option<Problem> {
+        let what = format!("the certificate has expired, at {}; put another one there, then restart", self.ends);
+        (now >= self.ends).then(|| Problem { at: self.at.clone(), what })
+    }
+
+    /// What to do about it, if it is time and not too late.
     pub(crate) fn warning(&self, now: jiff::Timestamp) -> Option<String> {
-        let due = now >= self.ends.checked_sub(RENEW).unwrap_or(self.ends);
+        let due = now < self.ends && now >= self.ends.checked_sub(RENEW).unwrap_or(self.ends);
         due.then(|| format!("{}: the certificate ends at {}; renew it, then restart", self.at, self.ends))
     }
 }
@@ -217,7 +226,7 @@ pub(crate) struct Bound {
     pub(crate) sandbox: SocketAddr,
 }
 
-/// Reads, overrides and checks. `roles` of `None` checks every section that is there.
+/// Reads, overrides and checks. `roles` of `None` checks every section that is there, and starts nothing.
 pub(crate) fn load(path: &Path, roles: Option<Roles>) -> Result<Config, Vec<Problem>> {
     load_bound(path, roles, None)
 }
@@ -243,6 +252,16 @@ pub(crate) fn load_bound(path: &Path, roles: Option<Roles>, bound: Option<Bound>
     section(&mut problems, roles.relay, raw.there.relay, "relay");
     section(&mut problems, roles.sandbox, raw.there.sandbox, "sandbox");
 
+    let core_listens = raw.core.iter().filter(|_| roles.core).flat_map(RawCore::listeners).collect();
+    let edge_listens = raw.edge.iter().filter(|_| roles.edge).flat_map(RawEdge::listeners).collect();
+    let sandbox_listens = raw.sandbox.iter().filter(|_| roles.sandbox).map(RawSandbox::listener).collect();
+    let listeners: [Vec<_>; 3] = [core_listens, edge_listens, sandbox_listens];
+    if one_process {
+        part(&mut problems, &listeners.concat());
+    } else {
+        listeners.iter().for_each(|section| part(&mut problems, section));
+    }
+
     let channels = compensate::channels(&mut problems, raw.alerts, base);
     let core = raw.core.filter(|_| roles.core).and_then(|c| c.check(&mut problems, base, channels));
     let configured = raw.accounts.values().map(RawAccount::provider).collect();
@@ -258,7 +277,22 @@ pub(crate) fn load_bound(path: &Path, roles: Option<Roles>, bound: Option<Bound>
         problems.add("accounts", "there is no account; add a section [accounts.NAME] for each one");
     }
     let certificates = std::mem::take(&mut problems.certificates);
+    // A role starts all the same, and says it in its log: one certificate that is over, a platform's for example, must
+    // not take everything else with it at the next restart.
+    if !one_process {
+        let now = jiff::Timestamp::now();
+        problems.found.extend(certificates.iter().filter_map(|certificate| certificate.problem(now)));
+    }
     problems.none(Some(Config { core, edge, relay, sandbox, accounts, known, certificates }))
+}
+
+/// Two listeners of one process cannot have the same address, unless the system chooses the port.
+fn part(problems: &mut Problems, listeners: &[(&'static str, SocketAddr)]) {
+    for (n, (at, address)) in listeners.iter().enumerate().filter(|(_, (_, address))| address.port() != 0) {
+        if let Some((other, _)) = listeners.iter().take(n).find(|(_, other)| other == address) {
+            problems.add(*at, format!("{address} is {other} too; choose another port"));
+        }
+    }
 }
 
 /// Core and edge of one process are joined to each other, so both or neither must speak TLS, on either way.
@@ -275,5 +309,55 @@ fn meet(problems: &mut Problems, core: &Core, edge: &Edge) {
     if edge.cores.iter().any(|way| way.tls.is_some() != secured) {
         let (has, write) = if secured { ("has", "https") } else { ("has no", "http") };
         problems.add("edge.core", format!("the core in this process {has} [core.tls]; write {write}://"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(problems: Problems) -> Vec<String> {
+        problems.found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_certificate_is_warned_of_before_its_end_and_a_problem_after_it() {
+        let ends: jiff::Timestamp = "2026-03-31T12:00:00Z".parse().unwrap();
+        let certificate = Certificate { at: "core.tls.certificate".to_owned(), ends };
+        for (now, warned, over) in [
+            ("2026-03-01T11:00:00Z", false, false),
+            ("2026-03-01T13:00:00Z", true, false),
+            ("2026-03-31T11:59:59Z", true, false),
+            ("2026-03-31T12:00:00Z", false, true),
+            ("2027-01-01T00:00:00Z", false, true),
+        ] {
+            let now = now.parse().unwrap();
+            let (warning, problem) = (certificate.warning(now), certificate.problem(now));
+            assert_eq!((warning.is_some(), problem.is_some()), (warned, over), "{now}: {warning:?} {problem:?}");
+            let says = "core.tls.certificate: the certificate has expired";
+            assert!(problem.is_none_or(|problem| problem.to_string().starts_with(says)));
+        }
+    }
+
+    #[test]
+    fn no_two_listeners_of_a_process_have_one_address() {
+        let at = |address: &str| address.parse::<SocketAddr>().unwrap();
+        let mut problems = Problems::default();
+        part(
+            &mut problems,
+            &[
+                ("core.listen", at("127.0.0.1:1")),
+                ("core.metrics_listen", at("127.0.0.1:1")),
+                ("edge.listen", at("127.0.0.1:0")),
+                ("edge.gateway_listen", at("127.0.0.1:0")),
+                ("edge.metrics_listen", at("127.0.0.2:1")),
+                ("sandbox.listen", at("127.0.0.1:1")),
+            ],
+        );
+        let expected = [
+            "core.metrics_listen: 127.0.0.1:1 is core.listen too; choose another port",
+            "sandbox.listen: 127.0.0.1:1 is core.listen too; choose another port",
+        ];
+        assert_eq!(said(problems), expected);
     }
 }

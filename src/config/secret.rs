@@ -8,7 +8,11 @@ use super::Problems;
 
 /// `{ file = "…" }` or `{ env = "…" }`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "a secret is { file = \"path\" } or { env = \"NAME\" }; it is never written inline")]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "a secret is { file = \"path\" } or { env = \"NAME\" }, not both; it is never written inline"
+)]
 pub(super) enum Source {
     /// The file's content.
     File {
@@ -60,4 +64,26 @@ pub(super) fn required<T>(problems: &mut Problems, at: &str, value: Option<T>) -
         problems.add(at, "is missing");
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn read(source: &str) -> Result<Source, String> {
+        let read = toml::from_str::<BTreeMap<String, Source>>(&format!("key = {source}"));
+        read.map_err(|e| e.message().to_owned()).map(|mut all| all.remove("key").unwrap())
+    }
+
+    #[test]
+    fn a_secret_is_in_one_place() {
+        assert!(matches!(read("{ file = \"a.key\" }"), Ok(Source::File { file }) if file == Path::new("a.key")));
+        assert!(matches!(read("{ env = \"KEY\" }"), Ok(Source::Env { env }) if env == "KEY"));
+        for wrong in ["\"sesame\"", "{ file = \"a.key\", env = \"KEY\" }", "{ file = \"a.key\", path = \"b\" }", "{}"] {
+            let said = read(wrong).unwrap_err();
+            assert!(said.starts_with("a secret is { file") && !said.contains("sesame"), "{wrong}: {said}");
+        }
+    }
 }

@@ -110,7 +110,7 @@ async fn every_problem_is_named_at_once_and_nothing_is_started() {
         "accounts.alipay.appid: unknown field",
         "accounts.alipay.app_id: is missing",
         "accounts.alipay.public_key: this is a private key",
-        "accounts.stripe: ",
+        "accounts.stripe.livemode: invalid type",
         "edge.core: ",
         "extra: unknown section",
     ];
@@ -172,7 +172,7 @@ format = "slack"
     let kind = sound
         .replace("core = \"http://127.0.0.1:50051\"", "core = 7")
         .replace("sandbox/merchant/unionpay_root.pem", "sandbox/merchant/nowhere.pem");
-    let says = ["edge: it is a URL or a list of URLs", "accounts.unionpay.root_certificate: cannot read"];
+    let says = ["edge.core: it is a URL or a list of URLs", "accounts.unionpay.root_certificate: cannot read"];
     refused(&data, Bad { command: "check", config: &kind, env: &[], says: &says }).await;
 
     // A password in a URL is a problem, and is not shown.
@@ -193,16 +193,16 @@ format = "slack"
         .replace("public_key = { file = \"sandbox/merchant/alipay_public_key.pem\" }", "public_key = \"MIIB\"")
         .replace("tls_certificate = { file = \"edge.crt\" }", "tls_certificate = { file = \"edge.key\" }");
     let says = [
-        "accounts.alipay: ",
+        "accounts.alipay.public_key: a secret is",
         "edge.tls_certificate and edge.tls_key: ",
         "sandbox.tls_certificate and sandbox.tls_key: ",
     ];
     refused(&data, Bad { command: "check", config: &inline, env: &[], says: &says }).await;
 
     // Ports that are taken: both are named, and the third role is not started either.
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let env = [("PAYSTATE__EDGE__LISTEN", address.clone()), ("PAYSTATE__EDGE__GATEWAY_LISTEN", address.clone())];
+    let taken = ["PAYSTATE__EDGE__LISTEN", "PAYSTATE__EDGE__GATEWAY_LISTEN"]
+        .map(|variable| (variable, TcpListener::bind("127.0.0.1:0").unwrap()));
+    let env = taken.each_ref().map(|(variable, taken)| (*variable, taken.local_addr().unwrap().to_string()));
     let says = ["edge.listen: cannot listen on", "edge.gateway_listen: cannot listen on"];
     refused(&data, Bad { command: "edge", config: &sound, env: &env, says: &says }).await;
 

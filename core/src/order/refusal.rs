@@ -1,5 +1,7 @@
 //! Why a command changes nothing.
 
+use std::borrow::Cow;
+
 use super::{
     AccountName, CaseId, Currency, EventKind, MAX_PAYMENTS, MAX_REFUNDS, Money, OrderId, OutRefundNo, OutTradeNo,
     RequestId, Resolution, State, Timestamp, TransactionId,
@@ -9,7 +11,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No such order.
-    #[error("order {0} does not exist; create it first")]
+    #[error("order {0} does not exist")]
     OrderNotFound(OrderId),
     /// The id is taken.
     #[error("order {0} exists already; use another order_id, or the same request_id and content to retry")]
@@ -97,7 +99,7 @@ pub enum Refusal {
         /// How it was to be settled.
         resolution: Resolution,
         /// Why not, and what can be done.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// The table has no such move: a fault of this program, and nothing was changed.
     #[error("internal: no move from {from:?} on {on:?} to {to:?}")]

@@ -4,6 +4,8 @@
 //! a ruling to give money back asks for a refund like any other, under a number made from the case: ruled twice, it
 //! is one refund.
 
+use std::borrow::Cow;
+
 use super::{
     About, Case, CaseId, CaseKind, CaseState, Decision, Due, Ending, EventKind, Followup, GivenUp, Order, OutTradeNo,
     Payment, PaymentStatus, Refund, RefundStatus, Refusal, Resolution, Resolver, Settlement, Timestamp, Transaction,
@@ -38,8 +40,11 @@ pub(super) fn resolve(order: Option<&Order>, case: &Case, ruling: &Ruling<'_>) -
             if resolution == ruling.resolution && by == Some(ruling.by) && case.reason == ruling.reason);
         return if same { Ok(Decision::default()) } else { Err(Refusal::CaseResolved(case.id.clone())) };
     }
-    if !case.allowed().contains(&ruling.resolution) {
-        return Err(ruling.refused(case, "see its allowed resolutions"));
+    let allowed = case.allowed();
+    if !allowed.contains(&ruling.resolution) {
+        let names: Vec<_> = allowed.iter().map(|r| r.as_str()).collect();
+        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(" or ") };
+        return Err(ruling.refused(case, format!("it can be settled with {names}")));
     }
     if ruling.by == Resolver::Policy && case.kind.needs_a_person(ruling.resolution) {
         return Err(ruling.refused(case, "somebody must have put right what the platform names"));
@@ -115,8 +120,8 @@ fn stuck(order: &Order, out_trade_no: &OutTradeNo, evidence: &str, at: Timestamp
 }
 
 impl Ruling<'_> {
-    fn refused(&self, case: &Case, why: &'static str) -> Refusal {
-        Refusal::ResolutionNotAllowed { case_id: case.id.clone(), resolution: self.resolution, why }
+    fn refused(&self, case: &Case, why: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal::ResolutionNotAllowed { case_id: case.id.clone(), resolution: self.resolution, why: why.into() }
     }
 }
 

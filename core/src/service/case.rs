@@ -20,6 +20,11 @@ const MAX_OWNER: usize = 64;
 
 /// What is no name of a case names none.
 fn case_id(text: &str) -> Result<CaseId, Status> {
+    let mut v = Violations::default();
+    if text.is_empty() {
+        v.add("case_id", "is required");
+    }
+    v.check()?;
     CaseId::parse(text).map_err(|_| not_found(text))
 }
 
@@ -89,5 +94,17 @@ impl Core {
         self.ask(desk, &order, payment, (Code::ResourceExhausted, "RATE_BUDGET")).await?;
         let order = self.order(&order_id).await?;
         Ok(v1::RecheckPaymentResponse { order: Some(convert::order(&order)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_that_is_not_named_is_no_case_that_is_missing() {
+        let refused = |text: &str| case_id(text).map_err(|status| (status.code(), status.message().to_owned()));
+        assert_eq!(refused(""), Err((Code::InvalidArgument, "case_id: is required".to_owned())));
+        assert_eq!(refused("STUCK"), Ok("STUCK".into()));
     }
 }

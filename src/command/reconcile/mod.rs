@@ -9,7 +9,7 @@ mod report;
 
 use std::{
     fs,
-    io::IsTerminal as _,
+    io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -75,6 +75,7 @@ struct Day {
 
 pub(super) async fn run(options: Options) -> Result<(), String> {
     let Options { remote, json: as_json, html, command } = options;
+    html.as_deref().map_or(Ok(()), writable)?;
     let mut client = Client::new(remote.open().await?);
     let id = match command {
         Command::Run(Day { account, date }) => {
@@ -87,10 +88,21 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     };
     let result = result(&mut client, &id).await?;
     if let Some(file) = html {
-        fs::write(&file, page::render(&result)).map_err(|e| format!("--html: cannot write {}: {e}", file.display()))?;
+        fs::write(&file, page::render(&result)).map_err(|e| unwritable(&file, &e))?;
     }
     say(&if as_json { json("GetReconciliationResponse", &result)? } else { report::text(&result) });
     verdict(&result)
+}
+
+/// A run takes long, and carries its cases out: that its page has no place is to be known before. What is there already
+/// stays until there is something to write.
+fn writable(file: &Path) -> Result<(), String> {
+    let opened = fs::OpenOptions::new().write(true).create(true).truncate(false).open(file);
+    opened.map(drop).map_err(|e| unwritable(file, &e))
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> String {
+    format!("--html: cannot write {}: {error}", file.display())
 }
 
 /// Reconciles a day with the statement in a file; answers with the result, whatever it says.
@@ -170,5 +182,22 @@ fn verdict(result: &v1::GetReconciliationResponse) -> Result<(), String> {
         0 if !result.detail.is_empty() => Err(format!("{account}, {date}: {}", result.detail)),
         0 => Ok(()),
         left => Err(format!("{left} differences are left; each has a case: ListCases, ResolveCase")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_cannot_be_written_is_found_before_the_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let nowhere = writable(&dir.path().join("nowhere/page.html")).unwrap_err();
+        assert!(nowhere.starts_with("--html: cannot write "), "{nowhere}");
+        assert!(writable(dir.path()).is_err(), "a directory is no page");
+        let page = dir.path().join("page.html");
+        fs::write(&page, "the last one").unwrap();
+        writable(&page).unwrap();
+        assert_eq!(fs::read_to_string(&page).unwrap(), "the last one");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use paystate_providers::{
+    Provider,
     alipay::{Alipay, AlipayApi, AlipayApiSettings, AlipayKey, AlipaySettings},
     api::PlatformApi,
 };
@@ -64,7 +65,7 @@ impl RawKeys for RawAlipayApi {
     ) -> Option<Arc<dyn PlatformApi>> {
         let settings = AlipayApiSettings {
             base_url,
-            notify_url: self.notify_url,
+            notify_url: place.notify_url(problems, Provider::Alipay, self.notify_url),
             private_key: place.required_text(problems, "private_key", self.private_key),
         };
         if platform.as_ref().is_some_and(|platform| platform.by_certificate()) {

@@ -70,7 +70,7 @@ pub(super) fn check(
         let provider = account.provider();
         let calls = account.calls(problems, &format!("{at}.api"));
         known.insert(parsed, paystate_core::Account { platform: rules(provider), calls });
-        if keys && let Some(account) = account.open(problems, Place { at, base }) {
+        if keys && let Some(account) = account.open(problems, Place { at, base, name: &name }) {
             accounts.insert(name, account);
         }
     }

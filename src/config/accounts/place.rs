@@ -2,7 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use paystate_providers::SettingProblem;
+use hyper::Uri;
+use paystate_providers::{Provider, SettingProblem};
 
 use super::Problems;
 use crate::config::secret::{Source, required};
@@ -14,6 +15,8 @@ use crate::config::secret::{Source, required};
 pub(in crate::config) struct Place<'a> {
     pub(super) at: String,
     pub(super) base: &'a Path,
+    /// The account's.
+    pub(super) name: &'a str,
 }
 
 impl Place<'_> {
@@ -43,6 +46,26 @@ impl Place<'_> {
     pub(super) fn https(&self, problems: &mut Problems, field: &str, url: Option<String>) -> Option<String> {
         if url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
             problems.add(format!("{}.{field}", self.at), "must begin with https://; nothing else is called");
+        }
+        url
+    }
+
+    /// Where the platform is told to call. The host may be a proxy's; by the path the edge tells accounts apart. That
+    /// it is missing, the platform's code says.
+    pub(super) fn notify_url(
+        &self,
+        problems: &mut Problems,
+        provider: Provider,
+        url: Option<String>,
+    ) -> Option<String> {
+        let path = format!("/callback/{provider}/{}", self.name);
+        let leads_here = |url: &str| {
+            let uri = url.parse::<Uri>();
+            uri.is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.path().trim_end_matches('/') == path)
+        };
+        if url.as_deref().is_some_and(|url| !url.trim().is_empty() && !leads_here(url)) {
+            let what = format!("must be https://HOST{path}; what comes elsewhere is not for this account");
+            problems.add(format!("{}.notify_url", self.at), what);
         }
         url
     }

@@ -80,6 +80,26 @@ fn without_the_section_an_account_only_takes_callbacks() {
 }
 
 #[test]
+fn a_platform_is_told_to_call_where_its_account_is() {
+    let (dir, text) = merchant();
+    let (right, says) =
+        ("https://localhost:8443/callback/wechatpay/wechatpay", "must be https://HOST/callback/wechatpay/");
+    for wrong in [
+        "http://localhost:8443/callback/wechatpay/wechatpay",
+        "https://localhost:8443/callback/alipay/wechatpay",
+        "https://localhost:8443/callback/wechatpay/shop",
+        "https://localhost:8443/callback/wechatpay",
+        "https://localhost:8443",
+    ] {
+        let says = format!("accounts.wechatpay.api.notify_url: {says}");
+        refused(&text.replace(right, wrong), dir.path(), &[&says]);
+    }
+    let elsewhere = text.replace("https://localhost:8443/", "https://pay.example.com/");
+    let (problems, ..) = read(&elsewhere, dir.path(), true);
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
 fn every_problem_is_named_at_once() {
     let (dir, text) = merchant();
     let base = dir.path();
@@ -148,7 +168,7 @@ fn every_problem_is_named_at_once() {
     let kinds = text
         .replace("[accounts.alipay.api]\n", "[accounts.alipay.api]\nburst = \"many\"\n")
         .replace("sandbox/merchant/stripe_signing_secret.txt", "nowhere.txt");
-    refused(&kinds, base, &["accounts.alipay.api: ", "accounts.stripe.signing_secrets: cannot read"]);
+    refused(&kinds, base, &["accounts.alipay.api.burst: ", "accounts.stripe.signing_secrets: cannot read"]);
     let inline = "[accounts.shop]\nprovider = \"stripe\"\napi = 7\nsigning_secrets = []\nlivemode = \"x\"\n";
-    refused(inline, base, &["accounts.shop.api: must be a section", "accounts.shop: "]);
+    refused(inline, base, &["accounts.shop.api: must be a section", "accounts.shop.livemode: "]);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use paystate_providers::{
+    Provider,
     api::PlatformApi,
     unionpay::{UnionPay, UnionPayApi, UnionPayApiSettings, UnionPayEnvironment, UnionPaySettings},
 };
@@ -69,7 +70,7 @@ impl RawKeys for RawUnionPayApi {
         let settings = UnionPayApiSettings {
             base_url,
             file_url: place.https(problems, "file_url", self.file_url),
-            notify_url: self.notify_url,
+            notify_url: place.notify_url(problems, Provider::UnionPay, self.notify_url),
             certificate,
             private_key: place.required_text(problems, "private_key", self.private_key),
         };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use paystate_providers::{
+    Provider,
     api::PlatformApi,
     wechatpay::{WechatPay, WechatPayApi, WechatPayApiSettings, WechatPaySettings, WechatPublicKey},
 };
@@ -72,7 +73,7 @@ impl RawKeys for RawWechatPayApi {
     ) -> Option<Arc<dyn PlatformApi>> {
         let settings = WechatPayApiSettings {
             base_url,
-            notify_url: self.notify_url,
+            notify_url: place.notify_url(problems, Provider::WechatPay, self.notify_url),
             private_key: place.required_text(problems, "private_key", self.private_key),
             serial_no: place.required(problems, "serial_no", self.serial_no),
         };

@@ -50,6 +50,13 @@ fn a_ruling_ends_abnormal() {
 }
 
 #[test]
+fn a_ruling_that_is_not_allowed_is_told_those_that_are() {
+    let mut scene = Scene::of(pending()).seeing(&[paid("a", "p0", "t1", money(DUE, "USD"))]);
+    let said = scene.rule(CaseKind::CurrencyMismatch, Accept).unwrap_err().to_string();
+    assert!(said.ends_with(" cannot be settled with ACCEPT: it can be settled with REFUND or CLOSE"), "{said}");
+}
+
+#[test]
 fn what_is_given_back_by_a_ruling_is_one_refund_of_what_is_left() {
     let mut scene = Scene::of(pending()).seeing(&[wrong_amount()]);
     scene.ask(&back_of("t1", "R1", 200)).unwrap();
