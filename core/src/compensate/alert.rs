@@ -1,7 +1,7 @@
-//! Telling people of a case: one POST to a channel, again until it is taken or a day has gone by.
+//! Telling people of a case: one POST to a channel, repeated until it is accepted or a day has passed.
 //!
-//! Whoever must not hear twice dedupes by the case's id, which is in every form. A channel is told nothing but what
-//! ListCases shows; there is no payer in it.
+//! A receiver that must not be told twice deduplicates by the case's id, which is in every format. A channel is told
+//! nothing that ListCases does not show; the payer is not in it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -80,7 +80,7 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    /// Believes the authorities of the system.
+    /// Trusts the system's certificate authorities.
     #[allow(clippy::expect_used, reason = "the provider is a constant of this build; a test builds one")]
     pub(super) fn new() -> Self {
         let mut roots = RootCertStore::empty();
@@ -120,7 +120,7 @@ impl Teller {
     }
 }
 
-/// Tells a channel of a case that is none, so that it is known before it is needed whether anybody hears.
+/// Sends a test case to a channel, so that it is known beforehand whether anybody hears of a real one.
 ///
 /// # Errors
 /// Why it was not told.
@@ -132,7 +132,7 @@ pub async fn try_out(channel: &Channel) -> Result<(), String> {
     Teller::new().tell(channel, &row).await.map_err(|why| why.to_string())
 }
 
-/// Whether a channel that answers 200 has taken it: robots say no in the body.
+/// Whether a channel that answers 200 has accepted the message: robots report errors in the body.
 fn taken(format: Format, said: &[u8]) -> Result<(), NotTold> {
     let field = match format {
         Format::Generic | Format::Slack => return Ok(()),
