@@ -1,7 +1,7 @@
 //! Verified messages of the edge, as the door takes them: facts parsed, body and payer sealed.
 //!
 //! Contract: the core does not take the edge's word for which platform an account is on. A message is taken in only
-//! from where its source can come: what the edge hands over is a callback, what the gateway answers is an answer.
+//! where its source belongs: what the edge hands over is a callback, what the gateway answers is an answer.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -106,8 +106,8 @@ impl Intake {
         Ok(NoticeKey { provider: message.provider.as_str().into(), account, content_sha256 })
     }
 
-    /// The message as the door takes it, if it is from `source`. This costs more than all else that is done with a
-    /// duplicate.
+    /// The message as the door takes it, if it is from `source`. For a duplicate, this would cost more than everything
+    /// else that is done with it.
     pub(crate) fn message(
         &self,
         source: Source,

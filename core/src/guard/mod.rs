@@ -31,7 +31,7 @@ pub use redis::RedisGuard;
 pub enum Claim {
     /// Never seen; now ours. Also the answer of a guard that cannot know.
     New,
-    /// Somebody is at it, perhaps this very batch.
+    /// Somebody is working on it, perhaps this very batch.
     InFlight,
     /// Stored before; the same answer as then is due.
     Done,
@@ -69,8 +69,8 @@ impl Token {
     }
 }
 
-/// What an input names before the database is asked. Two inputs that name the same thing are about one
-/// order; the reverse does not hold, which is one more reason why a lock decides nothing.
+/// What an input names before the database is asked. Two inputs that name the same thing are about the same order; the
+/// converse does not hold, which is one more reason why a lock decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LockName(String);
 
@@ -105,7 +105,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What a guard says that knows nothing: go on.
+    /// The answer of a guard that knows nothing: go on.
     #[must_use]
     pub fn unknown(notices: usize, locks: usize) -> Self {
         Self { claims: vec![Claim::New; notices], held: vec![true; locks] }

@@ -1,9 +1,9 @@
 //! Who did what: one line of the log for each call by which somebody moves money, rules on a case, or has an
 //! account's record compared with a statement, which settles cases too.
 //!
-//! Contract: the target is `paystate::audit`, the level INFO. `caller` is the identity of the caller's certificate,
-//! `(unasked)` behind a plaintext listener. The line is written however the call ends, also where the caller did not wait
-//! for that: then what it asked for may still happen.
+//! Contract: the target is `paystate::audit`, the level INFO. `caller` is the identity in the caller's certificate, or
+//! `(unasked)` behind a plaintext listener. The line is written however the call ends, even if the caller did not wait
+//! for the end: then what it asked for may still happen.
 
 use paystate_rpc::Peer;
 use tonic::{Request, Response, Status};
