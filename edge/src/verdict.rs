@@ -9,7 +9,7 @@ use crate::body::Unread;
 pub(crate) enum Verdict {
     /// The core has committed it now.
     Stored,
-    /// The core had committed the same bytes before.
+    /// The core had committed the same signed content before.
     Duplicate,
     /// The platform's rules refuse it.
     Rejected(Rejection),

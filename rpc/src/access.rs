@@ -25,7 +25,7 @@ const DENIED: &str = "paystate_calls_denied_total";
 pub enum Role {
     /// Hands over what platforms said. Whoever has it can report a payment.
     Edge,
-    /// Makes and closes orders, begins payments.
+    /// Makes and closes orders, begins payments and refunds; may also do what readers may.
     Writer,
     /// Reads orders and follows them.
     Reader,

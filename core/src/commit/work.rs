@@ -91,7 +91,7 @@ fn said(values: &impl Serialize) -> Sha256 {
 pub enum MessageOutcome {
     /// Stored now, under this id.
     Stored(String),
-    /// The same bytes were stored before; nothing changed.
+    /// The same signed content was stored before; nothing changed.
     Duplicate,
 }
 

@@ -233,7 +233,7 @@ pub struct Booking {
     pub key: MoneyKey,
     /// On which order.
     pub order_id: OrderId,
-    /// How much; of a running total of refunds, what it added to the one before.
+    /// How much; of a running total of refunds, how much more it said went back elsewhere than was booked before.
     pub amount: Money,
     /// The payment's number, where the platform named it.
     pub out_trade_no: Option<OutTradeNo>,

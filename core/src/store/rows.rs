@@ -132,7 +132,7 @@ pub struct MoneyRow {
     pub key: MoneyKey,
     /// On which order.
     pub order_id: OrderId,
-    /// How much; of a running total, what it adds to the one before.
+    /// How much; of a running total of refunds, how much more it says went back elsewhere than was booked before.
     pub amount: Money,
     /// By which observation.
     pub fact: FactKey,

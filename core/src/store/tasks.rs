@@ -135,7 +135,7 @@ pub trait Tasks: Send + Sync + 'static {
         not_since: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
-    /// Accounts that have something due; also where somebody is at it already.
+    /// Accounts that have payments or refunds due, even if somebody is working on all of them.
     async fn accounts_due(&self, now: Timestamp) -> Result<Vec<AccountName>, StoreError>;
     /// The tasks that were due before a moment and that nobody is at `now`.
     async fn overdue(&self, before: Timestamp, now: Timestamp) -> Result<Overdue, StoreError>;

@@ -72,8 +72,8 @@ pub(super) async fn prepare(pool: &PgPool, patience: Duration) -> Result<Option<
 /// and the identities of notifications stay for ever, so an old callback is still recognised.
 ///
 /// # Errors
-/// [`StoreError::Refused`] when `month` is not a month, or is not over, or a subscription needs what would be dropped;
-/// [`StoreError::Unavailable`].
+/// [`StoreError::Refused`] when `month` is not a month or has not begun, when a subscription needs what would be
+/// dropped, or when events of kept months would be hidden; [`StoreError::Unavailable`].
 pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Result<Retained, StoreError> {
     let suffix = month.split_once('-').filter(|(y, m)| y.len() == 4 && m.len() == 2);
     let suffix = suffix.filter(|(y, m)| y.bytes().chain(m.bytes()).all(|b| b.is_ascii_digit()));
