@@ -161,14 +161,15 @@ pub struct EventRow {
 }
 
 impl EventRow {
-    /// The stable id: order, place in its journal, and the moment of the decision, in hexadecimal microseconds. Without the
-    /// moment, what is decided after a database was set back would have the id of what was lost, and be taken for known.
+    /// The stable id: order, place in its journal, and the time of the decision, in hexadecimal microseconds. Without
+    /// the time, what is decided after a database was set back would get the ids of what was lost, and be taken for
+    /// known.
     #[must_use]
     pub fn event_id(&self) -> String {
         format!("{}.{}-{:x}", self.order_id, self.event.after.version, self.event.at.0)
     }
 
-    /// Reads [`EventRow::event_id`] back, with or without its moment: the order, and the place in its journal.
+    /// Reads [`EventRow::event_id`] back, with or without its time: the order, and the place in its journal.
     #[must_use]
     pub fn read_event_id(text: &str) -> Option<(OrderId, i64)> {
         let (order_id, rest) = text.rsplit_once('.')?;
@@ -192,11 +193,12 @@ pub struct CaseRow {
 }
 
 impl CaseRow {
-    /// The case after a later change of it; both databases write it so.
+    /// The case after a later change; both databases write it like this.
     ///
-    /// A ruling stays: no news opens the case again or says that it was settled otherwise. One that is settled keeps what
-    /// it was opened with: news that settles a case knows no more than its id. News about one that is open says more of
-    /// what was observed; when it was opened, its due time and its owner stay. One that news has settled, news opens anew.
+    /// A ruling stays: no news opens the case again or says that it was settled otherwise. A case that is settled keeps
+    /// what it was opened with, because news that settles a case knows only its id. News about an open case says more
+    /// of what was observed; the opening time, the due time and the owner stay. A case that news has settled, later
+    /// news opens anew.
     pub(crate) fn followed_by(self, later: Self) -> Self {
         let (known, new) = (self.case, later.case);
         let (was, is) = (known.state, new.state);
@@ -228,7 +230,7 @@ impl CaseRow {
     }
 }
 
-/// Work that a decision makes necessary. Where the task is there already, it only becomes due earlier.
+/// Work that a decision makes necessary. If the task exists already, it only becomes due earlier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTask {
     /// Identity.
@@ -354,7 +356,7 @@ pub struct Loaded {
     pub facts: BTreeSet<FactKey>,
     /// Facts that wait for one of these payments or this money, oldest first.
     pub parked: Vec<ParkedRow>,
-    /// The cases, by id. Whether a case on an order is open is what the order says: this row may be older.
+    /// The cases, by id. Whether a case on an order is open is for the order to say: this row may be older.
     pub cases: BTreeMap<CaseId, CaseRow>,
     /// Whose refund.
     pub refunds: BTreeMap<OutRefundNo, OrderId>,
@@ -392,8 +394,8 @@ pub struct Writes {
 }
 
 impl Writes {
-    /// Each task once, as early as any input wants it, in the order of their keys: units that write the same tasks wait
-    /// for each other, not in a circle.
+    /// Each task once, as early as any input wants it, in key order, so that units that write the same tasks wait for
+    /// each other and never in a circle.
     pub(super) fn earliest_tasks(&self) -> Vec<&NewTask> {
         let mut earliest: BTreeMap<&TaskKey, &NewTask> = BTreeMap::new();
         for task in &self.tasks {
@@ -411,8 +413,8 @@ impl Writes {
         self.observations.iter().filter(|o| parked.contains(&o.key)).collect()
     }
 
-    /// Each case once, as it is in the end. A case may change twice in one unit, and an upsert of one row twice
-    /// is not the same on every database. One that is opened and settled keeps what it was opened with.
+    /// Each case once, in its final state. A case may change twice in one unit, and an upsert of one row twice is not
+    /// the same on every database. A case that is opened and settled keeps what it was opened with.
     pub(super) fn last_cases(&self) -> Vec<CaseRow> {
         let mut last: BTreeMap<&CaseId, CaseRow> = BTreeMap::new();
         for row in &self.cases {
@@ -440,14 +442,15 @@ pub struct NotificationFilter {
     pub account: Option<String>,
     /// Only accepted, or only refused.
     pub accepted: Option<bool>,
-    /// Only about one of these numbers, proven or claimed,
+    /// Only about one of these numbers, proven or claimed; or about one of `transaction_ids`.
     pub out_trade_nos: Vec<OutTradeNo>,
-    /// or about this money, as far as it is proven. Without both about anything.
+    /// Only about one of these transactions, as far as that is proven; or about one of `out_trade_nos`. If both are
+    /// empty, about anything.
     pub transaction_ids: Vec<TransactionId>,
 }
 
 impl NotificationFilter {
-    /// Whether it does not matter what they are about.
+    /// Whether the filter names neither numbers nor transactions.
     pub(super) fn is_about_all(&self) -> bool {
         self.out_trade_nos.is_empty() && self.transaction_ids.is_empty()
     }

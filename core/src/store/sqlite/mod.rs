@@ -84,7 +84,7 @@ impl SqliteStore {
         Ok(Self { writer, readers, log_readers, streams, trimming: Trimming::default() })
     }
 
-    /// Gives the log a new id, so that resume tokens of before are refused: this is another log than it was.
+    /// Gives the log a new id, so that earlier resume tokens are refused: this is another log now.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the file cannot be written.
@@ -267,7 +267,7 @@ impl Store for SqliteStore {
         Arc::new(reconciliations::SqliteReconciliations { writer, readers, streams })
     }
 
-    /// A file does not go away and come back as another.
+    /// A file does not vanish and come back as another one.
     fn outages(&self) -> u64 {
         0
     }
