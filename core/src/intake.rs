@@ -23,7 +23,7 @@ use crate::{
     wire,
 };
 
-/// Characters kept of each text that is stored for people.
+/// Characters kept of each text that is stored for people; control characters are dropped.
 const MAX_TEXT: usize = 300;
 
 /// What the core knows of an account.
@@ -42,7 +42,7 @@ pub struct Calls {
     pub pay_timeout: Duration,
     /// Questions each second at most, on average, of all cores together.
     pub rate_per_second: u32,
-    /// Questions at once after a rest.
+    /// Questions at once after a rest, of all cores together.
     pub burst: u32,
     /// The fee that was agreed, in hundredths of a percent of what is paid; unknown where none is written.
     pub fee_basis_points: Option<u32>,

@@ -34,15 +34,16 @@ pub use policy::{CasePolicy, Policy};
 pub use work::{CommandRequest, Done, DoorError, Fact, Message, MessageOutcome};
 use work::{Reply, Work};
 
-/// How the door is sized.
+/// How the door is sized; every number is at least 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Inputs that wait at most.
+    /// Inputs that may wait; more are refused with [`DoorError::Overloaded`]. Default 4096.
     pub queue: usize,
-    /// Inputs in one transaction at most.
+    /// Inputs in one transaction at most. Default 64.
     pub batch_max: usize,
-    /// Transactions under way at once, not counting inputs that waited for a busy order. The next one begins when the one
-    /// before has ended, or takes long. More than one pays only where the store has more than one writer.
+    /// Transactions under way at once, not counting inputs that waited for a busy order. The next one begins when the
+    /// one before has ended, or takes long. More than one pays only where the store has more than one writer. Default
+    /// 1.
     pub in_flight: usize,
 }
 

@@ -22,9 +22,9 @@ pub struct Policy {
     /// Accounts whose platforms can be called. Payments on others are not asked about, and nothing can be refunded
     /// on them.
     pub callable: BTreeSet<AccountName>,
-    /// From the start of a payment to the first question about it.
+    /// From the start of a payment to the first question about it; 0 by default.
     pub first_question: Duration,
-    /// Whether orders are closed when they expire.
+    /// Whether orders are closed when they expire; false by default.
     pub expiry: bool,
     /// What becomes of cases, where it is not the default.
     pub cases: BTreeMap<CaseKind, CasePolicy>,
@@ -35,11 +35,11 @@ pub struct Policy {
 /// What becomes of the cases of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CasePolicy {
-    /// From the opening to when it should be settled.
+    /// From the opening to when it should be settled. Default 24 h.
     pub due_after: Duration,
-    /// Who looks after it first; empty for nobody.
+    /// Who looks after it first; empty for nobody, which is the default.
     pub owner: String,
-    /// Settles it without a person.
+    /// How to settle it without a person; `None`, the default, leaves it to people.
     pub settle: Option<Resolution>,
 }
 

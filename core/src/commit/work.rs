@@ -109,7 +109,7 @@ pub struct Done {
 pub struct CommandRequest {
     /// What is wanted.
     pub command: Command,
-    /// Makes a retry safe.
+    /// Makes a retry safe: a repetition must be the same command. `None` if the caller gave none.
     pub request_id: Option<RequestId>,
     /// When it was admitted.
     pub at: Timestamp,

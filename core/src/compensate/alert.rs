@@ -23,11 +23,11 @@ use crate::{
     store::CaseRow,
 };
 
-/// From the call to its whole answer.
+/// From the beginning of a call to the end of its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Of an answer; what the platforms of chats say is far shorter.
+/// Bytes of an answer; what chat platforms say is far shorter.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Tries go on for so long.
+/// For this long after a case opened, telling is tried again.
 pub(super) const GIVE_UP: Duration = Duration::from_secs(24 * 3600);
 /// Between two tries, at first and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
@@ -37,9 +37,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_sec
 pub struct Channel {
     /// Its name in the configuration.
     pub name: SmolStr,
-    /// Where to; a secret, for whoever has it can write there.
+    /// The address to post to; a secret, because whoever has it can write there.
     pub url: Uri,
-    /// In which form.
+    /// The format that it understands.
     pub format: Format,
 }
 
@@ -123,7 +123,7 @@ impl Teller {
 /// Sends a test case to a channel, so that it is known beforehand whether anybody hears of a real one.
 ///
 /// # Errors
-/// Why it was not told.
+/// Why it was not told: no connection, no answer within 10 s, or a refusal. Never names the address.
 pub async fn try_out(channel: &Channel) -> Result<(), String> {
     let account = AccountName::parse("test").map_err(|e| e.to_string())?;
     let (kind, summary) = (CaseKind::UnknownOrder, "a test of this channel; nothing has happened".to_owned());
@@ -147,7 +147,7 @@ fn taken(format: Format, said: &[u8]) -> Result<(), NotTold> {
     }
 }
 
-/// When the next try is, after so many that failed.
+/// How long to wait after this many failed tries: 5 s, doubled each time, at most an hour.
 pub(super) fn pause(failed: u32) -> Duration {
     let (first, most) = PAUSES;
     first.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1).min(16))).min(most)

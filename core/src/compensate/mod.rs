@@ -57,17 +57,18 @@ use worker::Worker;
 pub struct Settings {
     /// The edges that call platforms; without them nothing is asked, and no payment or refund is begun.
     pub platforms: Option<Platforms>,
-    /// Tasks of one account that this core works on at once, and of those that are no account's.
+    /// Tasks of one account that this core works on at once, and as many of all tasks without an account, alerts aside.
+    /// Default 64.
     pub in_flight: usize,
     /// When payments are asked about.
     pub payments: Schedule,
     /// When refunds are asked about.
     pub refunds: Schedule,
-    /// Until the next question, when one was not answered.
+    /// From a question that was not answered to the next one. Default 45 s.
     pub patience: Duration,
-    /// Between two questions to a platform that is left alone.
+    /// Between two questions to a platform that is left alone. Default 5 s.
     pub probe: Duration,
-    /// Between two looks for what is due, while nothing says that there is.
+    /// Between two looks for what is due, while nothing says that there is. Default 500 ms.
     pub pause: Duration,
     /// What becomes of cases, where it is not the default.
     pub cases: BTreeMap<CaseKind, CasePolicy>,

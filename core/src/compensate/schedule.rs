@@ -40,7 +40,7 @@ impl Schedule {
         self.0.first().copied().unwrap_or_default()
     }
 
-    /// The longest of all.
+    /// The last delay.
     pub(super) fn last(&self) -> Duration {
         self.0.last().copied().unwrap_or_default()
     }

@@ -64,7 +64,7 @@ pub struct Wanted {
     pub filter: EventFilter,
     /// Where it begins.
     pub position: Position,
-    /// After so many failed deliveries an event is parked; 0 for never.
+    /// An event is parked after this many failed deliveries; 0 for never.
     pub max_attempts: u32,
     /// Who asks, so that a retry is recognised.
     pub request: Option<SubscriptionRequest>,
@@ -75,7 +75,7 @@ pub struct Wanted {
 pub struct Lag {
     /// What it has yet to be sent.
     pub backlog: Backlog,
-    /// Events that are put aside, parked or held.
+    /// How many events are put aside, parked or held.
     pub aside: i64,
 }
 

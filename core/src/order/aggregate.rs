@@ -16,15 +16,15 @@ pub struct Order {
     pub id: OrderId,
     /// What must be paid.
     pub amount: Money,
-    /// What it is about.
+    /// What it is about, as the caller gave it; at most 256 characters, perhaps empty.
     pub description: String,
-    /// Counts its events; compared on every write.
+    /// Counts its events, so 1 after creation; compared on every write.
     pub version: i64,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its last event was decided.
     pub updated_at: Timestamp,
-    /// When an unpaid order should be closed.
+    /// When it should be closed if it is still unpaid; `None` for never.
     pub expires_at: Option<Timestamp>,
     /// Whether it is to end, or has ended, unpaid.
     pub ending: Ending,
@@ -95,7 +95,7 @@ pub struct Transaction {
     pub amount: Money,
     /// Whether it fits the order.
     pub fit: Fit,
-    /// When, by the platform's clock.
+    /// When it succeeded, by the platform's clock; `None` if the platform did not say.
     pub occurred_at: Option<Timestamp>,
     /// What was ruled about it. Stored documents use the first name of this field.
     #[serde(default, rename = "settled", skip_serializing_if = "Option::is_none")]
@@ -145,9 +145,9 @@ pub struct Refund {
     pub refund_id: Option<RefundId>,
     /// The strongest news of it.
     pub status: RefundStatus,
-    /// How much.
+    /// How much, by the strongest news of it; what was asked for until there is any.
     pub amount: Money,
-    /// `amount` is all that went back on the transaction so far.
+    /// Whether `amount` is a running total: all that went back on the transaction so far.
     pub cumulative: bool,
     /// When that news was taken in.
     pub updated_at: Timestamp,

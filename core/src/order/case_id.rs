@@ -43,13 +43,13 @@ impl CaseId {
     /// Reads [`CaseId::as_str`] back. The case need not exist.
     ///
     /// # Errors
-    /// [`BadId`]: it is empty, or longer than any.
+    /// [`BadId`]: it is empty, or longer than 1024 bytes.
     pub fn parse(text: impl Into<SmolStr>) -> Result<Self, BadId> {
         let text: SmolStr = text.into();
         if (1..=LONGEST).contains(&text.len()) { Ok(Self(text)) } else { Err(BadId { rule: "1 to 1024 bytes" }) }
     }
 
-    /// The text.
+    /// The id as it is stored and shown.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -58,13 +58,13 @@ pub use task::{TaskKey, TaskKind};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// So much later.
+    /// This much later; the latest possible time if that does not fit.
     #[must_use]
     pub fn after(self, time: std::time::Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// So much earlier.
+    /// This much earlier; the earliest possible time if that does not fit.
     #[must_use]
     pub fn before(self, time: std::time::Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))

@@ -63,7 +63,7 @@ pub enum Refusal {
         /// What is left, refunds under way taken off.
         left: Money,
     },
-    /// Not in the currency in which the money came.
+    /// Not in the currency in which the money came, which is named here.
     #[error("the money came in {0:?}; it can only go back in the same currency")]
     RefundCurrency(Currency),
     /// Several could be meant.

@@ -94,7 +94,7 @@ impl std::fmt::Debug for Core {
 
 /// What a core is made of.
 pub struct Parts {
-    /// The truth.
+    /// The database, which is the truth.
     pub store: Arc<dyn Store>,
     /// Hints about duplicates and busy orders.
     pub guard: Arc<dyn Guard>,
@@ -102,7 +102,7 @@ pub struct Parts {
     pub sealer: Sealer,
     /// Accounts by short name.
     pub accounts: Accounts,
-    /// Sizes.
+    /// How the door is sized.
     pub limits: Limits,
     /// How platforms are asked, and what becomes of cases.
     pub compensate: Settings,

@@ -116,7 +116,8 @@ impl<T> Page<T> {
 /// A place in a listing that is ordered by time and id; newest first, where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Cursor {
-    /// Time of the last row.
+    /// Time of the last row, in microseconds since 1970 UTC; its revision or sequence number where the listing is by
+    /// that, 0 where it is by name.
     pub at: i64,
     /// Id of the last row.
     pub id: String,

@@ -20,7 +20,7 @@ pub struct NoticeKey {
     pub provider: SmolStr,
     /// Account.
     pub account: AccountName,
-    /// Of what the signature covers. A platform's own id is not used: two messages may carry one id.
+    /// SHA-256 of what the signature covers. A platform's own id is not used: two messages may carry one id.
     pub content_sha256: Sha256,
 }
 
@@ -64,14 +64,14 @@ pub struct MoneyKey {
     pub account: AccountName,
     /// Came or went.
     pub kind: MoneyKind,
-    /// Number; for a running total of refunds, made from transaction and total.
+    /// The number; for a running total of refunds, made from transaction and total.
     pub number: SmolStr,
 }
 
 /// A verified message, sealed.
 #[derive(Debug, Clone)]
 pub struct NotificationRow {
-    /// Time-ordered unique id.
+    /// A UUID of version 7, so that ids are in the order of time.
     pub id: String,
     /// Identity.
     pub key: NoticeKey,
@@ -85,7 +85,7 @@ pub struct NotificationRow {
     pub key_id: String,
     /// When the edge had read it.
     pub received_at: Timestamp,
-    /// Length of the body.
+    /// Length of the body in bytes.
     pub body_size: i64,
     /// SHA-256 of the body, lower-case hex.
     pub body_sha256: String,
@@ -98,7 +98,7 @@ pub struct NotificationRow {
 pub struct ObservationRow {
     /// Identity.
     pub key: FactKey,
-    /// Where it stands.
+    /// Id of the notification that said it first.
     pub notification_id: String,
     /// Platform.
     pub provider: SmolStr,
@@ -106,9 +106,9 @@ pub struct ObservationRow {
     pub observation: Observation,
     /// When it was decided upon.
     pub recorded_at: Timestamp,
-    /// The payer for people.
+    /// The payer as shown to people, e.g. `2088****0412`.
     pub masked_payer: Option<String>,
-    /// The payer whole.
+    /// The whole payer id, sealed at `payer/{notification}/{n}`.
     pub sealed_payer: Option<Sealed>,
 }
 
@@ -117,7 +117,7 @@ pub struct ObservationRow {
 pub struct ParkedRow {
     /// Identity.
     pub key: FactKey,
-    /// Where it stands.
+    /// Id of the notification that said it first.
     pub notification_id: String,
     /// Platform.
     pub provider: SmolStr,
@@ -143,7 +143,7 @@ pub struct MoneyRow {
 pub struct RequestRow {
     /// The key.
     pub id: RequestId,
-    /// Hash of the command.
+    /// SHA-256 of the command, in hex; a repetition must have the same.
     pub fingerprint: String,
     /// The order that the command was about; none where it was about a case of no order.
     pub order_id: Option<OrderId>,
@@ -152,7 +152,7 @@ pub struct RequestRow {
 /// A journal entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRow {
-    /// Place in the log; 0 before it is stored.
+    /// Place in the log, starting at 1; 0 before it is stored.
     pub revision: i64,
     /// Whose journal.
     pub order_id: OrderId,
@@ -260,7 +260,7 @@ pub struct RejectionRow {
     pub claimed_out_trade_no: String,
     /// When it had been read.
     pub received_at: Timestamp,
-    /// Length of the whole body.
+    /// Length of the whole body in bytes.
     pub body_size: i64,
     /// SHA-256 of what was kept of it, lower-case hex.
     pub body_sha256: String,
@@ -297,9 +297,9 @@ pub struct StoredNotification {
     pub key_id: String,
     /// When the edge had read it.
     pub received_at: Timestamp,
-    /// Length of the body.
+    /// Length of the whole body in bytes.
     pub body_size: i64,
-    /// SHA-256 of what is stored.
+    /// SHA-256 of the body (of what was kept of it, when refused), lower-case hex.
     pub body_sha256: String,
     /// The payer for people.
     pub masked_payer: String,
@@ -312,9 +312,9 @@ pub struct StoredNotification {
 pub struct Keys {
     /// Orders by name.
     pub orders: BTreeSet<OrderId>,
-    /// Orders by payment.
+    /// Payments whose orders are needed.
     pub payments: BTreeSet<OutTradeNo>,
-    /// Orders by money.
+    /// Money whose orders are needed.
     pub money: BTreeSet<MoneyKey>,
     /// Idempotency keys.
     pub requests: BTreeSet<RequestId>,
@@ -346,11 +346,11 @@ impl Keys {
 pub struct Loaded {
     /// The orders, by name.
     pub orders: BTreeMap<OrderId, Order>,
-    /// Whose payment.
+    /// The order of each payment that is known.
     pub payments: BTreeMap<OutTradeNo, OrderId>,
-    /// Whose money.
+    /// The order of each booking that is known.
     pub money: BTreeMap<MoneyKey, OrderId>,
-    /// What was asked before.
+    /// Idempotency keys that were used before, and for what.
     pub requests: BTreeMap<RequestId, RequestRow>,
     /// Those of the facts that are recorded already.
     pub facts: BTreeSet<FactKey>,
@@ -358,7 +358,7 @@ pub struct Loaded {
     pub parked: Vec<ParkedRow>,
     /// The cases, by id. Whether a case on an order is open is for the order to say: this row may be older.
     pub cases: BTreeMap<CaseId, CaseRow>,
-    /// Whose refund.
+    /// The order of each refund that was asked for here.
     pub refunds: BTreeMap<OutRefundNo, OrderId>,
 }
 
@@ -375,7 +375,7 @@ pub struct Writes {
     pub unparked: Vec<FactKey>,
     /// New idempotency keys.
     pub requests: Vec<RequestRow>,
-    /// New attempts.
+    /// Numbers of new payments, with their orders.
     pub payments: Vec<(OutTradeNo, OrderId)>,
     /// Booked money.
     pub money: Vec<MoneyRow>,
@@ -389,7 +389,7 @@ pub struct Writes {
     pub tasks: Vec<NewTask>,
     /// Who looks after cases from now on, by their ids. Applied after `cases`.
     pub owners: Vec<(CaseId, String)>,
-    /// New refunds that were asked for here.
+    /// Numbers of new refunds that were asked for here, with their orders.
     pub refunds: Vec<(OutRefundNo, OrderId)>,
 }
 
@@ -474,6 +474,6 @@ pub struct AuditResult {
     pub name: &'static str,
     /// What must hold.
     pub statement: &'static str,
-    /// The first rows that break it.
+    /// The first rows that break it; empty when it holds.
     pub violations: Vec<String>,
 }

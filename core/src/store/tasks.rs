@@ -36,9 +36,9 @@ pub struct Task {
     pub order_id: Option<OrderId>,
     /// When it was to be done.
     pub due_at: Timestamp,
-    /// As [`Tasks::put_off`] said; 0 at first.
+    /// A count that its worker keeps, as [`Tasks::put_off`] said last; 0 at first.
     pub attempt: u32,
-    /// As [`Tasks::put_off`] said; empty at first.
+    /// What its worker remembers, as [`Tasks::put_off`] said last; empty at first.
     pub note: String,
     /// Whose claim it is.
     pub(super) lease: Uuid,

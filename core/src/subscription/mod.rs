@@ -44,7 +44,7 @@ pub struct Subscription {
     pub max_attempts: u32,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Everything up to here is confirmed, but for what is held or redriven.
+    /// Everything up to this revision is confirmed, but for what is held or redriven.
     pub confirmed: i64,
     /// The stream that may confirm.
     #[serde(skip)]
@@ -82,7 +82,7 @@ impl fmt::Display for Lease {
 pub struct Delivery {
     /// Its lease.
     pub lease: Lease,
-    /// Everything up to here was sent to it, or is being sent.
+    /// Everything up to this revision was sent to it, or is being sent.
     pub sent: i64,
     /// When it counts as failed, if it is not confirmed by then: once its client has gone, or its core has given no
     /// sign of life for [`SILENCE`]. `None` if this side ended it.
@@ -93,9 +93,9 @@ pub struct Delivery {
 /// over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failures {
-    /// Which event was to blame last.
+    /// Revision of the event that was to blame last.
     pub revision: i64,
-    /// How often in a row.
+    /// How often in a row it was to blame.
     pub count: u32,
     /// Everything up to here was part of a delivery that failed. From then on it is sent one by one, which shows which
     /// event is to blame.
@@ -105,11 +105,11 @@ pub struct Failures {
 /// Where an event stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// In the log of all.
+    /// Its revision in the log of all orders.
     pub revision: i64,
     /// In whose journal.
     pub order_id: OrderId,
-    /// Where in that journal.
+    /// Its number in that journal, starting at 1.
     pub sequence: i64,
 }
 
@@ -122,7 +122,7 @@ pub struct Parked {
     pub sequence: i64,
     /// Why, for people.
     pub reason: String,
-    /// How often it was delivered.
+    /// How often it was delivered, the last time included.
     pub attempts: u32,
     /// When it was put aside.
     pub at: Timestamp,
@@ -139,7 +139,7 @@ pub enum Refused {
     Ahead {
         /// What was to be confirmed.
         asked: i64,
-        /// What may be.
+        /// The last revision that was sent, up to which may be confirmed.
         sent: i64,
     },
     /// Parks what this stream has not sent, or what is confirmed already.
