@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often the core is asked how far behind the subscription is.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Makes it where it is missing: everything, from the earliest event. One that is there is taken as it is.
+/// Creates the subscription if it is missing: everything, from the earliest event. An existing one is used as it is.
 pub(crate) async fn ensure(core: &Channel, name: &str) -> Result<(), Refusal> {
     let mut backoff = Backoff::default();
     loop {
@@ -32,7 +32,7 @@ pub(crate) async fn ensure(core: &Channel, name: &str) -> Result<(), Refusal> {
             },
             Err(refusal) => refusal,
         };
-        // Another relay was faster, or our first try came through.
+        // Another relay was faster, or our first try succeeded after all.
         if refusal.code == Code::AlreadyExists {
             return Ok(());
         }
@@ -44,7 +44,7 @@ pub(crate) async fn ensure(core: &Channel, name: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Asks again and again how far behind it is. That is also how a core is missed on a quiet log.
+/// Asks again and again how far behind it is. On a quiet log, this is also how a missing core is noticed.
 pub(crate) async fn watch(core: &Channel, name: &str, health: &Health) -> Infallible {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
