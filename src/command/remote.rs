@@ -1,4 +1,4 @@
-//! What the commands that ask a core have in common: the way there, what is wrong when it says no, and how answers
+//! What the commands that ask a core have in common: how they reach it, what helps when it refuses, and how answers
 //! look for people and for scripts.
 
 use std::{fs, path::PathBuf};
@@ -10,13 +10,13 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use tonic::{Code, Status};
 
-/// The way to a core. The names are those of the configuration. Whoever does this often sets the variables.
+/// The way to a core. Options are named as in the configuration. If you use them often, set the variables.
 #[derive(Debug, Args)]
 pub(crate) struct Remote {
     /// The core, `http://host:port` or `https://host:port`.
     #[arg(long, global = true, value_name = "URL", env = "PAYSTATE_CORE", default_value = "http://127.0.0.1:50051")]
     core: String,
-    /// PEM; the authorities whose certificates are believed. Needed with https.
+    /// PEM file of the authorities to trust. Needed with https.
     #[arg(long, global = true, value_name = "FILE", env = "PAYSTATE_CA")]
     ca: Option<PathBuf>,
     /// PEM; the certificate that this side shows, then its chain. A core with `[core.tls]` asks for one.
@@ -37,7 +37,7 @@ impl Remote {
     /// A channel on which the core has answered.
     pub(super) async fn open(&self) -> Result<Channel, String> {
         let mut connect = Connect::to(&self.core);
-        // A variable that is empty says as much as one that is not there.
+        // An empty variable counts like one that is not set.
         let given = |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
         if let Some(ca) = given(&self.ca) {
             connect = connect.ca(read("--ca", &ca)?);
@@ -64,7 +64,7 @@ fn read(option: &str, file: &PathBuf) -> Result<Vec<u8>, String> {
     fs::read(file).map_err(|e| format!("{option}: cannot read {}: {e}", file.display()))
 }
 
-/// What a person can do about a "no", where the core's own words do not say it.
+/// What a person can do about a refusal, where the core's own words do not say it.
 pub(super) fn refused(refusal: &Refusal) -> String {
     match refusal.code {
         Code::PermissionDenied | Code::Unauthenticated => {
