@@ -1,7 +1,7 @@
 //! Verified messages of the edge, as the door takes them: facts parsed, body and payer sealed.
 //!
 //! Contract: the core does not take the edge's word for which platform an account is on. A message is taken in only
-//! from where its source can come: what the edge hands over is a callback, what the gateway answers is an answer.
+//! where its source belongs: what the edge hands over is a callback, what the gateway answers is an answer.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ use crate::{
     wire,
 };
 
-/// Characters kept of each text that is stored for people.
+/// Characters kept of each text that is stored for people; control characters are dropped.
 const MAX_TEXT: usize = 300;
 
 /// What the core knows of an account.
@@ -42,7 +42,7 @@ pub struct Calls {
     pub pay_timeout: Duration,
     /// Questions each second at most, on average, of all cores together.
     pub rate_per_second: u32,
-    /// Questions at once after a rest.
+    /// Questions at once after a rest, of all cores together.
     pub burst: u32,
     /// The fee that was agreed, in hundredths of a percent of what is paid; unknown where none is written.
     pub fee_basis_points: Option<u32>,
@@ -106,8 +106,8 @@ impl Intake {
         Ok(NoticeKey { provider: message.provider.as_str().into(), account, content_sha256 })
     }
 
-    /// The message as the door takes it, if it is from `source`. This costs more than all else that is done with a
-    /// duplicate.
+    /// The message as the door takes it, if it is from `source`. For a duplicate, this would cost more than everything
+    /// else that is done with it.
     pub(crate) fn message(
         &self,
         source: Source,

@@ -3,10 +3,10 @@
 //! Rooms, top to bottom; a room uses only rooms below it:
 //! - [`service`]: the gRPC rim; protobuf to domain and back, error details, nothing else;
 //! - `reconcile`: the platforms' statements and our record, compared both ways;
-//! - [`compensate`]: what nobody tells us, we ask; what is to be done at a platform, is done and followed;
+//! - [`compensate`]: asks platforms about what nobody tells us, and follows what is to be done there to its end;
 //! - `intake`: verified messages as the door takes them;
 //! - [`commit`]: the one door through which every change goes;
-//! - [`feed`]: who reads the log of events learns of each, in order and soon; the door rings its bell;
+//! - [`feed`]: readers of the log see each event, in order and soon; the door rings its bell;
 //! - [`guard`]: cheap hints about duplicates, never believed without the store;
 //! - [`store`]: the database, which is the truth;
 //! - `wire`, `clock`, `platform`: values of the contract that several rooms read and write, the time, and what differs between

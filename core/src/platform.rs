@@ -1,4 +1,5 @@
-//! What the core must know of a platform. It knows none by itself: whoever puts a core together says it with each account.
+//! What the core must know of a platform. It knows none by itself: the program that puts a core together provides this
+//! with each account.
 
 use std::time::Duration;
 
@@ -7,11 +8,11 @@ use std::time::Duration;
 pub struct PlatformRules {
     /// Its name in the contract, e.g. `alipay`.
     pub name: &'static str,
-    /// Whether a payment can be begun at it under a number; otherwise which numbers it takes.
+    /// Whether a payment can be begun there under this number; the error says which numbers the platform takes.
     pub check_number: fn(&str) -> Result<(), &'static str>,
     /// How it cuts the days of its statements.
     pub day: StatementDay,
-    /// A fee of 0 on its statement may also mean that the fee was taken in another currency than the payment's.
+    /// A fee of 0 on its statements may also mean that the fee was charged in another currency than the payment's.
     pub zero_fee_is_silence: bool,
 }
 
@@ -27,8 +28,8 @@ impl Default for PlatformRules {
 pub struct StatementDay {
     /// Its time zone, in hours east of UTC.
     pub utc_offset_hours: i8,
-    /// How long before midnight the day begins, and the day before ends.
+    /// How long before midnight the day begins and the previous day ends.
     pub before_midnight: Duration,
-    /// What moves so near to either end may stand on the neighbouring day's statement.
+    /// Movements this close to either end may be on the neighbouring day's statement.
     pub margin: Duration,
 }

@@ -12,7 +12,7 @@ use aws_lc_rs::rand;
 /// A sealed value as it is stored: nonce, ciphertext and tag, and which key opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// Which key.
+    /// The id of the key that sealed it.
     pub key_id: String,
     /// 12 bytes nonce, ciphertext, 16 bytes tag.
     pub bytes: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct Sealed {
 /// Why something could not be sealed or opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// Keys are exactly 32 bytes.
+    /// A key is not exactly 32 bytes: its id and its length.
     #[error("sealing key {0} has {1} bytes; it needs exactly 32, e.g. from `openssl rand 32`")]
     KeyLength(String, usize),
     /// All bytes equal: not a random key.
@@ -41,7 +41,7 @@ pub enum SealError {
     NoRandomness,
 }
 
-/// The keys.
+/// A keyring: one key seals, any of them opens.
 pub struct Sealer {
     active: String,
     keys: BTreeMap<String, LessSafeKey>,
@@ -57,7 +57,7 @@ impl Sealer {
     /// A ring in which `active` seals and all open.
     ///
     /// # Errors
-    /// A key of the wrong length or without any randomness in it, or no active key.
+    /// [`SealError::NoActiveKey`], [`SealError::KeyLength`], or [`SealError::WeakKey`] for one byte repeated.
     pub fn new(active: &str, keys: &BTreeMap<String, Vec<u8>>) -> Result<Self, SealError> {
         if !keys.contains_key(active) {
             return Err(SealError::NoActiveKey(active.to_owned()));
@@ -69,7 +69,7 @@ impl Sealer {
     /// Seals `plain`, bound to `place`.
     ///
     /// # Errors
-    /// Only when the system gives no randomness.
+    /// [`SealError::NoRandomness`] when the system gives none.
     pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Sealed, SealError> {
         let mut nonce = [0_u8; NONCE_LEN];
         rand::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
@@ -85,7 +85,7 @@ impl Sealer {
     /// Opens what was sealed for the same `place`.
     ///
     /// # Errors
-    /// An unknown key, or a value that was changed or moved.
+    /// [`SealError::UnknownKey`], or [`SealError::Forged`] for a value that was changed or moved.
     pub fn open(&self, place: &str, sealed: &Sealed) -> Result<Vec<u8>, SealError> {
         let (nonce, rest) = sealed.bytes.split_at_checked(NONCE_LEN).ok_or(SealError::Forged)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Forged)?;

@@ -1,5 +1,5 @@
-//! The accept loop. It ends only when it is told to: no error of a socket, a peer or the process's table of
-//! files stops it.
+//! The accept loop. It ends only when it is told to: no error of a socket or a peer, and no full table of files, stops
+//! it.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection::Connections;
 
-/// After an error that will not go away at once, such as a full table of files.
+/// The pause after an error that does not go away at once, such as a full table of files.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until `draining`, and then what is already in the kernel's backlog, which closing the listener would
@@ -68,7 +68,7 @@ impl Entrance<'_> {
     }
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
-        // Answers are one small packet; without this they may wait for the peer's acknowledgement.
+        // Answers are one small packet; otherwise they might wait for the peer's acknowledgement.
         let _ = stream.set_nodelay(true);
         let connection = self.connections.clone().run(stream, peer.ip().to_canonical());
         self.tasks.spawn(async move {
@@ -78,8 +78,8 @@ impl Entrance<'_> {
     }
 }
 
-/// The next connection of the backlog. Asks the kernel itself, because the runtime may not have heard yet of who
-/// has just come.
+/// The next connection of the backlog. Asks the kernel itself, because the runtime may not know yet of a connection
+/// that has just come.
 fn waiting(listener: &std::net::TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>> {
     match listener.accept() {
         Ok((stream, peer)) => {
@@ -104,7 +104,7 @@ mod tests {
     async fn the_backlog_is_what_the_kernel_has_whether_the_runtime_knows_of_it_or_not() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        // No turn of the runtime from here on.
+        // From here on the runtime must not get a turn.
         let callers = [(); 3].map(|()| std::net::TcpStream::connect(address).unwrap());
         let listener = listener.into_std().unwrap();
         for caller in &callers {

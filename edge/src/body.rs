@@ -1,6 +1,6 @@
 //! Reads a body: bounded in bytes and in time, and only as the plain bytes that signatures are made over.
 //!
-//! Whatever had arrived of a body that is refused stays available, so that a person can see it.
+//! Whatever had arrived of a refused body stays available, so that a person can see it.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -31,7 +31,7 @@ pub(crate) struct Partial {
     pub(crate) why: Unread,
     /// What had arrived.
     pub(crate) kept: Vec<u8>,
-    /// The size that it has, or claims, or at least has.
+    /// The size that it has or claims, or else the size that it has at least.
     pub(crate) size: u64,
 }
 

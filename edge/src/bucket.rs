@@ -19,7 +19,7 @@ pub(crate) struct Bucket {
 #[derive(Debug)]
 struct State {
     tokens: u32,
-    /// Up to when tokens have been added.
+    /// The time up to which tokens have been added.
     filled: Instant,
 }
 
@@ -53,7 +53,7 @@ impl Bucket {
         if tokens >= self.burst {
             *state = State { tokens: self.burst, filled: now };
         } else {
-            // Whole intervals only, so that the started one is not lost.
+            // Whole intervals only, so that the one that has begun is not lost.
             *state = State { tokens, filled: state.filled + interval * earned };
         }
     }

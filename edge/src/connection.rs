@@ -26,16 +26,16 @@ pub(crate) struct Connections {
     pub(crate) tls: TlsAcceptor,
     pub(crate) site: Arc<Site>,
     pub(crate) cap: Arc<IpCap>,
-    /// Cancelled when connections shall end after the request that they are at; a new one has its first before it.
+    /// Cancelled when connections shall end after their current request; a new connection gets its first one answered.
     pub(crate) draining: CancellationToken,
-    /// Cancelled when they shall end now.
+    /// Cancelled when connections shall end at once.
     pub(crate) closing: CancellationToken,
 }
 
 /// A connection that is ready for requests.
 struct Opened {
     stream: TlsStream<TcpStream>,
-    /// Whom the connection is from: a sender, or a proxy that brings many.
+    /// The other end: a sender, or a proxy that carries many senders.
     peer: IpAddr,
     _place: Option<Place>,
 }
@@ -102,7 +102,7 @@ impl Connections {
         let mut draining = false;
         loop {
             tokio::select! {
-                // The connection first: it moves the deadline that comes last.
+                // Polls the connection first: it moves the deadline, which is polled last.
                 biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
@@ -113,7 +113,7 @@ impl Connections {
                 () = self.closing.cancelled() => return,
                 () = self.draining.cancelled(), if !draining => {
                     draining = true;
-                    // Whoever has just connected is about to ask; the answer will say that it is the last.
+                    // A peer that has just connected is about to ask; its answer will say that it is the last.
                     if !pace.is_new() {
                         connection.as_mut().graceful_shutdown();
                     }
@@ -137,7 +137,7 @@ impl Unopened {
 
 fn http(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
-    // `pace` has the limits that tell idling from a slow head.
+    // `pace` has the limits that tell an idle connection from a slow head.
     http.header_read_timeout(None).max_headers(limits.max_headers).max_buf_size(limits.max_head_bytes).keep_alive(true);
     http
 }

@@ -8,7 +8,7 @@ use paystate_providers::{
 };
 use prost_types::Timestamp;
 
-/// Something that a platform has signed, whoever began the talk.
+/// Something that a platform has signed, whether it called us or answered us.
 #[derive(Debug)]
 pub(crate) struct Genuine<'a> {
     pub(crate) provider: Provider,
@@ -36,7 +36,7 @@ pub(crate) fn message(genuine: &Genuine<'_>, notice: Notice) -> v1::VerifiedMess
     }
 }
 
-/// The headers that signatures are made over or carried in, and no other: the rest is for nobody to store.
+/// The headers that signatures are made over or carried in, and no others: nobody has a reason to store the rest.
 pub(crate) fn signature_headers(headers: &HeaderMap) -> Vec<v1::Header> {
     let needed = |name: &str| {
         name.starts_with("wechatpay-") || name == "stripe-signature" || name == header::CONTENT_TYPE.as_str()

@@ -23,7 +23,7 @@ pub struct Account {
 pub struct Api {
     /// Its keys and identity, ready to sign requests and verify answers.
     pub platform: Arc<dyn PlatformApi>,
-    /// Whom the connection believes; see [`crate::gateway::trust`].
+    /// The authorities that the connection trusts; see [`crate::gateway::trust`].
     pub tls: Arc<ClientConfig>,
 }
 

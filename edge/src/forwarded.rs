@@ -1,8 +1,8 @@
-//! X-Forwarded-For: which of the addresses in it is true. Pure.
+//! X-Forwarded-For: which of its addresses can be believed. Pure.
 //!
-//! Contract: each proxy adds the address that called it on the right, and anybody may have written what is
-//! left of that. So the chain is walked from our end of it, from a trusted proxy to whoever called that, and
-//! ends at the first address that is not a trusted proxy: nobody before it is believed.
+//! Contract: each proxy adds the address of its caller on the right, and anybody may have written what is left of that.
+//! So the chain is walked from our end, from each trusted proxy to its caller, and ends at the first address that is
+//! not a trusted proxy: nothing left of it is believed.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -12,8 +12,8 @@ use crate::network::Networks;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Who sent the request that `connected` brought, normalised; `None` if a trusted proxy names somebody whose
-/// address cannot be read.
+/// The sender of the request that `connected` brought, normalised; `None` if a trusted proxy names an address that
+/// cannot be read.
 pub(crate) fn sender(connected: IpAddr, trusted: &Networks, headers: &HeaderMap) -> Option<IpAddr> {
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
     let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));

@@ -1,10 +1,10 @@
 //! Hands verified messages to the core, many in one call.
 //!
-//! Contract: a message is `Stored` or `Duplicate` only if the core said so for this very message. The queue
-//! is bounded and nothing waits to enter it. There is no timer: a call takes what has queued while the
-//! calls before it ran, so a lone message leaves at once. A message whose caller has given up is still news, but those
-//! whose callers wait go first: otherwise a queue that is older than callers wait would be sent in vain, and nobody
-//! acknowledged, for as long as it is so.
+//! Contract: a message is `Stored` or `Duplicate` only if the core said so for this very message. The queue is bounded
+//! and nothing waits to enter it. There is no timer: a call takes what has queued while the calls before it ran, so a
+//! lone message leaves at once. A message whose caller has given up is still news, but messages whose callers wait go
+//! first: otherwise a queue that is older than callers are patient would be sent in vain, and nobody would be
+//! acknowledged for as long as that lasts.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -43,7 +43,7 @@ struct Waiting {
 /// What the core said of a message, or why it said nothing.
 type Delivery = Result<Verdict, Fault>;
 
-/// The end of the queue at which workers take.
+/// The end of the queue from which workers take.
 struct Queue {
     waiting: mpsc::Receiver<Waiting>,
     /// Messages whose callers gave up before their turn came, oldest first; at most as many as may wait.
@@ -116,7 +116,7 @@ impl Worker {
                     let (count, why) = (deliveries.iter().filter(|d| d.is_err()).count(), clip(&refused.detail));
                     tracing::warn!(count, sent, ?why, "no core could store messages");
                 }
-                // A core that stores nothing says so itself in its health service; do not vouch for it here.
+                // A core that stores nothing says so in its own health service; do not vouch for it here.
                 if results.iter().any(|r| is_stored(r.outcome())) {
                     self.health.note(true);
                 }
@@ -132,7 +132,7 @@ impl Worker {
                 fail(waiting, Fault::CoreFailed);
             }
             Err(fault) => {
-                // One that is slow may say itself whether it serves: that callbacks pile up is no reason to have the
+                // A slow core may say itself whether it serves: callbacks that pile up are no reason to have the
                 // balancer turn all of them away.
                 if fault != Fault::CoreSlow {
                     self.health.note(false);
@@ -142,8 +142,8 @@ impl Worker {
         }
     }
 
-    /// What a core could not store while it stored the rest, as of an account that it does not know yet, is sent once more by
-    /// itself.
+    /// Sends messages to a core. Those that it could not store while it stored others, for example because it does not
+    /// know their account yet, are sent once more by themselves.
     async fn call(&self, messages: Vec<VerifiedMessage>) -> Result<Vec<RecordResult>, Fault> {
         let begun = Instant::now();
         let mut results = self.ask(&messages, self.limits.core_timeout).await?;
@@ -159,8 +159,8 @@ impl Worker {
         Ok(results)
     }
 
-    /// Repeating is harmless: the core knows by the content what it has stored already. A core that stored nothing of it
-    /// may have lost its database alone.
+    /// Repeating is harmless: the core recognises by their content messages that it has stored. A core that stored none
+    /// of them may be the only one without its database.
     async fn ask(&self, messages: &[VerifiedMessage], patience: Duration) -> Result<Vec<RecordResult>, Fault> {
         let sent = messages.len();
         let call = |core, left| {
@@ -271,7 +271,7 @@ mod tests {
             }
             calls.push(call.iter().map(|w| w.message.account.clone()).collect::<Vec<_>>().join(" "));
         }
-        // The oldest one was at hand before anybody looked who waits; of the other five four are kept.
+        // The oldest one was taken before it was known who still waits; of the other five, four are kept.
         assert_eq!(calls, ["0 6 7", "8 9 10", "11 2 3", "4 5"]);
     }
 }

@@ -48,7 +48,7 @@ impl Drop for Place {
     }
 }
 
-/// One IPv6 customer owns a whole /64, so that is what counts as one address.
+/// One IPv6 customer has a whole /64, so that counts as one address.
 fn key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),

@@ -4,8 +4,8 @@
 //! Contract:
 //! - a platform hears "success" only after the core has answered STORED or DUPLICATE, which it does only
 //!   after its COMMIT;
-//! - every fault of ours, and every lack of room, is answered so that the platform tries again: never 2xx, never
-//!   a permanent refusal. What no genuine callback is (a body that is too large, too slow or encoded, a head that
+//! - every fault of ours, and every lack of room, is answered so that the platform tries again: never 2xx, never a
+//!   permanent refusal. What cannot be a genuine callback (a body that is too large, too slow or encoded, a head that
 //!   is too large) is refused as such: 413, 408, 415, 431;
 //! - every refused callback is told to the core with its reason, within a rate limit, and what does not
 //!   fit is counted;

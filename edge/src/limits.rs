@@ -22,8 +22,8 @@ pub struct Limits {
     /// How long a connection may wait for its next request, or for the peer to take an answer. Platforms that
     /// keep connections alive save us a handshake, which costs ten times the rest. Default 60 s.
     pub keep_alive_idle: Duration,
-    /// How long a connection may stay that has brought no genuine callback yet, and is not a proxy's, from its handshake to
-    /// the last request that is still read: health pages and forgeries shall not hold a place that a platform needs.
+    /// How long a connection may stay that has brought no genuine callback yet and is not a proxy's, from its handshake
+    /// to the last request that is still read: health checks and forgeries must not hold a place that a platform needs.
     /// Default 5 s.
     pub stranger_tenure: Duration,
     /// Bytes that a PROXY header may have behind its first 16; the addresses take 36. Default 4,096.
@@ -92,8 +92,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same, with what would be an impossible value (a queue of nothing, a head buffer that the HTTP
-    /// library refuses with a panic) raised to the least possible one.
+    /// The same, with impossible values (a queue of nothing, a head buffer that the HTTP library refuses with a panic)
+    /// raised to the least possible ones.
     #[must_use]
     pub(crate) fn at_least_possible(mut self) -> Self {
         const SMALLEST_HEAD_BUFFER: usize = 8192;

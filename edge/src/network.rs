@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 /// One network: `203.0.113.0/24`, `2001:db8::/32`, or a single address.
 ///
-/// It is either IPv4 or genuine IPv6, as addresses here are, so that one sender has one spelling.
+/// It is either IPv4 or genuine IPv6, as normalised addresses are, so that one sender has one spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
@@ -22,7 +22,7 @@ pub enum NetworkError {
     /// Bits behind the prefix are set, so one of the two parts is a slip.
     #[error("{0} has bits behind its prefix; write {network} if the whole network is meant", network = .0.trunc())]
     HostBits(IpNet),
-    /// An IPv4 network in the clothes of IPv6, which no normalised address is inside.
+    /// An IPv4 network written as IPv6, which contains no normalised address.
     #[error("{0} is IPv4 inside IPv6; write the IPv4 network itself")]
     MappedIpv4(IpNet),
 }

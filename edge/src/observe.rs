@@ -1,7 +1,7 @@
 //! One log event and one set of measurements for each callback.
 //!
-//! Contract: label values come from configuration and enums, never from input. No body, header, key or payer
-//! id is logged; what may quote input is bounded and escaped. Whoever floods the edge does not flood its log: lines of
+//! Contract: label values come from configuration and enums, never from input. No body, header, key or payer id is
+//! logged; what may quote input is bounded and escaped. A flood of callbacks does not flood the log: lines about
 //! callbacks that were not accepted are bounded, and those that were left out are counted.
 
 use std::{
@@ -43,7 +43,8 @@ pub(crate) fn describe() {
     metrics::describe_counter!(REFUSED_CONNECTIONS, "Connections that ended before a request, by why.");
 }
 
-/// Puts what an alert waits for on the page before it happens: a count that appears with its first event has not risen.
+/// Puts counters that alerts watch on the page before they count: one that first appears with an event
+/// does not look like one that has risen.
 pub(crate) fn expect(door: &Door) {
     let of = |outcome: &'static str, reason: &'static str| {
         let (provider, account) = (door.provider.as_str(), SharedString::from_shared(door.name.clone()));
@@ -68,10 +69,10 @@ pub(crate) fn expect(door: &Door) {
     of("accepted", "STORED");
 }
 
-/// One callback, from its head to its end, whatever that end is: it reports when it is dropped, and without
-/// a verdict the platform has hung up.
+/// One callback, from its head to its end, whatever that end is: it is reported when this is dropped, and without a
+/// verdict the platform has hung up.
 pub(crate) struct Watched<'a> {
-    /// For anybody's, and for what has a platform's signature.
+    /// Lines about anybody's callbacks, and lines about those with a platform's signature.
     lines: [&'a Lines; 2],
     door: Arc<Door>,
     started: Instant,
@@ -167,8 +168,8 @@ pub(crate) fn few_lines() -> Bucket {
     Bucket::new(PER_SECOND, BURST, tokio::time::Instant::now())
 }
 
-/// Counts a callback that was let pass although its sender is not on the allow list. Forgers are expected
-/// there; a line is written when it was accepted, because then the list lacks an address of the platform.
+/// Counts a callback that was let pass although its sender is not on the allow list. Forgers are expected there; a line
+/// is written if it was accepted, because then the list lacks an address of the platform.
 pub(crate) fn unlisted(door: &Door, sender: Option<IpAddr>, verdict: &Verdict, lines: &Bucket) {
     let (provider, outcome) = (door.provider.as_str(), verdict.outcome());
     let account = SharedString::from_shared(door.name.clone());
@@ -184,8 +185,8 @@ pub(crate) fn unrouted(why: &'static str) {
     counter!(UNROUTED, "reason" => why).increment(1);
 }
 
-/// Counts a callback for an account that is not configured. A platform that was told a wrong URL is among those who only
-/// try, so a line is written; the names consist of letters, digits and `-_.`.
+/// Counts a callback for an account that is not configured. A platform that was given a wrong URL looks like somebody
+/// who guesses, so a line is written; the names consist of letters, digits and `-_.`.
 pub(crate) fn no_such_account(provider: &str, account: &str, lines: &Bucket) {
     const LONGEST: usize = 64;
     unrouted("UNKNOWN_ACCOUNT");

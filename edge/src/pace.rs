@@ -23,16 +23,16 @@ use tokio::{
 
 use crate::Limits;
 
-/// The end of a stranger's tenure is announced so long before: longer than a request is on its way.
+/// How long before its end a stranger's tenure is announced: longer than a request takes to arrive.
 const ANNOUNCED: Duration = Duration::from_millis(500);
 
 /// What a connection is waiting for, and until when.
 #[derive(Debug)]
 pub(crate) struct Pace {
     limits: Arc<Limits>,
-    /// Whether whoever is there may keep the connection.
+    /// Whether the peer may keep the connection.
     is_known: AtomicBool,
-    /// Until when a stranger may.
+    /// Until when a stranger may keep it.
     tenure: Instant,
     state: Mutex<(Stage, Instant)>,
 }
@@ -57,7 +57,7 @@ impl Pace {
         Self { limits, is_known: AtomicBool::new(is_known), tenure, state: Mutex::new((Stage::First, deadline)) }
     }
 
-    /// A genuine callback came this way.
+    /// A genuine callback came over this connection.
     pub(crate) fn proven(&self) {
         self.is_known.store(true, Ordering::Relaxed);
     }
@@ -81,15 +81,15 @@ impl Pace {
         self.set(Stage::Idle, until);
     }
 
-    /// Whether a stranger has been here for as long as one may, or nearly: who is told with an answer that it is the last
-    /// sends nothing more that would be lost.
+    /// Whether a stranger has been here for as long as it may, or nearly: a peer that learns from an answer that it is
+    /// the last one sends nothing more that would be lost.
     pub(crate) fn outstayed(&self) -> bool {
         !self.is_known.load(Ordering::Relaxed) && Instant::now() + ANNOUNCED >= self.tenure
     }
 
-    /// Pending until the deadline; made to be polled after the connection in the same task, because it reads
-    /// the deadline anew each time. It usually moves on with each request, and a timer that fires early is cheaper than one
-    /// that is set anew each time.
+    /// Pending until the deadline; to be polled after the connection in the same task, because it reads the deadline
+    /// each time. The deadline usually moves with each request, and a timer that fires early is cheaper than one that
+    /// is set each time.
     pub(crate) fn poll_expired(&self, mut sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline();
         if deadline < sleep.deadline() {
@@ -104,7 +104,7 @@ impl Pace {
         }
     }
 
-    /// Until when.
+    /// The deadline of the current stage.
     pub(crate) fn deadline(&self) -> Instant {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).1
     }

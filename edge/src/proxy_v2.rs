@@ -1,5 +1,4 @@
-//! PROXY protocol, version 2: the binary header with which a proxy that passes TCP through says who it
-//! passes through.
+//! PROXY protocol, version 2: the binary header with which a proxy that passes TCP through names its caller.
 //!
 //! Contract: reads exactly the header and no byte of what follows. What is not a header of version 2 about a
 //! TCP connection is an error, never a guess; the additional fields (TLVs) are skipped. It has no time limit of its own.
@@ -18,9 +17,9 @@ const HEAD: usize = 16;
 /// Who the header speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The proxy itself, which looks whether we are well.
+    /// The proxy itself, which checks whether we are well.
     Proxy,
-    /// Whoever connected to the proxy. Normalised.
+    /// The proxy's caller. Normalised.
     Sender(IpAddr),
 }
 

@@ -1,11 +1,11 @@
 //! Tells the core which callbacks were refused, so that "did it arrive, and why not?" has an answer.
 //!
-//! Contract: `record` never waits and never fails. Work per refusal is bounded by a token bucket and a queue;
-//! a refusal over the bound costs one counter. What was not told, or could not be, is counted and goes
-//! along with the next call: a flood is visible, but it cannot become load on the core.
+//! Contract: `record` never waits and never fails. Work per refusal is bounded by a token bucket and a queue; a refusal
+//! beyond that costs one counter. What was not told, or could not be, is counted and reported with the next call: a
+//! flood is visible, but it cannot become load on the core.
 //!
-//! The same calls name the accounts of which callbacks were turned away unread (`shed`): what those said is then asked
-//! for. A call that has nothing else to tell is made at most once in [`SHED_PAUSE`].
+//! The same calls name the accounts whose callbacks were turned away unread (`shed`), so that the core asks for what
+//! they said. A call that has nothing else to tell is made at most once in [`SHED_PAUSE`].
 
 use std::{
     net::IpAddr,
@@ -85,7 +85,7 @@ impl Rejections {
         Self { queue, shared }
     }
 
-    /// Tells the core later, or counts.
+    /// Tells the core later, or counts the refusal.
     pub(crate) fn record(&self, refused: &Refused<'_>) {
         // Strangers get half of the queue, so that a slow core does not let them crowd out the others.
         let (bucket, reserved) = match refused.rejection.reason.proves_signature() {
@@ -161,8 +161,8 @@ async fn tell(
         Err(Failure::Status(status)) => status.code().description(),
         Err(Failure::Slow) => "no answer in time",
     };
-    // Rejections are not sent again (the core may have them), but counted: too high a count hides nothing. Accounts are
-    // named again: to ask once more is harmless.
+    // Rejections are not sent again, because the core may have them; they are counted, as too high a count hides
+    // nothing. Accounts are named again: asking once more is harmless.
     tracing::warn!(told, suppressed_count, ?shed_accounts, failure, "refused callbacks could not be told to the core");
     shared.suppressed.fetch_add(before, Ordering::Relaxed);
     shared.suppress(told);

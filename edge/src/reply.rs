@@ -1,4 +1,4 @@
-//! Answers. Bodies are constants: nothing that a caller sent comes back to it.
+//! Answers. Bodies are constants: nothing that a caller sent is sent back.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -16,7 +16,7 @@ const RETRY_AFTER_SECONDS: &str = "15";
 /// The answer of a verdict: in the platform's own words once the callback could be read.
 pub(crate) fn of(door: &Door, verdict: &Verdict) -> Reply {
     match verdict {
-        // The body that is still under way is not for us to read.
+        // We do not read the part of the body that is still on its way.
         Verdict::NotAllowed(_) => closing(acknowledged(door, verdict.outcome())),
         Verdict::Unread(unread) => closing(plain(unread.status(), unread.sentence())),
         Verdict::Stored | Verdict::Duplicate | Verdict::Rejected(_) | Verdict::Fault(_) | Verdict::Unstored(..) => {
@@ -25,8 +25,8 @@ pub(crate) fn of(door: &Door, verdict: &Verdict) -> Reply {
     }
 }
 
-/// No such account, or no such path: the same answer, so that nobody can list our accounts. Connections are
-/// kept for platforms, so this one ends.
+/// No such account, or no such path: the same answer, so that nobody can list our accounts. Connections are kept for
+/// platforms, so this one ends.
 pub(crate) fn not_found() -> Reply {
     closing(plain(StatusCode::NOT_FOUND, "not found\n"))
 }
@@ -74,7 +74,7 @@ fn build(status: StatusCode, content_type: &'static str, body: &'static str) -> 
 }
 
 fn with(mut reply: Reply, name: HeaderName, value: &'static str) -> Reply {
-    // Every value is a constant of ours; one that is not a legal header value is left out rather than fatal.
+    // Every value is a constant of ours; one that is not a legal header value is left out rather than being fatal.
     if let Ok(value) = HeaderValue::from_str(value) {
         reply.headers_mut().insert(name, value);
     }

@@ -1,7 +1,7 @@
 //! From method and path to what is asked for. Pure.
 //!
-//! Paths are compared byte for byte: no percent escapes, no `//`, no trailing slash, because two spellings
-//! of one address are how a filter in front of the edge is passed by.
+//! Paths are compared byte for byte: no percent escapes, no `//`, no trailing slash. Two spellings of one address are
+//! how filters in front of the edge are bypassed.
 
 use http::Method;
 

@@ -19,7 +19,7 @@ use crate::{
 /// What an edge is made of.
 #[derive(Debug, Clone)]
 pub struct Edge {
-    /// Whose callbacks it takes.
+    /// The accounts whose callbacks it takes.
     pub accounts: Accounts,
     /// From where it takes them.
     pub sources: Sources,
@@ -74,7 +74,7 @@ pub async fn serve(
         accept::run(listener, slots, connections, &spawner).await;
         io::Result::Ok(())
     });
-    // An edge that does not accept any more must not look like one that does.
+    // An edge that no longer accepts must not look like one that does.
     let accepting = async { accepting.await.map_err(io::Error::other)? };
     tokio::try_join!(accepting, stop)?;
 

@@ -1,9 +1,9 @@
-//! Bounds the callbacks in flight, and has those that were let in carried out apart from the crowd at the door.
+//! Bounds the callbacks in flight, and has them carried out apart from the threads of the connections.
 //!
-//! Contract: over the bound a callback is answered at once, nothing queues here. The work runs in a task of its
-//! own, on the threads that speak with the core and not on those of connections (see `threads`). So a platform
-//! that hangs up does not cancel it, and a panic ends with an answer, not with the connection. Bodies are read
-//! before, outside this bound: slow senders must not use it up.
+//! Contract: beyond the bound a callback is answered at once; nothing queues here. The work runs in a task of its own,
+//! on the threads that speak with the core and not on those of connections (see `threads`). So a platform that hangs up
+//! does not cancel it, and a panic ends with an answer instead of the connection. Bodies are read beforehand, outside
+//! this bound: slow senders must not use it up.
 
 use std::sync::Arc;
 

@@ -31,7 +31,7 @@ pub(crate) struct Site {
     pub(crate) doors: Doors,
     pub(crate) sources: Sources,
     pub(crate) lines: Lines,
-    /// Those about what has a platform's signature: strangers must not crowd them out.
+    /// Lines about callbacks with a platform's signature: strangers must not crowd them out.
     pub(crate) proven_lines: Lines,
     pub(crate) unlisted_lines: Bucket,
     pub(crate) unrouted_lines: Bucket,
@@ -46,8 +46,8 @@ pub(crate) struct Site {
 impl Site {
     /// Answers a request. The query of a URL is never looked at: it is not signed.
     pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Incoming>, pace: &Pace) -> Reply {
-        // Chunks are where two readers of one connection can disagree about where a request ends; so nothing
-        // is read after them.
+        // With chunks, two readers of one connection can disagree about where a request ends; so nothing is read after
+        // them.
         let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
         let reply = match route(request.method(), request.uri().path()) {
             Route::Callback { provider, account } => match self.doors.find(provider, account).cloned() {
@@ -68,7 +68,7 @@ impl Site {
                 reply::not_found()
             }
         };
-        // An edge that stops says so with its last answer, rather than to cut a connection that a platform keeps.
+        // An edge that stops says so with its last answer instead of cutting a connection that a platform keeps.
         let last = chunked || self.shutdown.is_cancelled() || pace.outstayed();
         if last { reply::closing(reply) } else { reply }
     }
@@ -93,7 +93,7 @@ impl Site {
             }
         };
         watched.ended(&verdict);
-        // Also one that we could not store: whoever brought it is no stranger.
+        // Also for one that we could not store: a peer that brought it is no stranger.
         if matches!(verdict, Verdict::Stored | Verdict::Duplicate | Verdict::Unstored(..)) {
             pace.proven();
         }
@@ -130,7 +130,7 @@ impl Site {
         }
     }
 
-    /// Nothing of the body is read: whoever may not send shall cost nothing.
+    /// Nothing of the body is read: a sender that may not send shall cost nothing.
     fn not_allowed(
         &self,
         door: &Door,
@@ -149,7 +149,7 @@ impl Site {
         Verdict::NotAllowed(rejection)
     }
 
-    /// Tells the core of a callback that was not read whole: what is there of the body, and its size.
+    /// Tells the core of a callback that was not read whole: the part of the body that is there, and its size.
     fn refused(
         &self,
         door: &Door,

@@ -1,8 +1,8 @@
 //! Who sent a callback, and whether the platform is known to send from there.
 //!
-//! Contract: an address comes from the socket, or from a proxy that the configuration trusts, never from
-//! what anybody may write. Addresses are normalised: an IPv4 address is one, however it was carried.
-//! Allow lists are a second line of defence; the signature stays the proof.
+//! Contract: an address comes from the socket, or from a proxy that the configuration trusts, never from a place where
+//! anybody may write. Addresses are normalised: an IPv4 address is the same however it was transported. Allow lists are
+//! a second line of defence; the signature remains the proof.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -16,14 +16,14 @@ use crate::{
     proxy_v2::{self, HeaderError, Source},
 };
 
-/// Where callbacks come from. `Default` believes the socket and lets everybody pass.
+/// Where callbacks come from. `Default` takes the socket's address and lets everybody pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     /// What stands in front of the edge.
     pub front: Front,
-    /// Whether a sender outside of its platform's networks is let pass.
+    /// What happens to a sender outside of its platform's networks.
     pub mode: AllowMode,
-    /// From where each platform sends. A platform without a list is let pass from everywhere.
+    /// From where each platform sends. A platform without a list may send from everywhere.
     pub allow: BTreeMap<Provider, Networks>,
 }
 
@@ -40,10 +40,10 @@ pub enum Front {
     ForwardedFor(Networks),
 }
 
-/// What becomes of a sender outside of its platform's networks.
+/// What happens to a sender outside of its platform's networks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AllowMode {
-    /// Nobody asks.
+    /// Lists are not looked at.
     #[default]
     Off,
     /// It is counted, logged within a rate, and let pass.
@@ -53,8 +53,8 @@ pub enum AllowMode {
 }
 
 impl Front {
-    /// The address of a new connection: the socket's, or the one that a trusted proxy writes first. May have
-    /// `max` bytes of that header read.
+    /// The address of a new connection: the socket's, or the one that a trusted proxy sends first, in a header of which
+    /// `max` bytes may be read behind its fixed part.
     pub(crate) async fn connected(
         &self,
         socket: IpAddr,
@@ -70,7 +70,7 @@ impl Front {
         }
     }
 
-    /// Whether a connection carries the requests of many senders, who are only known request by request.
+    /// Whether a connection carries the requests of many senders, which are known only request by request.
     pub(crate) fn is_shared(&self, connected: IpAddr) -> bool {
         match self {
             Self::ForwardedFor(trusted) => trusted.contains(connected),
@@ -78,7 +78,7 @@ impl Front {
         }
     }
 
-    /// Who sent a request of a connection; `None` if a trusted proxy does not tell it readably.
+    /// The sender of a request on a connection; `None` if a trusted proxy does not name it readably.
     pub(crate) fn sender(&self, connected: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         match self {
             Self::ForwardedFor(trusted) => forwarded::sender(connected, trusted, headers),
@@ -90,16 +90,16 @@ impl Front {
 /// What the allow lists say of a sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It may send, or nobody asks.
+    /// It may send, or lists are not looked at.
     Known,
-    /// It is on no list, and is let pass.
+    /// It is not on its platform's list, and may pass.
     Unlisted,
-    /// It is on no list, and that ends it.
+    /// It is not on its platform's list, and may not pass.
     Refused,
 }
 
 impl Sources {
-    /// What the list of a platform says of a sender. One whose address is not known is on no list.
+    /// What the list of a platform says of a sender. A sender whose address is unknown is on no list.
     pub(crate) fn standing(&self, provider: Provider, sender: Option<IpAddr>) -> Standing {
         let inside = |list: &Networks| sender.is_some_and(|address| list.contains(address));
         match (self.mode, self.allow.get(&provider)) {

@@ -10,12 +10,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// One thread for each core of the machine, as the caller's runtime has. They end when this is dropped, and cut
-/// what runs on them.
+/// One thread for each core of the machine, as the caller's runtime has. When this is dropped they end, together with
+/// whatever runs on them.
 #[derive(Debug)]
 pub(crate) struct Threads {
     handle: Handle,
-    /// Always there until the end.
+    /// `Some` until this is dropped.
     runtime: Option<Runtime>,
 }
 
@@ -35,7 +35,7 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // To wait for threads is forbidden where others' tasks run.
+        // Waiting for threads is forbidden where other tasks run.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

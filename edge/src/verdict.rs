@@ -1,4 +1,4 @@
-//! How the edge ended with one callback: one value that the answer, the log and the metrics are made from.
+//! How the edge ended with one callback: the one value from which the answer, the log and the metrics are made.
 
 use paystate_providers::{Outcome, Reason, Rejection};
 
@@ -9,21 +9,21 @@ use crate::body::Unread;
 pub(crate) enum Verdict {
     /// The core has committed it now.
     Stored,
-    /// The core had committed the same bytes before.
+    /// The core had committed the same signed content before.
     Duplicate,
     /// The platform's rules refuse it.
     Rejected(Rejection),
-    /// It comes from where the platform is not known to send from.
+    /// The platform is not known to send from there.
     NotAllowed(Rejection),
     /// It could not be read.
     Unread(Unread),
-    /// We could not do our part, before it was known what it says.
+    /// A fault of ours, before it was known what the callback says.
     Fault(Fault),
-    /// It is genuine, and we could not do our part; the text names what it is about.
+    /// It is genuine, but a fault of ours kept it from being stored; the text names what it is about.
     Unstored(Fault, String),
 }
 
-/// What of ours stood in the way.
+/// Which fault of ours stood in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Too many callbacks in flight.
@@ -64,7 +64,7 @@ impl Verdict {
         }
     }
 
-    /// Whether only somebody with the platform's key can have caused it.
+    /// Whether only a holder of the platform's key can have caused it.
     pub(crate) fn is_proven(&self) -> bool {
         match self {
             Self::Stored | Self::Duplicate | Self::Unstored(..) => true,

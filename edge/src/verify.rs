@@ -82,7 +82,7 @@ impl Verify {
     }
 }
 
-/// What a notice is about, for who looks for the order whose callback was not stored.
+/// What a notice is about, for people who look for the order whose callback was not stored.
 fn named(notice: &Notice) -> String {
     let number = notice.facts.iter().find_map(|fact| match fact {
         Fact::Payment(payment) => payment.out_trade_no.as_ref(),
@@ -91,7 +91,7 @@ fn named(notice: &Notice) -> String {
     number.map(|number| format!("out_trade_no {number}")).unwrap_or_default()
 }
 
-/// The wall clock, which freshness windows are measured against.
+/// The wall clock, against which freshness windows are measured.
 pub(crate) fn now() -> Instant {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Instant::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))

@@ -7,7 +7,7 @@ use lapin::{
     uri::{AMQPScheme, AMQPUri},
 };
 
-/// Both sides send a heartbeat twice in this time, in seconds; after twice this time without one the connection is lost.
+/// Seconds. Both sides send a heartbeat twice in this time; the connection is lost after twice this time without one.
 const HEARTBEAT: u16 = 10;
 
 /// Settings as they are written.

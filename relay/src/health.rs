@@ -1,4 +1,4 @@
-//! What a relay knows of its two sides, for whoever asks whether it is ready.
+//! What a relay knows of its two sides, for callers that ask whether it is ready.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// A core says something every few seconds, also on a quiet log.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Shared by the relay and those who ask.
+/// Shared by the relay and its callers.
 #[derive(Debug, Clone, Default)]
 pub struct Health(Arc<Mutex<Known>>);
 
@@ -43,7 +43,7 @@ pub enum NotReady {
 }
 
 impl Health {
-    /// Whether events that come up are handed on.
+    /// Whether new events are handed on.
     ///
     /// # Errors
     /// Which side is missing.

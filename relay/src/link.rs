@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{Address, Message};
 
-/// From the first packet to the exchange that is in place.
+/// From the first packet until the exchange is declared.
 const CONNECT: Duration = Duration::from_secs(10);
 /// From the first message of a round to the last confirm. RabbitMQ syncs to disk before it confirms.
 const CONFIRM: Duration = Duration::from_secs(30);
@@ -34,11 +34,11 @@ pub(crate) enum Trouble {
 pub(crate) struct Outcome<'m> {
     /// Those that are not confirmed, in their order. The broker may have some of them all the same.
     pub(crate) unconfirmed: Vec<&'m Message>,
-    /// How many of these the broker has refused, as it does when a queue is full.
+    /// How many of these the broker refused, as it does when a queue is full.
     pub(crate) refused: u64,
-    /// How many of the others no queue wanted.
+    /// How many of the others went to no queue.
     pub(crate) unroutable: u64,
-    /// Why the link is of no more use.
+    /// Why the link can no longer be used.
     pub(crate) trouble: Option<Trouble>,
 }
 
@@ -73,7 +73,7 @@ impl Link {
         Ok(Self { connection, channel, exchange })
     }
 
-    /// Its state, also after it is gone.
+    /// Its state, even after it is gone.
     pub(crate) fn status(&self) -> ConnectionStatus {
         self.connection.status().clone()
     }
@@ -100,8 +100,9 @@ impl Link {
         outcome
     }
 
-    /// In time, or as long as RabbitMQ says that it takes nothing in now: then it reads nothing either, not even a goodbye,
-    /// and each connection that took this one's place would be stuck beside it. A peer that is gone is noticed by its heartbeat.
+    /// Waits for work until the time is over, and longer for as long as RabbitMQ says that it accepts nothing: then it
+    /// reads nothing either, not even a goodbye, and any connection that replaced this one would be stuck beside it. If
+    /// the peer is gone, the heartbeat finds out.
     async fn unless_silent<T>(
         &self,
         patience: &mut Patience,
@@ -119,19 +120,19 @@ impl Link {
             if is_blocked {
                 tracing::warn!("RabbitMQ is out of memory or disk, and takes nothing in until it has some");
             }
-            // Once it takes something in again, it has the whole time for that.
+            // Once it accepts something again, the whole time begins anew.
             *patience = Patience { end: Instant::now() + CONFIRM, was_blocked: is_blocked };
         }
     }
 
     async fn send(&self, message: &Message) -> lapin::Result<PublisherConfirm> {
-        // Mandatory, to be told of what no queue wants.
+        // Mandatory, so that we hear of messages that go to no queue.
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (exchange, key) = (self.exchange.as_str().into(), message.routing_key.as_str().into());
         self.channel.basic_publish(exchange, key, options, &message.body, message.properties.clone()).await
     }
 
-    /// Says goodbye, so that RabbitMQ does not log a lost connection. There is nothing left to be lost.
+    /// Says goodbye, so that RabbitMQ does not log a lost connection. Nothing can be lost any more.
     pub(crate) async fn close(&self) {
         let _ = in_time(Instant::now() + CONNECT, self.connection.close(200, "the relay stops".into())).await;
     }

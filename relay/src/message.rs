@@ -54,7 +54,7 @@ impl fmt::Debug for Messages {
     }
 }
 
-/// The contract that was built in cannot be read, or an event does not follow it.
+/// The built-in contract cannot be read, or an event does not follow it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write events: {0}")]
 pub struct Unwritable(String);
@@ -63,7 +63,7 @@ impl Messages {
     /// For bodies of this format.
     ///
     /// # Errors
-    /// [`Unwritable`]: the contract that was built in cannot be read.
+    /// [`Unwritable`]: the built-in contract cannot be read.
     pub fn new(format: Format) -> Result<Self, Unwritable> {
         let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).map_err(|e| Unwritable(e.to_string()))?;
         let descriptor = pool.get_message_by_name(TYPE).ok_or_else(|| Unwritable(format!("there is no {TYPE}")))?;

@@ -32,8 +32,8 @@ impl Publisher {
         Self { address, health, link: None }
     }
 
-    /// Returns when the broker has confirmed all of them, or, where there is none, when there is a connection: so a
-    /// lost connection is mended before it is needed. Dropped before that, some may have been published.
+    /// Returns when the broker has confirmed all messages; without any, when there is a connection, so that a lost one
+    /// is mended before it is needed. If it is dropped before that, some may have been published.
     pub async fn publish(&mut self, messages: &[Message]) {
         self.link().await;
         for round in rounds(messages) {
@@ -49,7 +49,7 @@ impl Publisher {
     }
 
     /// Publishes what is not confirmed, again and again. The order within each order is safe: there is one message of
-    /// it, and the next comes only after this.
+    /// it here, and the next follows only after this.
     async fn confirm(&mut self, mut unconfirmed: Vec<&Message>) {
         let mut backoff = Backoff::default();
         while !unconfirmed.is_empty() {
@@ -90,7 +90,7 @@ impl Publisher {
                 }
                 Err(trouble) => {
                     counter!("paystate_relay_connections_total", "outcome" => "failed").increment(1);
-                    // Once aloud; whoever wants to know more asks for it.
+                    // Warn once; the rest is for debugging.
                     if failures == 0 {
                         tracing::warn!(rabbitmq = %self.address, %trouble, "cannot connect; trying again");
                     } else {

@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Address, Format, Health, Messages, Publisher, Unwritable, subscription};
 
-/// After the signal to stop: what is under way may take this long.
+/// How long the batch that is under way may still take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
-/// From the last confirm of the broker to the core's knowledge of it. Should it take longer, the batch comes again.
+/// From the broker's last confirm until the core knows of it. If that takes longer, the batch comes again.
 const ACKNOWLEDGE: Duration = Duration::from_millis(500);
 
-/// How often the connection is looked after while nothing is published.
+/// How often the connection is checked while nothing is published.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// What a relay is made of.
@@ -93,7 +93,7 @@ async fn follow(core: &Channel, name: &str, mut hand_on: HandOn) -> Result<(), R
     Ok(Subscriber::new(core.clone(), name).run(&mut hand_on).await?)
 }
 
-/// Connects at the start, and again while nothing happens that would need a connection.
+/// Connects at the start, and again in quiet times, when nothing else would notice that a connection is missing.
 async fn stay_connected(publisher: &Mutex<Publisher>) -> Infallible {
     loop {
         publisher.lock().await.publish(&[]).await;
@@ -105,7 +105,7 @@ async fn stay_connected(publisher: &Mutex<Publisher>) -> Infallible {
 struct HandOn {
     publisher: Arc<Mutex<Publisher>>,
     messages: Messages,
-    /// Of the stream that is open.
+    /// The id of the log that the open stream reads.
     log_id: String,
     /// Whether a batch is under way.
     busy: watch::Sender<bool>,

@@ -1,14 +1,14 @@
-//! In which order the messages of a batch leave.
+//! The order in which the messages of a batch leave.
 //!
-//! Messages that are under way together may arrive in any order: a queue that is full refuses the first and takes the
-//! second. So a round holds at most one message of each order, and the next round begins when all of it is confirmed.
-//! That costs as many rounds as the busiest order of a batch has events, which are few.
+//! Messages that are under way together may arrive in any order: a full queue refuses the first and takes the second.
+//! So a round holds at most one message of each order, and the next round begins when all of it is confirmed. That
+//! costs as many rounds as the busiest order of a batch has events, which are few.
 
 use std::collections::HashMap;
 
 use crate::Message;
 
-/// Parts messages into rounds. Within a round, and over the rounds for each order, the order is kept.
+/// Splits messages into rounds. Within a round, and across the rounds for each order, the sequence is kept.
 pub(crate) fn rounds(messages: &[Message]) -> Vec<Vec<&Message>> {
     let mut rounds: Vec<Vec<&Message>> = Vec::new();
     let mut seen: HashMap<&str, usize> = HashMap::new();

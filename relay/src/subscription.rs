@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How often it is said that no core is reached; it is tried far more often.
 const REMINDER: Duration = Duration::from_secs(30);
 
-/// Makes it where it is missing: everything, from the earliest event. One that is there is taken as it is.
+/// Creates the subscription if it is missing: everything, from the earliest event. An existing one is used as it is.
 pub(crate) async fn ensure(core: &Channel, name: &str) -> Result<(), Refusal> {
     let (mut backoff, mut said) = (Backoff::default(), None);
     loop {
@@ -34,7 +34,7 @@ pub(crate) async fn ensure(core: &Channel, name: &str) -> Result<(), Refusal> {
             },
             Err(refusal) => refusal,
         };
-        // Another relay was faster, or our first try came through.
+        // Another relay was faster, or our first try succeeded after all.
         if refusal.code == Code::AlreadyExists {
             return Ok(());
         }

@@ -1,8 +1,8 @@
-//! Who may call what: one table of methods, one place that asks it.
+//! Who may call what: one table of methods, and one place that checks calls against it.
 //!
-//! Contract: a call passes only if its method has a rule and its peer has a role of that rule. A method without a
-//! rule answers UNIMPLEMENTED and is never reached, whether or not a service has it. Behind a plaintext
-//! listener nobody was asked, so every caller has every role.
+//! Contract: a call passes only if its method has a rule and its peer has one of the roles of that rule. A method
+//! without a rule answers UNIMPLEMENTED and is never reached, whether or not a service has it. Behind a plaintext
+//! listener callers are not asked who they are, so every caller has every role.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -23,13 +23,13 @@ const DENIED: &str = "paystate_calls_denied_total";
 /// What a caller is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Hands over what platforms said. Whoever has it can report a payment.
+    /// Hands over what platforms said. Its holder can report a payment.
     Edge,
-    /// Makes and closes orders, begins payments.
+    /// Makes and closes orders, begins payments and refunds; may also do what readers may.
     Writer,
     /// Reads orders and follows them.
     Reader,
-    /// Sees what was received, settles cases, and may what writers may.
+    /// Sees what was received, settles cases, and may do what writers may.
     Operator,
     /// Calls platforms through an edge.
     Core,
@@ -72,7 +72,7 @@ pub enum Allowed {
 pub struct Roles(BTreeMap<String, BTreeSet<Role>>);
 
 impl Roles {
-    /// Gives a role to an identity, on top of those that it has.
+    /// Gives a role to an identity, in addition to those that it has.
     pub fn grant(&mut self, identity: impl Into<String>, role: Role) {
         self.0.entry(identity.into()).or_default().insert(role);
     }
@@ -169,7 +169,7 @@ struct Denied<'a> {
 enum Why {
     /// No rule knows the method.
     Unknown,
-    /// Nobody can say who calls.
+    /// The caller has no name.
     Nameless(&'static str),
     /// The caller has none of the roles.
     Unfit(&'static str, &'static [Role]),

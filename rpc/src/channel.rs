@@ -10,10 +10,10 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-/// A server that takes longer to answer a ping is not there. A ping goes out this often, also while nothing is asked, so
-/// that the next call does not find out.
+/// A server that takes longer to answer a ping is not there. Pings go out at this interval, also while no calls are
+/// made, so that it is not the next call that finds out.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A server that takes longer to let us in is not there. Then there is time left to ask another one.
+/// A server that takes longer to let us in is not there. That leaves time to ask another one.
 const ENTRY: Duration = Duration::from_secs(1);
 
 /// A channel that connects when it is first used, and again whenever the connection is lost. With `tls` the
@@ -30,7 +30,7 @@ pub fn channel(endpoint: Endpoint, tls: Option<(Arc<ClientConfig>, ServerName<'s
         None => endpoint.connect_timeout(ENTRY).connect_lazy(),
         Some((config, name)) => {
             let tls = TlsConnector::from(config);
-            // The library's own bound would hide that there was no connection.
+            // The library's own timeout would hide that there was no connection.
             let enter = move |uri| {
                 let entered = timeout(ENTRY, shake(uri, tls.clone(), name.clone()));
                 async move { entered.await.unwrap_or_else(|late| Err(late.into())) }
@@ -40,8 +40,8 @@ pub fn channel(endpoint: Endpoint, tls: Option<(Arc<ClientConfig>, ServerName<'s
     }
 }
 
-/// The same server for a connector that does TLS itself. The library would do it once more for https, or refuse to,
-/// wherever another crate of the build has switched its TLS on. Requests still say https.
+/// The same server for a connector that does TLS itself. For https the library would do TLS once more, or refuse to, if
+/// another crate of the build has switched its TLS on. Requests still say https.
 fn beneath_tls(endpoint: &Endpoint) -> Endpoint {
     let uri = endpoint.uri();
     let mut parts = uri.clone().into_parts();

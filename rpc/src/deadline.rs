@@ -1,8 +1,9 @@
 //! Every call is answered in time.
 //!
-//! Contract: a call ends with DEADLINE_EXCEEDED when the caller's `grpc-timeout` is over, stream or not. Until
-//! the answer begins, the server's own limit counts too, but for one method whose requests take long to be sent; a stream that has begun runs as long as its caller wants.
-//! What a handler has already handed to others goes on; only the waiting ends.
+//! Contract: a call ends with DEADLINE_EXCEEDED when the caller's `grpc-timeout` is over, stream or not. Until the
+//! answer begins the server's own limit applies as well, except for one method whose requests take long to be sent; a
+//! stream that has begun runs for as long as its caller wants. What a handler has already handed on continues; only the
+//! waiting ends.
 
 use std::{
     collections::HashMap,
@@ -22,9 +23,9 @@ use tower::{Layer, Service};
 
 use crate::status;
 
-/// We answer this much (a tenth of the time, within these bounds) before the caller's time is over, so that the
-/// answer is there before the caller stops listening. It also comes before the timer of the gRPC library, which
-/// would answer CANCELLED.
+/// We answer this much before the caller's time is over (a tenth of the time, within these bounds), so that the answer
+/// is there before the caller stops listening. That is also before the timer of the gRPC library, which would answer
+/// CANCELLED.
 const LEAD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(10));
 
 /// Ends calls in time.
@@ -41,7 +42,7 @@ impl DeadlineLayer {
         Self { limit, patient_with: None }
     }
 
-    /// The limit does not count for this method, `/package.Service/Method`.
+    /// Exempts a method, `/package.Service/Method`, from the limit.
     #[must_use]
     pub fn patient_with(self, method: &'static str) -> Self {
         Self { patient_with: Some(method), ..self }
@@ -103,7 +104,7 @@ fn exceeded() -> Status {
     status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message, HashMap::new())
 }
 
-/// When the caller must have its answer; `None` without a (readable) wish.
+/// When the caller must have its answer; `None` if it names no time, or none that can be read.
 fn callers_deadline(now: Instant, headers: &HeaderMap) -> Option<Instant> {
     let wish = timeout(headers.get("grpc-timeout")?.to_str().ok()?)?;
     let lead = (wish / 10).clamp(LEAD.0, LEAD.1);

@@ -4,8 +4,8 @@ use std::{future::Future, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-/// Runs a server that ends by itself after `closing`, and gives up waiting for that after `patience`: a stream
-/// that its caller never ends must not keep the process.
+/// Runs a server that ends by itself after `closing`, and waits for that for at most `patience`: a stream that its
+/// caller never ends must not keep the process alive.
 ///
 /// # Errors
 /// Those of the server.

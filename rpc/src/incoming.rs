@@ -1,4 +1,4 @@
-//! Accepts connections, and asks who is there before anything is read from them.
+//! Accepts connections, and finds out who is there before anything is read from them.
 
 use std::{
     io,
@@ -22,11 +22,11 @@ use tonic::transport::server::Connected;
 
 use crate::{Callers, Peer, sparse::Sparse};
 
-/// From accept to the end of the handshake. Ours take milliseconds, and give up after a second.
+/// From accept to the end of the handshake. Our own peers take milliseconds, and give up after a second.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Handshakes at a time; more wait in the kernel's backlog.
 const HANDSHAKES: usize = 256;
-/// After an error of the listener that will not go away at once, such as a full table of files.
+/// The pause after an error of the listener that does not go away at once, such as a full table of files.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection that is ready for HTTP/2, and who is on its other end.
@@ -44,7 +44,7 @@ pub fn incoming(listener: TcpListener, callers: &Callers) -> impl Stream<Item = 
     };
     let log = Arc::new(Sparse::default());
     TcpListenerStream::new(listener)
-        // One after the other: while nothing can be accepted, nobody tries.
+        // One after the other: while nothing can be accepted, no more are tried.
         .then(async |accepted| match accepted {
             Ok(stream) => Some(stream),
             Err(error) => {
@@ -59,7 +59,7 @@ pub fn incoming(listener: TcpListener, callers: &Callers) -> impl Stream<Item = 
         .filter_map(|connection| async { connection.map(Ok) })
 }
 
-/// Whoever can reach the listener can fail at it, so few lines say so.
+/// Anybody who reaches the listener can fail at it, so few lines say so.
 async fn open(stream: TcpStream, tls: Option<Arc<ServerConfig>>, log: Arc<Sparse>) -> Option<Connection> {
     // Without it an answer of more than one packet waits for the peer's delayed acknowledgement: 40 ms.
     let _ = stream.set_nodelay(true);

@@ -1,7 +1,7 @@
 //! What every gRPC listener and channel of ours has in common.
 //!
 //! Contract:
-//! - a listener with TLS ends the handshake of whoever has no certificate of its authority, so behind it every
+//! - a listener with TLS ends the handshake of every caller without a certificate of its authority, so behind it every
 //!   call has a [`Peer`] with verified names;
 //! - [`AccessLayer`] is the one place that decides who may call what, from one table of methods; a method
 //!   without a rule is never reached;

@@ -1,8 +1,9 @@
 //! Counts calls: one number for each, by method and how it ended, and the time until its answer began.
 //!
-//! Contract: every call that [`crate::AccessLayer`] let pass is counted once, when it ends: with the code of its answer,
-//! CANCELLED if nobody waited for that any more, or INTERNAL if it panicked. Labels come from the table of methods, never from input. A unary
-//! call's answer begins when it is complete; of a stream the time says how soon it stood, the count that it ended.
+//! Contract: every call that [`crate::AccessLayer`] let pass is counted once, when it ends: with the code of its
+//! answer, with CANCELLED if the caller no longer waited for it, or with INTERNAL if it panicked. Labels come from the
+//! table of methods, never from input. A unary call's answer begins when it is complete; of a stream, the time says how
+//! soon it was open, and the count that it ended.
 
 use std::{
     fmt,
@@ -80,7 +81,7 @@ where
         Box::pin(async move {
             let answer = answer.await?;
             metrics::histogram!(SECONDS, "method" => method).record(started.elapsed().as_secs_f64());
-            // An answer that is nothing but a status has it in its head.
+            // An answer that consists only of a status has it in its head.
             Ok(match call.heard(answer.headers()) {
                 true => answer,
                 false => answer.map(|body| Body::new(Counted { body, call })),

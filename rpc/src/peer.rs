@@ -8,7 +8,7 @@ use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude
 /// The other end of a connection. Every request of the connection carries it as an extension.
 #[derive(Debug, Clone)]
 pub enum Peer {
-    /// The listener is plaintext, so nobody was asked.
+    /// The listener is plaintext, so nobody was asked for a name.
     Unasked,
     /// The names of a certificate that was verified in the handshake.
     ///
@@ -36,7 +36,7 @@ impl fmt::Display for Peer {
 }
 
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
-    // What cannot be read is not replaced by something else.
+    // A name that cannot be read is not replaced by another one.
     let Ok(alternative) = certificate.subject_alternative_name() else { return Vec::new() };
     let alternative = alternative.iter().flat_map(|extension| &extension.value.general_names);
     let names: Vec<_> = alternative.filter_map(name).collect();

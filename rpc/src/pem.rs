@@ -60,7 +60,8 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError
     }
 }
 
-/// When a chain of certificates ends: the first of them to do so, in seconds since 1970. `None` if one cannot be read.
+/// When a chain of certificates ends, which is when the first of them does, in seconds since 1970 UTC. `None` if one of
+/// them cannot be read.
 #[must_use]
 pub fn ends(pem: &[u8]) -> Option<i64> {
     let end = |der: &CertificateDer<'_>| {

@@ -1,11 +1,11 @@
 //! Servers of one kind, one or several, as if they were one: the cores for an edge, the edges for a core.
 //!
-//! Contract: a call goes to one server, in turn. If that one is not there, the call goes on to the next, within the
-//! same time, each server at most once (a lone one twice, because it may just have come back). So a server that
-//! stops, or starts again, costs no call while another one is there. A call that an absent server may have
-//! carried out is made again only if the caller says that this does no harm. A server that says that it cannot carry
-//! this call out, and has not tried, is like one that is not there. Whether a server that was not there is back is found
-//! out by one call at a time, so that one that is silent holds up that call and no others.
+//! Contract: calls go to the servers in turn. If a server is not there, the call goes on to the next, within the same
+//! time, each server at most once (a lone one twice, because it may just have come back). So a server that stops or
+//! restarts costs no call while another one is there. A call that a lost server may have carried out is made again only
+//! if the caller says that this does no harm. A server that says that it cannot carry this call out, and has not tried,
+//! counts like one that is not there. Whether a lost server is back is found out by one call at a time, so that a
+//! silent one holds up that call and no others.
 
 use std::{
     future::Future,
@@ -19,11 +19,11 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, ConnectError, Response, Status, transport::Channel};
 
-/// A server that was not there is asked last for this long. Longer than it takes to find out that it still is not
-/// ([`crate::channel`]), so that calls look after it one by one.
+/// For this long a server that was not there is asked last. Longer than it takes to find out that it is still not there
+/// ([`crate::channel`]), so that calls check on it one by one.
 const AWAY: Duration = Duration::from_secs(2);
 
-/// The ways to them. Clones share what is known of them.
+/// The ways to the servers. Clones share what is known of them.
 #[derive(Debug, Clone)]
 pub struct Servers(Arc<Shared>);
 
@@ -45,7 +45,7 @@ struct Server {
 pub enum Repeat {
     /// Twice is as good as once.
     Harmless,
-    /// Only if it surely was not made.
+    /// Only if the first certainly did not arrive.
     Never,
 }
 
@@ -59,7 +59,7 @@ pub enum Failure {
 }
 
 impl Servers {
-    /// Servers by what the log calls them. They may be down.
+    /// Servers with the names that the log gives them. They may be down.
     #[must_use]
     pub fn new(channels: impl IntoIterator<Item = (String, Channel)>) -> Self {
         let server = |(name, channel)| Server { name, channel, away_until: Mutex::new(None) };
@@ -71,7 +71,7 @@ impl Servers {
         self.order().into_iter().map(|server| server.channel.clone()).collect()
     }
 
-    /// Makes a call until a server has answered it, at most for `patience`. `call` is given the time that is left.
+    /// Makes a call until a server has answered it, for at most `patience`. `call` is given the time that is left.
     pub async fn call<T, F>(
         &self,
         repeat: Repeat,
@@ -84,8 +84,8 @@ impl Servers {
         self.call_able(repeat, patience, call, |_| true).await
     }
 
-    /// [`Self::call`], where an answer may be that this server cannot carry the call out, and has not tried or may be
-    /// asked twice: then `able` is false of it, and it counts only if no other server answers, or fails.
+    /// [`Self::call`] for answers that may say that this server cannot carry the call out, and has not tried or may be
+    /// asked twice. `able` is false for such an answer; it counts only if no other server answers or fails.
     pub async fn call_able<T, F>(
         &self,
         repeat: Repeat,
@@ -109,7 +109,7 @@ impl Servers {
                     let said = response.into_inner();
                     server.is_back();
                     if !others || able(&said) {
-                        // Another one could: it was not the call.
+                        // Another server could: the call was not to blame.
                         unable.into_iter().for_each(Server::away);
                         return Ok(said);
                     }
@@ -119,7 +119,7 @@ impl Servers {
                 }
                 Ok(Err(status)) if status.code() != Code::DeadlineExceeded => status,
                 Ok(Err(_)) | Err(_) => {
-                    // Where another one took most of the time, this says nothing.
+                    // If another server took most of the time, this says nothing.
                     if left * 2 > patience {
                         server.away();
                     }
@@ -150,7 +150,7 @@ impl Servers {
         }
     }
 
-    /// In turn; those that were not there last.
+    /// All servers, in turn; those that were not there come last.
     fn order(&self) -> Vec<&Server> {
         let servers = &self.0.servers;
         let first = self.0.turn.fetch_add(1, Ordering::Relaxed);
@@ -169,7 +169,7 @@ impl Server {
         *self.until() = Some(Instant::now() + AWAY);
     }
 
-    /// One call is about to find out whether a server that was away is back; the others keep away from it meanwhile.
+    /// One call is about to find out whether a lost server is back; the others avoid it meanwhile.
     fn looked_after(&self, now: Instant) {
         if let Some(until) = self.until().as_mut().filter(|until| **until <= now) {
             *until = now + AWAY;
@@ -189,12 +189,12 @@ impl Server {
     }
 }
 
-/// Whether no server has answered: the status was made on this side, of an error of the connection.
+/// Whether no server has answered: the status was made on this side, from an error of the connection.
 fn is_absent(status: &Status) -> bool {
     std::error::Error::source(status).is_some()
 }
 
-/// Whether the call surely did not reach a server: there was no connection.
+/// Whether the call certainly did not reach a server: there was no connection.
 fn is_untouched(status: &Status) -> bool {
     let sources = std::iter::successors(std::error::Error::source(status), |error| error.source());
     sources.into_iter().any(|error| error.is::<ConnectError>())

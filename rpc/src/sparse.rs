@@ -1,4 +1,4 @@
-//! Lines about callers that may do nothing: they must not fill the log.
+//! Bounds log lines about callers without any rights, which must not fill the log.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use std::{
 /// At most one line in this time.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Says now and then whether something may be logged, and how often it was not since.
+/// Says whether a line may be logged now, and how many were left out since the last one.
 #[derive(Default)]
 pub(crate) struct Sparse {
     last: Mutex<Option<Instant>>,
@@ -20,7 +20,7 @@ pub(crate) struct Sparse {
 }
 
 impl Sparse {
-    /// How many lines were left out since the last one, if there may be one now.
+    /// How many lines were left out since the last one; `None` if there may be none now.
     pub(crate) fn due(&self) -> Option<u64> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|at| at.elapsed() < LOG_INTERVAL) {

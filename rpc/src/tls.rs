@@ -1,8 +1,8 @@
 //! TLS between our own processes, and for the services that call them: both sides show a certificate.
 //!
-//! TLS 1.3 only: every peer is one of ours or a gRPC library of today. Sessions are not resumed, because a
-//! resumed session does not check again whether the certificate has expired; connections live long, so the
-//! handshakes that are saved would be few. Certificates are checked when a connection begins.
+//! TLS 1.3 only: every peer is one of ours or a gRPC library of today. Sessions are not resumed, because a resumed
+//! session does not check again whether the certificate has expired; connections live long, so resuming would save few
+//! handshakes. Certificates are checked when a connection begins.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{TlsError, certificates, private_key};
 /// HTTP/2, as gRPC demands.
 const ALPN: &[u8] = b"h2";
 
-/// The authorities whose certificates are believed, from PEM.
+/// The authorities whose certificates are trusted, from PEM.
 ///
 /// # Errors
 /// [`TlsError`] says what is wrong with the file.
@@ -53,7 +53,7 @@ pub fn server(certificate: &[u8], key: &[u8], client_ca: Arc<RootCertStore>) -> 
     Ok(Arc::new(config))
 }
 
-/// Settings of a caller that believes servers with a certificate of `ca`, and shows its own.
+/// Settings of a caller that trusts servers with a certificate of `ca`, and shows its own.
 ///
 /// # Errors
 /// [`TlsError`] says which is wrong and how.

@@ -1,4 +1,4 @@
-//! `paystate alert`: tries out the channels that tell people of cases.
+//! `paystate alert`: sends a test case to the channels that tell people of cases.
 
 use std::path::PathBuf;
 

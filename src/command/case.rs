@@ -33,7 +33,7 @@ pub(super) struct Options {
 enum Command {
     /// Lists cases, newest first.
     List {
-        /// Settled ones too.
+        /// Lists settled ones as well.
         #[arg(long)]
         all: bool,
         /// Only of this order.
@@ -42,24 +42,24 @@ enum Command {
     },
     /// Shows one, and how it may be settled.
     Show {
-        /// Which.
+        /// The case's id.
         case_id: String,
     },
     /// Settles one. The platforms are asked first how things stand.
     Resolve {
-        /// Which.
+        /// The case's id.
         case_id: String,
-        /// How.
+        /// How it is settled; `show` says what is allowed.
         resolution: Ruling,
-        /// Why; the next one to look at it will want to know.
+        /// Why; the next person who looks at it will want to know.
         #[arg(long)]
         reason: String,
     },
     /// Says who looks after one.
     Assign {
-        /// Which.
+        /// The case's id.
         case_id: String,
-        /// Who; leave it out for nobody.
+        /// The new owner, at most 64 characters; leave it out for nobody.
         #[arg(default_value = "")]
         owner: String,
     },
@@ -91,7 +91,7 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     Ok(())
 }
 
-/// What a command has to say.
+/// What a command prints.
 enum Answer {
     One(Box<v1::Case>),
     All(Vec<v1::Case>),

@@ -63,7 +63,7 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     }
 }
 
-/// Whoever read our output wants no more of it, which is no fault.
+/// The reader of our output wants no more of it, which is no fault.
 fn of_pipe(error: io::Error) -> Result<(), String> {
     match error.kind() == io::ErrorKind::BrokenPipe {
         true => Ok(()),
@@ -71,7 +71,7 @@ fn of_pipe(error: io::Error) -> Result<(), String> {
     }
 }
 
-/// Prints, and remembers how far.
+/// Prints events, and remembers how far it got.
 struct Printer {
     json: bool,
     token: Option<String>,
@@ -101,7 +101,7 @@ impl Handler for Printer {
 }
 
 impl Printer {
-    /// Where to go on; in JSON every line has said so.
+    /// Says where to go on; in JSON every line has said so already.
     fn end(&self) -> io::Result<()> {
         match (&self.token, self.revision) {
             (Some(token), Some(revision)) if !self.json => {

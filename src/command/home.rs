@@ -17,9 +17,9 @@ const SANDBOX: &str = "127.0.0.1:7443";
 /// Whether the platforms of a configuration can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Platforms {
-    /// The core has them called through the edge.
+    /// The core calls them through the edge.
     Called,
-    /// They only call back: nothing runs that would answer.
+    /// They only call back: nothing runs that would answer a call.
     Silent,
 }
 
@@ -42,7 +42,7 @@ fn make(dir: &Path) -> Result<Keyring, String> {
     write_once(&dir.join("sealing.key"), || Ok(rand::random::<[u8; 32]>().to_vec()))?;
     if !dir.join("edge.crt").exists() {
         let (certificate, key) = certificate().map_err(|e| format!("cannot make a certificate: {e}"))?;
-        // The certificate last: it is what says that both are there.
+        // The certificate is written last: its presence says that both files are there.
         replace(&dir.join("edge.key"), key.as_bytes())?;
         replace(&dir.join("edge.crt"), certificate.as_bytes())?;
     }
@@ -108,7 +108,8 @@ fn write_once(path: &Path, content: impl FnOnce() -> Result<Vec<u8>, String>) ->
     if path.exists() { Ok(()) } else { replace(path, &content()?) }
 }
 
-/// Writes beside, then moves into place: a file is there whole or not at all. Only its owner may read it.
+/// Writes a file beside its place and then moves it there, so it is there whole or not at all. Only its owner may read
+/// it.
 fn replace(path: &Path, content: &[u8]) -> Result<(), String> {
     let failed = |e| format!("cannot write {}: {e}", path.display());
     let beside = path.with_extension("new");

@@ -10,7 +10,7 @@ use crate::config::{self, Roles};
 pub(crate) struct Options {
     #[command(flatten)]
     file: ConfigFile,
-    /// Gives the log of events a new id, so that resume tokens of before are refused: after the database was set back to
+    /// Gives the log of events a new id, so that earlier resume tokens are refused: for a database that was set back to
     /// an earlier moment in a way that it cannot notice by itself.
     #[arg(long)]
     new_log: bool,

@@ -37,7 +37,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Load at times fixed beforehand, and an honest report of what became of it.
+    /// Offers load at times fixed beforehand, and reports honestly what became of it.
     Bench(Box<bench::Options>),
     /// Edge, core and stand-in platforms in one process, on SQLite; until Ctrl-C.
     Dev(dev::Options),
@@ -53,19 +53,19 @@ enum Command {
     Sandbox(ConfigFile),
     /// Checks a configuration and names every problem at once.
     Check(ConfigFile),
-    /// Tells the channels of `[alerts]` of a case that is none, to try them out.
+    /// Sends a test case to each channel in `[alerts]`.
     Alert(alert::Options),
     /// Brings the schema of the core's database up to date.
     Migrate(migrate::Options),
-    /// Drops messages, journal entries and exchanges with platforms of old months (PostgreSQL).
+    /// Drops messages, journal entries and recorded exchanges with platforms of old months (PostgreSQL).
     Retain(retain::Options),
     /// Checks the invariants that a database can show; exit 1 if one is broken, 2 if it cannot be checked.
     Verify(ConfigFile),
     /// Compares a platform's statement of a day with the record of a running core.
     Reconcile(Box<reconcile::Options>),
-    /// What happens to orders, as a running core tells it.
+    /// What happens to orders, as a running core reports it.
     Events(events::Options),
-    /// Durable subscriptions of a running core: what waits for them, and what they could not handle.
+    /// Durable subscriptions of a running core: what is waiting for them, and what they could not handle.
     Subscription(Box<subscription::Options>),
     /// An order of a running core: its story, and what may be done by hand.
     Order(Box<order::Options>),
@@ -74,15 +74,15 @@ enum Command {
 }
 
 impl Cli {
-    /// What is logged unless the environment says otherwise. The demo is attacked all the time and says
-    /// what came of it in its table.
+    /// What is logged unless the environment says otherwise. The demo is attacked all the time, and shows in its table
+    /// what came of it.
     pub(crate) fn log_levels(&self) -> &'static str {
         match self.command {
             Command::Demo(_) | Command::Bench(_) => "error",
             Command::Dev(_) | Command::Core(_) | Command::Edge(_) | Command::Sandbox(_) => {
                 "warn,paystate=info,paystate_core=info,paystate_edge=info,paystate_sandbox=info"
             }
-            // That a stream was lost is for who waits for the next line.
+            // Lost streams are of interest to whoever waits for the next line.
             Command::Events(_) => "warn,paystate_client=info",
             Command::Check(_)
             | Command::Alert(_)
@@ -93,7 +93,7 @@ impl Cli {
             | Command::Subscription(_)
             | Command::Order(_)
             | Command::Case(_) => "warn",
-            // The library warns of each message that no queue wants, and shows what is in it.
+            // The library warns of each message that goes to no queue, and shows its content.
             Command::Relay(_) => {
                 "warn,paystate=info,paystate_relay=info,paystate_client=info,lapin::returned_messages=off"
             }
@@ -102,7 +102,7 @@ impl Cli {
 }
 
 impl Cli {
-    /// What ends a command before it has begun.
+    /// The exit code of a command that could not begin.
     pub(crate) fn not_begun(&self, why: &str) -> ExitCode {
         let code = fail(why);
         if matches!(self.command, Command::Verify(_)) { ExitCode::from(verify::UNCHECKED) } else { code }
@@ -150,13 +150,13 @@ pub(crate) fn fail(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Prints what was asked for.
+/// Prints what the command was asked for.
 #[allow(clippy::print_stdout, reason = "this is what a person or a script asked for")]
 fn say(text: &str) {
     println!("{text}");
 }
 
-/// Every problem on a line of its own.
+/// A heading, then each problem on a line of its own.
 fn problems(what: &str, problems: &[Problem]) -> String {
     let s = if problems.len() == 1 { "" } else { "s" };
     let mut text = format!("{what}: {} problem{s}; nothing was started", problems.len());

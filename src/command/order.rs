@@ -27,7 +27,7 @@ pub(super) struct Options {
 enum Command {
     /// Its whole story in time order, and what happens next.
     Explain {
-        /// Which order.
+        /// The order's id.
         #[arg(required_unless_present = "payment")]
         order_id: Option<String>,
         /// Or: the order of which payment.
@@ -36,23 +36,23 @@ enum Command {
     },
     /// Asks the platform about a payment now, and takes in what it says.
     Recheck {
-        /// Which payment.
+        /// The payment's number.
         out_trade_no: String,
     },
     /// Ends an unpaid order: its payments are asked about, closed at their platforms, and asked about again.
     Close {
-        /// Which order.
+        /// The order's id.
         order_id: String,
-        /// Why, for people.
+        /// Why, for people; at most 256 characters.
         #[arg(long, default_value = "")]
         reason: String,
-        /// You have closed every external payment of it at its platform, and vouch for that.
+        /// Says that you have closed every external payment of the order at its platform, and vouch for that.
         #[arg(long)]
         payments_closed: bool,
     },
-    /// Gives money back; repeated with the same number and content, it says how that stands.
+    /// Gives money back. Repeated with the same number and content, it shows how that refund stands.
     Refund {
-        /// Of which order.
+        /// The order's id.
         order_id: String,
         /// Your number for the refund: 8 to 32 letters and digits.
         out_refund_no: String,
@@ -117,7 +117,7 @@ fn one(order: Option<v1::Order>) -> Result<Answer, String> {
     order.map(Answer::Order).ok_or_else(nothing)
 }
 
-/// What a command has to say.
+/// What a command prints.
 enum Answer {
     Story(v1::ExplainOrderResponse),
     Order(v1::Order),

@@ -1,4 +1,4 @@
-//! What the commands that ask a core have in common: the way there, what is wrong when it says no, and how answers
+//! What the commands that ask a core have in common: how they reach it, what helps when it refuses, and how answers
 //! look for people and for scripts.
 
 use std::{error::Error as _, fs, path::PathBuf, time::Duration};
@@ -21,7 +21,7 @@ const HEALTH: &str = "/grpc.health.v1.Health/Check";
 /// For the answer to that.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The way to a core. The names are those of the configuration. Whoever does this often sets the variables.
+/// The way to a core. Options are named as in the configuration. If you use them often, set the variables.
 #[derive(Debug, Args)]
 pub(crate) struct Remote {
     /// The core, `http://host:port` or `https://host:port`.
@@ -119,7 +119,7 @@ fn read(option: &str, file: &PathBuf) -> Result<Vec<u8>, String> {
     fs::read(file).map_err(|e| format!("{option}: cannot read {}: {e}", file.display()))
 }
 
-/// What a person can do about a "no", where the core's own words do not say it.
+/// What a person can do about a refusal, where the core's own words do not say it.
 pub(super) fn refused(refusal: &Refusal) -> String {
     match refusal.code {
         Code::PermissionDenied | Code::Unauthenticated => {

@@ -17,11 +17,11 @@ pub(crate) struct Options {
     /// The first month to keep (UTC), e.g. 2026-01. Orders, money, facts and the identities of callbacks stay.
     #[arg(long, value_name = "YYYY-MM")]
     before: String,
-    /// Only say what would be dropped.
+    /// Only says what would be dropped.
     #[arg(long)]
     dry_run: bool,
-    /// Drop also what a subscription has yet to see or has parked, and what hides events of kept months. It then has to be
-    /// moved by SeekSubscription, and what is parked redriven.
+    /// Also drops what a subscription has yet to see or has parked, and what hides events of kept months. Move such a
+    /// subscription with SeekSubscription afterwards, and redrive what is parked.
     #[arg(long)]
     force: bool,
 }

@@ -36,7 +36,8 @@ pub(super) fn addresses(a: &Addresses) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Waits for a signal, then drains. Listen before anybody is told that the roles are up: whoever knows may say stop.
+/// Waits for a signal, then drains. Listen before anybody learns that the roles are up: they may be told to stop at
+/// once.
 pub(super) async fn until_stopped(mut stack: Stack, mut signals: Signals) -> Result<(), String> {
     let failure = tokio::select! {
         () = signals.stop() => None,

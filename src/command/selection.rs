@@ -1,4 +1,4 @@
-//! Which events, and from where: as a person writes it.
+//! Which events, and from where, as people write it.
 
 use clap::Args;
 use paystate_client::{
@@ -6,7 +6,7 @@ use paystate_client::{
     v1::{self, EventKind, OrderState, position::At},
 };
 
-/// Which events. What is not given does not narrow.
+/// Which events. A part that is left out does not narrow the choice.
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
     /// Only this kind, e.g. `payment_succeeded`; again for each further one.
@@ -47,7 +47,7 @@ pub(super) fn words(filter: Option<&v1::EventFilter>) -> String {
     if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") }
 }
 
-/// A name of the contract without what every name of its kind begins with.
+/// A name of the contract without the prefix that all names of its kind share.
 pub(super) fn bare(name: &str) -> &str {
     let prefixes = [
         "EVENT_KIND_",
@@ -93,7 +93,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// What is none of the words, no number and no time is a token: the core says if it is not.
+    /// Anything that is neither a keyword nor a number nor a time is taken for a token: the core says if it is none.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let is_number = text.bytes().all(|b| b.is_ascii_digit());
         Ok(match text {

@@ -30,7 +30,7 @@ pub(super) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Creates one.
+    /// Creates a subscription.
     Create {
         /// Its name: 1 to 64 characters of a-z 0-9 -
         name: String,
@@ -43,16 +43,16 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
         max_attempts: i32,
     },
-    /// Lists all, with what waits for them.
+    /// Lists all subscriptions, with what is waiting for them.
     List,
-    /// Shows one, with what waits for it.
+    /// Shows a subscription, with what is waiting for it.
     Get {
-        /// Which.
+        /// The subscription's name.
         name: String,
     },
-    /// Changes what is given, and leaves the rest. A filter replaces the one before as a whole.
+    /// Changes what is given, and leaves the rest. A filter replaces the previous one as a whole.
     Update {
-        /// Which.
+        /// The subscription's name.
         name: String,
         #[command(flatten)]
         filter: Filter,
@@ -63,14 +63,14 @@ enum Command {
         #[arg(long, value_name = "N", allow_negative_numbers = true)]
         max_attempts: Option<i32>,
     },
-    /// Removes one, its position and its parked events.
+    /// Removes a subscription, its position and its parked events.
     Delete {
-        /// Which.
+        /// The subscription's name.
         name: String,
     },
-    /// Moves one: what lies behind the place is delivered, also what was confirmed before.
+    /// Moves a subscription: everything after the place is delivered, even if it was confirmed before.
     Seek {
-        /// Which.
+        /// The subscription's name.
         name: String,
         /// `earliest`, `latest`, the revision after which, a time (2026-01-31T09:00:00Z), or a token.
         #[arg(long, value_name = "PLACE", value_parser = Place::parse)]
@@ -78,12 +78,12 @@ enum Command {
     },
     /// Lists the events that were put aside, and why: parked ones, and later ones of their orders.
     Parked {
-        /// Of which.
+        /// The subscription's name.
         name: String,
     },
     /// Delivers parked events again.
     Redrive {
-        /// Of which.
+        /// The subscription's name.
         name: String,
         /// Which events, by the ids that `parked` shows.
         #[arg(value_name = "EVENT_ID", required_unless_present = "all", conflicts_with = "all")]
@@ -113,7 +113,7 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     Ok(())
 }
 
-/// What a command has to say.
+/// What a command prints.
 enum Answer {
     One(v1::Subscription),
     All(Vec<v1::Subscription>),

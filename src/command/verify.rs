@@ -7,7 +7,8 @@ use paystate_core::store::AuditResult;
 use super::{fail, problems, say};
 use crate::config::{self, Database, Roles};
 
-/// What could not be checked is no invariant that is broken: whoever is woken by a script is to know which.
+/// Exit code when something could not be checked, which is not a broken invariant: a script that wakes somebody must
+/// tell the two apart.
 pub(super) const UNCHECKED: u8 = 2;
 
 pub(super) async fn run(file: &Path) -> ExitCode {

@@ -1,7 +1,7 @@
 //! What a batch has to do with the guard: one question on the way in, one message on the way out.
 //!
-//! Nothing is decided here. What the guard calls done is believed only when the store confirms it, and a lock
-//! that is busy sorts an input out of the batch for a moment, so that the others do not wait for it.
+//! Nothing is decided here. What the guard calls done is believed only when the store confirms it. An input whose lock
+//! is busy is taken out of the batch for a moment, so that the others do not wait for it.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -55,9 +55,9 @@ impl Gate {
         Admitted { known, free, busy }
     }
 
-    /// Leaves: these are stored now, these are not, and nobody needs the locks any more.
+    /// Leaves: `done` is stored now, `released` is not, and `locks` are needed no longer.
     pub(super) async fn leave(&self, token: &Token, done: &[&NoticeKey], released: &[&NoticeKey], locks: &[&LockName]) {
-        // What the guard does not hear in time it learns from the next duplicate.
+        // What the guard does not hear of in time it learns from the next duplicate.
         let _ = timeout(PATIENCE, self.guard.leave(token, done, released, locks)).await;
     }
 
@@ -66,7 +66,7 @@ impl Gate {
         if hinted.is_empty() {
             return BTreeSet::new();
         }
-        // When the question fails, or takes too long, the long way round answers it.
+        // If this query fails or takes too long, the transaction finds the duplicates itself.
         timeout(CONFIRM_PATIENCE, self.store.stored(&hinted)).await.unwrap_or(Ok(BTreeSet::new())).unwrap_or_default()
     }
 }
@@ -90,7 +90,7 @@ fn names_of(work: &Work) -> Vec<LockName> {
             numbers.map(LockName::payment).collect()
         }
         Work::Command(request, _) => {
-            // What a command on a case is about, only the store knows.
+            // Only the store knows which order a command on a case is about.
             let order = request.command.order_id().map(LockName::order);
             let payment = match &request.command {
                 Command::StartPayment { out_trade_no, .. } => Some(LockName::payment(out_trade_no)),

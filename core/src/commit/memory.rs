@@ -1,10 +1,10 @@
 //! What this core itself has lately seen in the store: notifications of its own commits, and those that the store
 //! confirmed. Platforms repeat themselves; most of what comes in a rush is answered from here.
 //!
-//! Contract: this is knowledge and no hint, so a duplicate is answered by it without a question to anybody. It is learned
-//! after COMMIT or from the store's answer alone, never from a guard. It is at most [`KEPT`] old, and all of it is
-//! forgotten when a connection to the store broke ([`crate::store::Store::outages`]): a standby that takes over may lack
-//! the last commits, and a platform's repetition is then what brings them back. Bounded: two generations of
+//! Contract: this is knowledge, not a hint, so a duplicate is answered from here without asking anything else. It is
+//! learned only after COMMIT or from the store's answer, never from a guard. It is at most [`KEPT`] old, and all of it
+//! is forgotten when a connection to the store broke ([`crate::store::Store::outages`]): a standby that takes over may
+//! lack the last commits, and then a platform's repetition is what brings them back. Bounded: two generations of
 //! [`GENERATION`] keys.
 
 use std::{
@@ -21,7 +21,8 @@ use crate::store::NoticeKey;
 /// Keys in each of the two generations; about 150 bytes each.
 const GENERATION: usize = 50_000;
 
-/// How old knowledge may be before the store is asked again: a third as young, and up to two thirds as old.
+/// Entries expire after at most this long. A generation stays young for a third of it, or for up to two thirds while
+/// nothing looks here; after that it is old for a third.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// Remembers notifications that are stored.
@@ -37,7 +38,7 @@ struct Generations {
     epoch: Epoch,
 }
 
-/// How often the store was away, by its own count and by ours. What was learned under another one is worth nothing.
+/// How often the store was away, by its own count and by ours. What was learned in another epoch is not believed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Epoch {
     outages: u64,
@@ -50,7 +51,7 @@ impl Memory {
         Self(Mutex::new(Generations { young, old, begun: Instant::now(), epoch: Epoch::default() }))
     }
 
-    /// The epoch under which is learned what the store says from now on. `outages` is the store's count.
+    /// The epoch in which the store's next answers are learned. `outages` is the store's count.
     pub(super) fn epoch(&self, outages: u64) -> Epoch {
         let mut generations = self.current();
         if generations.epoch.outages != outages {
@@ -120,7 +121,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn knowledge_is_never_older_than_it_may_be() {
-        // However the looks fall: an age is a sum of steps, and one of them was a look.
+        // Whenever the lookups happen: the steps add up to the age, and between two of them there is a lookup.
         for steps in [[1, 59], [39, 21], [20, 40], [59, 1], [30, 30], [19, 41]] {
             let memory = Memory::new();
             memory.learn(Epoch::default(), [&notice(1)]);

@@ -34,15 +34,16 @@ pub use policy::{CasePolicy, Policy};
 pub use work::{CommandRequest, Done, DoorError, Fact, Message, MessageOutcome};
 use work::{Reply, Work};
 
-/// How the door is sized.
+/// How the door is sized; every number is at least 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Inputs that wait at most.
+    /// Inputs that may wait; more are refused with [`DoorError::Overloaded`]. Default 4096.
     pub queue: usize,
-    /// Inputs in one transaction at most.
+    /// Inputs in one transaction at most. Default 64.
     pub batch_max: usize,
-    /// Transactions under way at once, not counting inputs that waited for a busy order. The next one begins when the one
-    /// before has ended, or takes long. More than one pays only where the store has more than one writer.
+    /// Transactions under way at once, not counting inputs that waited for a busy order. The next one begins when the
+    /// one before has ended, or takes long. More than one pays only where the store has more than one writer. Default
+    /// 1.
     pub in_flight: usize,
 }
 
@@ -82,14 +83,15 @@ impl Door {
         Self { queue: sender, committer }
     }
 
-    /// Whether the notification is stored, as far as this core knows for certain. What it does not know may be stored too:
-    /// [`Self::observe`] finds out.
+    /// Whether this core knows for certain that the notification is stored. One that it does not know of may be stored
+    /// too: [`Self::observe`] finds out.
     #[must_use]
     pub fn knows(&self, key: &NoticeKey) -> bool {
         self.committer.knows(key)
     }
 
-    /// Takes in a verified message. It has queued when this returns; what is returned waits for its end.
+    /// Takes in a verified message. The message is queued when this returns; the future resolves when it has been
+    /// carried out.
     ///
     /// # Errors
     /// [`DoorError`]; nothing was stored, or it is unknown whether it was, and the platform must try again.
@@ -98,7 +100,7 @@ impl Door {
         self.admit(Work::Message(Box::new(message), reply), answer)
     }
 
-    /// Carries out a command; answers with the order and the case that it was about, as they are after it.
+    /// Carries out a command; answers with the order and the case that it was about, as they are afterwards.
     ///
     /// # Errors
     /// [`DoorError::Refused`] says why the command changes nothing; the others are faults of ours.
@@ -119,9 +121,9 @@ impl Door {
     }
 }
 
-/// How long a commit keeps the next one from beginning, unless a whole batch waits by then. Two that are quick cost more
-/// than one after the other, because they are smaller and meet at the head of the log; one that takes long, or waits for
-/// what somebody holds, must not hold up the rest.
+/// How long a commit keeps the next one from beginning, unless a whole batch is waiting by then. Two quick commits at
+/// once cost more than one after the other, because they are smaller and meet at the head of the log; a commit that
+/// takes long, or waits for a lock, must not hold up the rest.
 const TURN: Duration = Duration::from_millis(30);
 /// Between two looks at what waits.
 const LOOK: Duration = Duration::from_millis(1);

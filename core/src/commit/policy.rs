@@ -1,5 +1,5 @@
-//! What the configuration says about what follows from decisions. The domain stays pure: the door adds this when it
-//! stores what was decided.
+//! What the configuration adds to a decision: tasks, due times and owners. The domain stays pure; the door adds this
+//! when it stores what was decided.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,9 +22,9 @@ pub struct Policy {
     /// Accounts whose platforms can be called. Payments on others are not asked about, and nothing can be refunded
     /// on them.
     pub callable: BTreeSet<AccountName>,
-    /// From the start of a payment to the first question about it.
+    /// From the start of a payment to the first question about it; 0 by default.
     pub first_question: Duration,
-    /// Whether orders are closed when they expire.
+    /// Whether orders are closed when they expire; false by default.
     pub expiry: bool,
     /// What becomes of cases, where it is not the default.
     pub cases: BTreeMap<CaseKind, CasePolicy>,
@@ -35,11 +35,11 @@ pub struct Policy {
 /// What becomes of the cases of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CasePolicy {
-    /// From the opening to when it should be settled.
+    /// From the opening to when it should be settled. Default 24 h.
     pub due_after: Duration,
-    /// Who looks after it first; empty for nobody.
+    /// Who looks after it first; empty for nobody, which is the default.
     pub owner: String,
-    /// Settles it without a person.
+    /// How to settle it without a person; `None`, the default, leaves it to people.
     pub settle: Option<Resolution>,
 }
 
@@ -50,14 +50,15 @@ impl Default for CasePolicy {
 }
 
 impl Policy {
-    /// Why a decision cannot be carried out: it gives money back where no platform can be called.
+    /// Refuses a decision that cannot be carried out, because it gives money back on an account whose platform cannot
+    /// be called.
     pub(super) fn refuses(&self, decision: &Decision) -> Option<Refusal> {
         let refunds = decision.tasks.iter().filter(|task| task.key.kind == TaskKind::Refund);
         let mut accounts = refunds.filter_map(|task| task.account.as_ref());
         accounts.find(|account| !self.callable.contains(*account)).cloned().map(Refusal::NoApi)
     }
 
-    /// What a follow-up is as a task, if anybody is to do it.
+    /// The task that a follow-up becomes; `None` if nothing here would carry it out.
     pub(crate) fn task(&self, followup: Followup, order_id: Option<&OrderId>, at: Timestamp) -> Option<NewTask> {
         let Followup { key, account, due } = followup;
         let wanted = account.as_ref().map_or(self.expiry, |account| self.callable.contains(account));
@@ -69,14 +70,14 @@ impl Policy {
         wanted.then(|| NewTask { key, account, order_id: order_id.cloned(), due_at })
     }
 
-    /// Gives a case that opens its due time and its first owner.
+    /// Gives a newly opened case its due time and its first owner.
     pub(super) fn open(&self, case: &mut Case, at: Timestamp) {
         let CasePolicy { due_after, owner, .. } = self.of(case.kind);
         case.due_at = Some(at.after(due_after));
         case.owner = owner;
     }
 
-    /// What is to be done about a case that opens.
+    /// The tasks of a newly opened case: telling people, and settling it by policy.
     pub(super) fn tasks_of(&self, case: &Case, at: Timestamp) -> Vec<NewTask> {
         let alerts = self.channels.iter().map(|channel| (TaskKind::Alert, format!("{channel}/{}", case.id)));
         let policy = self.of(case.kind).settle.map(|_| (TaskKind::Policy, case.id.to_string()));

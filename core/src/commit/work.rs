@@ -91,7 +91,7 @@ fn said(values: &impl Serialize) -> Sha256 {
 pub enum MessageOutcome {
     /// Stored now, under this id.
     Stored(String),
-    /// The same bytes were stored before; nothing changed.
+    /// The same signed content was stored before; nothing changed.
     Duplicate,
 }
 
@@ -109,7 +109,7 @@ pub struct Done {
 pub struct CommandRequest {
     /// What is wanted.
     pub command: Command,
-    /// Makes a retry safe.
+    /// Makes a retry safe: a repetition must be the same command. `None` if the caller gave none.
     pub request_id: Option<RequestId>,
     /// When it was admitted.
     pub at: Timestamp,

@@ -1,14 +1,15 @@
-//! What was begun when nobody followed it is followed from now on: payments from before their account could be called,
-//! and the ends of orders from before there were tasks.
+//! Takes up what was begun while nothing followed it: payments from before their account could be called, and expiring
+//! orders from before there were tasks.
 //!
-//! - Decisions write the tasks of what they begin, if somebody can do them then. Here the same tasks are written for what
-//!   is open and has none; a task that is there is left as it is, so two cores may adopt at once.
-//! - The database keeps which accounts are adopted, so a start costs one question. An account that cannot be called any
-//!   more is forgotten: what is begun meanwhile has no task either.
-//! - While cores are replaced one by one, one that still has the configuration of before may begin what nobody follows. So
-//!   an account is adopted once more every hour, and at each start, within a day of the first time.
+//! - Decisions write the tasks of what they begin, if anything can carry them out at that time. Here the same tasks are
+//!   written for what is open and has none. Existing tasks are left as they are, so two cores may adopt at once.
+//! - The database keeps which accounts are adopted, so a start costs one query. An account that can no longer be called
+//!   is forgotten, because what is begun on it meanwhile has no task either.
+//! - While cores are replaced one by one, one with the old configuration may still begin what nothing follows. So for a
+//!   day after the first time an account is adopted again, every hour and at each start.
 //! - Orders are looked at newest first and [`MATTERS`] back. Older ones are left to people.
-//! - Refunds need no adoption: none is asked for where nobody follows it, and tasks outlive the configuration.
+//! - Refunds need no adoption: a refund can be asked for only where it is followed, and tasks outlive the
+//!   configuration.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -22,25 +23,26 @@ use crate::{
     store::{Cursor, NewTask, Store, StoreError},
 };
 
-/// From the creation of an order to when its payments do not matter any more. No platform takes money for longer than 15
-/// days after a payment's start unless it is told to; as long again for the payer to come back and for news to be missed.
+/// How long after the creation of an order its payments still matter. No platform takes money for longer than 15 days
+/// after a payment's start unless it is told to; as long again is left for the payer to come back and for news to be
+/// missed.
 const MATTERS: Duration = Duration::from_secs(30 * 24 * 3600);
-/// From the first adoption on, until every core has the same configuration.
+/// How long after an account's first adoption every core is taken to have the same configuration.
 const STABLE_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// Between two tasks that are due now: below the pace at which accounts are asked, so that the newest come first and news
-/// of today is not held up.
+/// Spacing of adopted tasks that are due now: slower than accounts are asked, so that the newest come first and today's
+/// news is not held up.
 const PLACE: Duration = Duration::from_millis(50);
 /// Orders that are looked at in one statement.
 const PAGE: u32 = 2_000;
-/// Until what others may have begun meanwhile is looked for.
+/// How often to look for what other cores may have begun meanwhile.
 const AGAIN: Duration = Duration::from_secs(3600);
 /// After a fault of the database.
 const FAULT_PAUSE: Duration = Duration::from_secs(10);
 
-/// Stands for the ends of orders among the accounts; no account has this name.
+/// Stands among the account names for the expiry of orders; no account has this name.
 const ENDS: &str = "";
 
-/// Adopts, until everything is settled.
+/// Adopts until every account has been adopted for long enough.
 pub(super) struct Adoption {
     pub(super) store: Arc<dyn Store>,
     /// As decisions use it.
@@ -71,8 +73,8 @@ impl Adoption {
         }
     }
 
-    /// Adopts what is not settled; answers how many tasks it wrote, and nothing if everything is. What the core's end breaks
-    /// off, the next start begins anew.
+    /// Adopts the accounts that are not settled yet; answers how many tasks it wrote, or `None` if all are settled. If
+    /// this core stops half-way, the next start begins again.
     async fn adopt(&self, at: Timestamp) -> Result<Option<u64>, StoreError> {
         let tasks = self.store.tasks();
         let ends = self.policy.expiry.then_some(ENDS);
@@ -101,7 +103,7 @@ impl Adoption {
         Ok(Some(written))
     }
 
-    /// The tasks that an order should have, as far as they are adopted now, each a place later in line.
+    /// The tasks that an order should have for the accounts being adopted, each one place later in the line.
     fn tasks(&self, order: &Order, new: &BTreeSet<&str>, due: &mut Timestamp) -> Vec<NewTask> {
         let followups = order.followups().into_iter();
         let wanted = followups.filter(|f| new.contains(f.account.as_ref().map_or(ENDS, AccountName::as_str)));

@@ -1,7 +1,7 @@
-//! Telling people of a case: one POST to a channel, again until it is taken or a day has gone by.
+//! Telling people of a case: one POST to a channel, repeated until it is accepted or a day has passed.
 //!
-//! Whoever must not hear twice dedupes by the case's id, which is in every form. A channel is told nothing but what
-//! ListCases shows; there is no payer in it.
+//! A receiver that must not be told twice deduplicates by the case's id, which is in every format. A channel is told
+//! nothing that ListCases does not show; the payer is not in it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,11 +23,11 @@ use crate::{
     store::CaseRow,
 };
 
-/// From the call to its whole answer.
+/// From the beginning of a call to the end of its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Of an answer; what the platforms of chats say is far shorter.
+/// Bytes of an answer; what chat platforms say is far shorter.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Tries go on for so long.
+/// For this long after a case opened, telling is tried again.
 pub(super) const GIVE_UP: Duration = Duration::from_secs(24 * 3600);
 /// Between two tries, at first and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
@@ -37,9 +37,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_sec
 pub struct Channel {
     /// Its name in the configuration.
     pub name: SmolStr,
-    /// Where to; a secret, for whoever has it can write there.
+    /// The address to post to; a secret, because whoever has it can write there.
     pub url: Uri,
-    /// In which form.
+    /// The format that it understands.
     pub format: Format,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    /// Believes the authorities of the system.
+    /// Trusts the system's certificate authorities.
     #[allow(clippy::expect_used, reason = "the provider is a constant of this build; a test builds one")]
     pub(super) fn new() -> Self {
         let mut roots = RootCertStore::empty();
@@ -120,10 +120,10 @@ impl Teller {
     }
 }
 
-/// Tells a channel of a case that is none, so that it is known before it is needed whether anybody hears.
+/// Sends a test case to a channel, so that it is known beforehand whether anybody hears of a real one.
 ///
 /// # Errors
-/// Why it was not told.
+/// Why it was not told: no connection, no answer within 10 s, or a refusal. Never names the address.
 pub async fn try_out(channel: &Channel) -> Result<(), String> {
     let account = AccountName::parse("test").map_err(|e| e.to_string())?;
     let (kind, summary) = (CaseKind::UnknownOrder, "a test of this channel; nothing has happened".to_owned());
@@ -132,7 +132,7 @@ pub async fn try_out(channel: &Channel) -> Result<(), String> {
     Teller::new().tell(channel, &row).await.map_err(|why| why.to_string())
 }
 
-/// Whether a channel that answers 200 has taken it: robots say no in the body.
+/// Whether a channel that answers 200 has accepted the message: robots report errors in the body.
 fn taken(format: Format, said: &[u8]) -> Result<(), NotTold> {
     let field = match format {
         Format::Generic | Format::Slack => return Ok(()),
@@ -147,7 +147,7 @@ fn taken(format: Format, said: &[u8]) -> Result<(), NotTold> {
     }
 }
 
-/// When the next try is, after so many that failed.
+/// How long to wait after this many failed tries: 5 s, doubled each time, at most an hour.
 pub(super) fn pause(failed: u32) -> Duration {
     let (first, most) = PAUSES;
     first.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1).min(16))).min(most)

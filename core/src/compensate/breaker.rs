@@ -1,8 +1,7 @@
 //! Whether a platform is worth asking; pure.
 //!
-//! A platform that gives no answer five times in a row is left alone but for one question every few seconds. The
-//! first answer ends that. So an outage costs no budget and no patience, and its end is noticed at once. Times are of the
-//! clock that nobody sets.
+//! A platform that fails to answer five times in a row is left alone, but for one question every few seconds. The first
+//! answer ends that. So an outage costs no budget and no patience, and its end is noticed at once. Times are monotonic.
 
 use std::time::Duration;
 
@@ -15,9 +14,9 @@ const FAILURES: u32 = 5;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Breaker {
     failures: u32,
-    /// The next probe is not before.
+    /// No probe before this time.
     probe_at: Option<Instant>,
-    /// The platform wants nothing before, whatever it answers meanwhile.
+    /// The platform asked to be left alone until then, whatever it answers meanwhile.
     patient_until: Option<Instant>,
 }
 
@@ -27,7 +26,7 @@ impl Breaker {
         self.failures >= FAILURES
     }
 
-    /// How many questions may be asked now: as many as one likes, one as a probe, or none.
+    /// How many questions may be asked now: any number (`u32::MAX`), one as a probe, or none.
     pub(super) fn room(&self, now: Instant) -> u32 {
         match self.blocked_until() {
             Some(until) if now < until => 0,
@@ -36,27 +35,27 @@ impl Breaker {
         }
     }
 
-    /// Nothing is asked before.
+    /// Nothing is asked before this time.
     fn blocked_until(&self) -> Option<Instant> {
         self.probe_at.max(self.patient_until)
     }
 
-    /// The probe is asked now; the next one may be after `pause`.
+    /// Notes that a probe is asked now; the next one may follow after `pause`.
     pub(super) fn probed(&mut self, now: Instant, pause: Duration) {
         self.probe_at = Some(now + pause);
     }
 
-    /// A question was answered, whatever the answer. It may have been under way when patience was asked for.
+    /// Notes that a question was answered, whatever the answer. It may have been under way when patience was asked for.
     pub(super) fn answered(&mut self) {
         *self = Self { patient_until: self.patient_until, ..Self::default() };
     }
 
-    /// A question was not.
+    /// Notes that a question was not answered.
     pub(super) fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// The platform asked for patience.
+    /// Notes that the platform asked for patience.
     pub(super) fn wait(&mut self, until: Instant) {
         self.patient_until = self.patient_until.max(Some(until));
     }

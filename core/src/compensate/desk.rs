@@ -1,9 +1,10 @@
 //! Where platforms are asked: by the worker, and by the calls of a service or a person that must know first.
 //!
-//! Contract: no call is made inside of a transaction or under a lock. Every exchange is recorded. What an answer says
-//! goes through the door like a callback before anybody decides by it, so who reads the order afterwards knows all
-//! that the platform has said. Every question takes one from the account's budget, which all cores share, and so do closing
-//! and refunding. Initiate and FetchStatement take none: their pace is that of who calls StartPayment, or reconciles.
+//! Contract: no call is made inside a transaction or under a lock. Every exchange is recorded. What an answer says goes
+//! through the door like a callback before anything is decided by it, so whoever reads the order afterwards knows all
+//! that the platform has said. Every question, every closing and every refund takes one from the account's budget,
+//! which all cores share. Initiate and FetchStatement take none: their pace is set by the caller of StartPayment, or by
+//! the reconciliation.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +28,7 @@ use crate::{
     wire,
 };
 
-/// How long all questions about one order may take for somebody who waits. What is not heard by then is asked again by the
+/// How long all questions about one order may take while a caller waits. What is not answered by then is asked again on
 /// schedule.
 const ALL_ASKED: Duration = Duration::from_secs(10);
 /// Between two looks at a budget that is used up.
@@ -45,10 +46,10 @@ pub(crate) struct Desk {
 /// What the platform said could not be taken in.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum NotTakenIn {
-    /// We cannot now: the database is away, or there is too much to do.
+    /// Not now: the database is away, or there is too much to do.
     #[error("{0}")]
     Now(String),
-    /// Not as it is: the edge is wrong, or we are.
+    /// Never in this form: the edge is wrong, or this program is.
     #[error("{0}")]
     Ever(String),
 }
@@ -68,8 +69,8 @@ impl From<DoorError> for NotTakenIn {
     }
 }
 
-/// What our door will never take counts as said, so that its questions end like others; what it cannot take now is
-/// asked for again.
+/// An answer that our door will never take counts as an answer, so that its questions come to an end like others; one
+/// that it cannot take now is asked for again.
 pub(super) fn taken_in(answer: Result<Answer, NotTakenIn>) -> Result<Answer, NotTakenIn> {
     match answer {
         Err(NotTakenIn::Ever(why)) => {
@@ -112,7 +113,7 @@ impl Desk {
         &self.platforms
     }
 
-    /// Takes one question from the account's budget; waits for it at most so long.
+    /// Takes one question from the account's budget, waiting for it at most `patience`; false if there was none.
     pub(crate) async fn turn(&self, account: &AccountName, patience: Duration) -> Result<bool, StoreError> {
         let Some(rate) = self.rate(account) else { return Ok(false) };
         let end = Instant::now() + patience;
@@ -133,8 +134,8 @@ impl Desk {
         Some(Rate { per_second: calls.rate_per_second, burst: calls.burst })
     }
 
-    /// Asks how a payment stands. When it was begun at the platform is not told of one that the caller began, because it
-    /// is not known here: a platform that needs it is not asked rather than asked about another one.
+    /// Asks how a payment stands. The start time is sent only for payments that we began, because it is not known here
+    /// for others: a platform that needs it is not asked at all, rather than asked about another payment.
     pub(crate) async fn ask_payment(&self, order: &Order, payment: &Payment) -> Result<Answer, NotTakenIn> {
         let request = v1::QueryPaymentRequest {
             account: payment.account.to_string(),
@@ -171,7 +172,7 @@ impl Desk {
         Ok((said, answer))
     }
 
-    /// Asks how a refund stands that was asked for here.
+    /// Asks how a refund stands that was requested here.
     pub(crate) async fn ask_refund(&self, order: &Order, refund: &Refund) -> Result<Answer, NotTakenIn> {
         let request = v1::QueryRefundRequest {
             account: refund.account.to_string(),
@@ -186,7 +187,7 @@ impl Desk {
         self.take_in(&About::refund(order, refund, self.provider(&refund.account)), "query_refund", answer).await
     }
 
-    /// Asks for the money to go back, always with the same content.
+    /// Asks the platform to give the money back, always with the same content.
     pub(crate) async fn refund(&self, order: &Order, refund: &Refund) -> Result<Answer, NotTakenIn> {
         let of = |t: &&crate::order::Transaction| Some(&t.id) == refund.transaction_id.as_ref();
         let paid = order.transactions().filter(|t| t.account == refund.account).find(of);
@@ -206,13 +207,13 @@ impl Desk {
         self.take_in(&About::refund(order, refund, self.provider(&refund.account)), "refund", answer).await
     }
 
-    /// Asks about what a case is about, before somebody rules on it; answers whether the platforms answered. What
-    /// cannot be asked about needs no answer.
+    /// Asks about what a case is about, before it is ruled on; answers whether the platforms answered. What cannot be
+    /// asked about needs no answer.
     pub(crate) async fn ask_about(&self, case: &Case, patience: Duration) -> Result<bool, NotTakenIn> {
         let Some(id) = &case.order_id else { return Ok(true) };
         let Some(order) = self.store.orders(std::slice::from_ref(id)).await?.remove(id) else { return Ok(true) };
         let told = self.ask_open(&order, case.out_trade_no.as_ref(), patience).await?;
-        // These say that the platform does not tell; then a person may rule all the same.
+        // These cases say that the platform does not tell, so a person may rule on them without an answer.
         Ok(told || matches!(case.kind, CaseKind::Stuck | CaseKind::RefundStuck))
     }
 
@@ -236,7 +237,7 @@ impl Desk {
         let refunds = refunds.filter(|r| wanted(r.out_trade_no.as_ref(), &r.account)).map(|refund| async move {
             Ok(self.turn(&refund.account, patience).await? && taken_in(self.ask_refund(order, refund).await)?.is_told())
         });
-        // All at once, and for a bounded time: a platform that is silent holds nobody up for longer.
+        // All at once, and for a bounded time: a silent platform must not hold the caller up for longer.
         let asked = try_join(try_join_all(payments), try_join_all(refunds));
         match timeout(ALL_ASKED, asked).await {
             Ok(said) => said.map(|(payments, refunds)| payments.into_iter().chain(refunds).all(|told| told)),
@@ -272,7 +273,7 @@ impl Desk {
         Ok(answer)
     }
 
-    /// A record for people: what cannot be recorded is said in the log, and nothing else depends on it.
+    /// A record for people: if it cannot be written, the log says so, and nothing else depends on it.
     async fn record(&self, about: &About<'_>, exchanges: Vec<v1::Exchange>) {
         if exchanges.is_empty() {
             return;

@@ -1,11 +1,11 @@
-//! What nobody tells us, we ask; what is to be done at a platform, is done and followed to its end.
+//! Asks platforms about what nobody tells us, and follows what is to be done at a platform to its end.
 //!
 //! Contract:
-//! - Nothing here changes an order but through the door: what a platform says is an observation like a callback, what
-//!   follows from silence is a command. The domain may refuse it; news is then stronger.
+//! - Nothing here changes an order except through the door: what a platform says is an observation like a callback, and
+//!   what follows from its silence is a command. The domain may refuse the command, because news is stronger.
 //! - Tasks come from decisions, in the same transaction ([`crate::commit::Policy`] says which). So nothing is forgotten
-//!   when a core dies, and nothing begins that is not stored first. What was begun before anybody could ask, `adopt` finds
-//!   when a core starts.
+//!   when a core dies, and nothing begins before it is stored. What was begun before anything could ask about it,
+//!   `adopt` finds when a core starts.
 //! - No effect twice: what may have had an effect is asked about before it is repeated, and repeated under the same
 //!   number. A lease sees to it that one core at a time works on a task; budget and order of work are the store's.
 //! - What has no end after its schedule is handed to a person as a case, with the platform's last words.
@@ -58,17 +58,18 @@ use worker::Worker;
 pub struct Settings {
     /// The edges that call platforms; without them nothing is asked, and no payment or refund is begun.
     pub platforms: Option<Platforms>,
-    /// Tasks of one account that this core works on at once, and of those that are no account's.
+    /// Tasks of one account that this core works on at once, and as many of all tasks without an account, alerts aside.
+    /// Default 64.
     pub in_flight: usize,
     /// When payments are asked about.
     pub payments: Schedule,
     /// When refunds are asked about.
     pub refunds: Schedule,
-    /// Until the next question, when one was not answered.
+    /// From a question that was not answered to the next one. Default 45 s.
     pub patience: Duration,
-    /// Between two questions to a platform that is left alone.
+    /// Between two questions to a platform that is left alone. Default 5 s.
     pub probe: Duration,
-    /// Between two looks for what is due, while nothing says that there is.
+    /// Between two looks for what is due, while nothing says that there is. Default 500 ms.
     pub pause: Duration,
     /// What becomes of cases, where it is not the default.
     pub cases: BTreeMap<CaseKind, CasePolicy>,
@@ -106,7 +107,8 @@ impl Settings {
     }
 }
 
-/// A payment is made due earlier by hints at most this often: anybody can send what looks like a refused callback.
+/// Hints bring the question about a payment forward at most this often: anybody can send what looks like a refused
+/// callback.
 const HINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The callers' end.
@@ -118,7 +120,7 @@ pub(crate) struct Compensation {
 }
 
 impl Compensation {
-    /// Starts the worker on `tasks`, until `closing`; and before it has much to do, what adopts.
+    /// Starts the worker on `tasks`, until `closing`, preceded by adoption.
     pub(crate) fn start(
         settings: Settings,
         (store, door, intake): (Arc<dyn Store>, Door, Intake),
@@ -134,7 +136,7 @@ impl Compensation {
         let bell = Arc::new(Notify::new());
         let policy = settings.policy(intake.accounts());
         tasks.spawn(Adoption { store: store.clone(), policy, closing: closing.clone() }.run());
-        // A count that appears with its first event has not risen.
+        // Created with 0: a counter that first appears with an event does not look like one that has risen.
         for channel in &settings.channels {
             metrics::counter!("paystate_alerts_total", "channel" => channel.name.to_string(), "outcome" => "failed")
                 .increment(0);
@@ -173,7 +175,7 @@ impl Compensation {
         self.bell.notify_one();
     }
 
-    /// Something came in that was not believed, and claims to be about these payments.
+    /// Brings forward the questions about these payments: a callback that was refused claims to be about them.
     pub(crate) async fn suspect(&self, payments: &[OutTradeNo]) -> Result<(), StoreError> {
         if self.desk.is_some() && !payments.is_empty() {
             let at = now();
@@ -182,7 +184,7 @@ impl Compensation {
         Ok(())
     }
 
-    /// Callbacks of these accounts were turned away: what they said is asked for.
+    /// Brings forward the questions about these accounts: some of their callbacks were turned away unread.
     pub(crate) async fn shed(&self, accounts: &[AccountName]) -> Result<(), StoreError> {
         let at = now();
         for account in accounts.iter().filter(|account| self.desk(account).is_some()) {
@@ -192,7 +194,7 @@ impl Compensation {
     }
 }
 
-/// The last moment at which an earlier hint does not count any more.
+/// Hints from this moment or earlier no longer count.
 fn before(at: Timestamp) -> Timestamp {
     at.before(HINT_INTERVAL)
 }

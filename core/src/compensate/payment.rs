@@ -1,15 +1,17 @@
-//! What is to be done about a payment of which nobody tells us; pure.
+//! What to do about a payment that nobody tells us about; pure.
 //!
 //! - A question comes before everything else, and its answer goes through the door like a callback.
-//! - An order that is to end, or a payment whose time is over: asked, closed at the platform, asked again. That the
-//!   platform agreed to close is no fact; what it says when it is asked is.
-//! - What the platform does not know (it creates a payment when the payer comes to it) ends by time: when it said so
-//!   twice, a minute apart at least, and the payment's time and a grace are over. So does what it says has failed, where
-//!   it offers no closing. What it says is under way never does: the payer's money may be.
-//! - Where the platform cannot be asked with what is known here (at UnionPay, about what the caller began itself) nothing is
-//!   concluded, by whatever time: callbacks may tell, and after the schedule a person is told.
-//! - Who is not answered asks again soon, for as long as the schedule would have taken and a day; who is answered "not yet",
-//!   by the schedule. Then a person is told. Questions out of turn, because of a hint, take no place in the schedule.
+//! - Where the order is to end, or the payment's time is over, the payment is asked about, closed at the platform, and
+//!   asked about again. That the platform agreed to close it is not a fact; what it says when it is asked is.
+//! - A payment that the platform does not know (it creates one when the payer comes to it) ends by time: when the
+//!   platform has said so twice, at least a minute apart, after the payment's time and a grace. So does one that the
+//!   platform says has failed, where it offers no closing. One that is under way there never ends by time: the payer's
+//!   money may be.
+//! - Where the platform cannot be asked with what is known here (at UnionPay, about what the caller began itself), time
+//!   alone concludes nothing: callbacks may tell, and after the schedule a person is told.
+//! - Without an answer, the question is repeated soon, for as long as the schedule would have taken and a day; after
+//!   the answer "not yet" it is repeated on schedule. Then a person is told. Questions out of turn, because of a hint,
+//!   do not use up the schedule.
 
 use std::time::Duration;
 
@@ -19,9 +21,9 @@ use super::{
 };
 use crate::order::{Order, Payment, PaymentStatus, Timestamp, UNPAID_GRACE};
 
-/// Between two answers that a payment is not known, at least.
+/// The least time between two answers that a payment is not known.
 const APART: Duration = Duration::from_secs(60);
-/// How long a payment that has no expiry of ours may be paid: the longest default of the platforms.
+/// How long a payment without an expiry of ours may still be paid: the longest default of the platforms.
 const LONGEST: Duration = Duration::from_secs(15 * 24 * 3600);
 /// How long an outage of a platform is waited out, beyond the schedule.
 const OUTAGE: Duration = Duration::from_secs(24 * 3600);
@@ -33,7 +35,7 @@ pub(super) struct Known {
     pub(super) answered: u32,
     /// When the platform first said, after the payment's time, that nobody has paid and nothing can be closed.
     pub(super) unpaid_since: Option<Timestamp>,
-    /// An answer before is one out of turn; `None` when the first is still to come.
+    /// When the next question of the schedule is due: an earlier answer is out of turn. `None` before the first answer.
     pub(super) turn: Option<Timestamp>,
     /// Since when no question was answered; `None` if the last one was.
     pub(super) silent_since: Option<Timestamp>,
@@ -74,7 +76,7 @@ pub(super) struct Later {
     pub(super) known: Known,
 }
 
-/// Decides. `order` is as it is after every answer so far was taken in.
+/// Decides the next step. `order` includes what every answer so far has changed.
 pub(super) fn step(
     (order, payment): (&Order, &Payment),
     known: &Known,
@@ -90,14 +92,14 @@ pub(super) fn step(
     match last.outcome {
         Outcome::Answered | Outcome::Refused => {}
         Outcome::NotFound if is_over(payment, now) => return unpaid(known, schedule, now),
-        // What the platform cannot be asked about with what we know, a callback may still tell; and an edge of another
+        // A callback may still tell what the platform cannot be asked about with what we know; and an edge of another
         // version may want other words, until it is replaced.
         Outcome::NotFound | Outcome::NotTakenIn | Outcome::NoSuchOperation | Outcome::BadInput => {
             return again((order, payment), known, last, schedule, now);
         }
         Outcome::Unknown | Outcome::RateLimited(_) | Outcome::NotSent => {
             let since = known.silent_since.unwrap_or(now);
-            // Who was begun long ago may be asked for the first time now.
+            // A payment begun long ago may be queried for the first time now.
             if now > lost(payment, schedule).max(since.after(OUTAGE)) {
                 return Step::GiveUp(format!(
                     "the platform has not answered for a day; its last words: {}",
@@ -119,7 +121,7 @@ pub(super) fn step(
     }
 }
 
-/// Whether nothing that is still to come can change it. A person's word that it is closed is not the platform's.
+/// Whether nothing can change it any more. A person's word that it is closed is not the platform's.
 pub(crate) fn is_final(payment: &Payment) -> bool {
     match payment.status {
         PaymentStatus::Closed => payment.ruled_at.is_none(),
@@ -146,7 +148,7 @@ fn lost(payment: &Payment, schedule: &Schedule) -> Timestamp {
     end.after(schedule.whole() + OUTAGE)
 }
 
-/// Nobody has paid it, and its time is over: believed when it is heard a second time.
+/// Nobody has paid it and its time is over: believed when the platform has said so twice.
 fn unpaid(known: &Known, schedule: &Schedule, now: Timestamp) -> Step {
     match known.unpaid_since {
         Some(since) if now >= since.after(APART) => Step::ConcludeUnpaid,
@@ -158,7 +160,7 @@ fn unpaid(known: &Known, schedule: &Schedule, now: Timestamp) -> Step {
     }
 }
 
-/// Answered, and nothing is decided by it: as the schedule says, and again when its time is over.
+/// Answered, but not decisively: asks again on schedule, and also when the payment's time is over.
 fn again(
     (order, payment): (&Order, &Payment),
     known: &Known,
@@ -175,7 +177,7 @@ fn again(
         |at: Timestamp| Duration::from_micros(u64::try_from(at.after(UNPAID_GRACE).0 - now.0 + 1_000_000).unwrap_or(0));
     let payable_until = match payment.expires_at {
         Some(at) => at.after(UNPAID_GRACE),
-        // Nobody but a person can end what the caller began and the platform does not know.
+        // Only a person can end a payment that the caller began and the platform does not know.
         None if is_unwanted(order, payment, now) => payment.started_at,
         None => payment.started_at.after(LONGEST),
     };
@@ -189,20 +191,20 @@ fn again(
     };
     let over = payment.expires_at.filter(|_| !is_over(payment, now)).map_or(wait, until_over);
     let wait = wait.min(over);
-    // What was heard before is no second time of anything: something else was said since.
+    // Resets the first "unpaid": something else was said since, so the next "unpaid" is a first one again.
     let turn = Some(now.after(jittered(wait, 0)));
     let known = Known { answered, unpaid_since: None, turn, silent_since: None };
     Step::Later(Later { wait, known })
 }
 
-/// A wait that is not shorter than until then, whatever chance makes of it.
+/// A wait that lasts at least until `turn`, whatever jitter makes of it.
 fn until_turn(turn: Timestamp, now: Timestamp) -> Duration {
     let left = Duration::from_micros(u64::try_from(turn.0.saturating_sub(now.0)).unwrap_or(0));
     left * 10 / 9 + Duration::from_millis(1)
 }
 
 impl Known {
-    /// As the task keeps it.
+    /// Reads the task's count and note.
     pub(super) fn read(attempt: u32, note: &str) -> Self {
         let at = |name: &str| note.split("; ").find_map(|part| part.strip_prefix(name)?.parse().ok()).map(Timestamp);
         Self { answered: attempt, unpaid_since: at(UNPAID), turn: at(TURN), silent_since: at(SILENT) }
@@ -216,9 +218,9 @@ impl Known {
     }
 }
 
-/// Begins the note of a payment that was heard to be unpaid after its time; a time in microseconds follows.
+/// Begins the part of the note that says since when a payment is said to be unpaid after its time; microseconds follow.
 const UNPAID: &str = "unpaid since ";
-/// Begins the note of when it is a payment's turn by the schedule, likewise.
+/// Begins the part that says when it is the payment's turn by the schedule; microseconds follow.
 const TURN: &str = "turn at ";
-/// Begins the note of since when no question was answered, likewise; refunds keep it too.
+/// Begins the part that says since when no question was answered; microseconds follow. Refunds keep it too.
 pub(super) const SILENT: &str = "silent since ";

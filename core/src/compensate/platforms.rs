@@ -1,8 +1,8 @@
 //! The way to the platforms: the gateway of the edges, which hold the keys.
 //!
 //! Contract: every call has an [`Answer`]. That no edge could be asked, or that it did not answer in time, is an answer
-//! like any other whose outcome is unknown. A question is put to the next edge when one is away; what has an effect
-//! only if it surely was not sent. An edge that has no keys for the account leaves both to the next one.
+//! whose outcome is unknown. A question goes to the next edge when one is away; a call that has an effect does so only
+//! if it certainly was not sent. An edge that has no keys for the account passes both on to the next one.
 
 use std::{future::Future, time::Duration};
 
@@ -12,7 +12,7 @@ use paystate_proto::v1::{
 use paystate_rpc::{Failure, Repeat, Servers};
 use tonic::{Code, Request, Response, Status, Streaming, transport::Channel};
 
-/// The edge gives a platform 10 s. Who has not answered by then is not going to.
+/// The edge gives a platform 10 s, so an edge that has not answered by then is not going to.
 pub(super) const PATIENCE: Duration = Duration::from_secs(12);
 /// Until the first line of a statement: the edge fetches and checks the file before.
 const STATEMENT_PATIENCE: Duration = Duration::from_secs(1_000);
@@ -27,7 +27,7 @@ pub struct Platforms {
     edges: Servers,
 }
 
-/// How a call to a platform ended, for who decides what comes next.
+/// How a call to a platform ended, for whatever decides what comes next.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
     /// How it ended.
@@ -42,7 +42,7 @@ pub(crate) struct Answer {
     pub(crate) exchanges: Vec<v1::Exchange>,
     /// It says that the attempt to pay has failed.
     pub(crate) failed: bool,
-    /// Somebody who speaks for the platform has answered, even if nothing is decided by it.
+    /// The platform itself has answered, even if its answer decides nothing.
     pub(crate) spoken: bool,
 }
 
@@ -61,11 +61,12 @@ pub(crate) enum Outcome {
     RateLimited(Option<Duration>),
     /// Answered and verified, and our door does not take it.
     NotTakenIn,
-    /// Nothing was sent: no edge that was there has keys for the account. Another one may, or this one in a while.
+    /// Nothing was sent: none of the reachable edges has keys for the account. Another edge may have, or this one
+    /// later.
     NotSent,
     /// Nothing was sent: the platform offers no such thing, or not for this payment.
     NoSuchOperation,
-    /// Nothing was sent: the edge does not take it so. Asking again changes nothing.
+    /// Nothing was sent: the edge does not accept the request as it is. Asking again changes nothing.
     BadInput,
 }
 
@@ -109,7 +110,7 @@ impl Answer {
         Self { outcome, code, detail, message, exchanges, failed, spoken }
     }
 
-    /// What was said, and that it could not be taken in, whose fault that may be.
+    /// An answer that could not be taken in, whoever is at fault.
     pub(super) fn not_taken_in(why: String) -> Self {
         Self::none(Outcome::NotTakenIn, "NOT_TAKEN_IN", why)
     }
@@ -139,7 +140,8 @@ impl Answer {
         }
     }
 
-    /// Whether it says how things stand, or that nothing will ever be said. What has no answer may still have been an effect.
+    /// Whether it says how things stand, or that the platform will never say. A call without an answer may still have
+    /// had an effect.
     pub(crate) fn is_told(&self) -> bool {
         match self.outcome {
             Outcome::Answered | Outcome::NotFound | Outcome::Refused | Outcome::NoSuchOperation | Outcome::BadInput => {
@@ -164,7 +166,7 @@ fn says_failed(observation: &v1::Observation) -> bool {
     matches!(&observation.fact, Some(Fact::Payment(payment)) if payment.state() == v1::PaymentState::Failed)
 }
 
-/// An answer of HTTP that is no fault of a server, with a code that says more.
+/// An HTTP answer that is not a server error and brings a code of its own.
 fn has_spoken(exchange: &v1::Exchange) -> bool {
     (200..500).contains(&exchange.http_status) && !exchange.code.is_empty()
 }

@@ -1,11 +1,11 @@
-//! What is to be done about a refund that was asked for; pure.
+//! What to do about a refund that was requested here; pure.
 //!
-//! Every run begins with a question, also the first: whoever died after sending left no trace of it here. Only what the
-//! platform does not know is sent, always under the same number and with the same content, so that the platform
-//! recognises it even if it does not know yet what it has. A platform that says that it cannot now (the merchant's balance
-//! is too low, for example) is sent it again by the schedule, and then a person is told. A refund that was refused is not tried
-//! again by itself: a person may by then have given the money back in another way. Who is not answered asks again soon,
-//! for as long as the schedule would have taken and a day.
+//! Every run begins with a question, also the first: a core that died after sending left no trace of it here. Only what
+//! the platform does not know is sent, always under the same number and with the same content, so that the platform
+//! recognises it even if it does not know yet that it has it. If the platform says that it cannot do it now (the
+//! merchant's balance is too low, for example), the refund is sent again on schedule, and then a person is told. A
+//! refund that was refused is not tried again by itself: a person may by then have given the money back in another way.
+//! Without an answer, the question is repeated soon, for as long as the schedule would have taken and a day.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub(super) enum Step {
     Later(Duration, Known),
 }
 
-/// Decides. `refund` is as it is after every answer so far was taken in.
+/// Decides the next step. `refund` includes what every answer so far has changed.
 pub(super) fn step(
     refund: &Refund,
     known: Known,
@@ -76,7 +76,7 @@ pub(super) fn step(
             again(known, last, schedule)
         }
         (Outcome::NotFound, None) if refund.status == RefundStatus::Pending => Step::Send,
-        // The platform has reported it before, and does not find it now.
+        // The platform has reported it before, but does not find it now.
         (Outcome::NotFound, None) => again(known, last, schedule),
         (Outcome::NotFound, Some(sent)) => match sent.outcome {
             Outcome::Refused if heard.asked_again => refused(sent),
@@ -98,7 +98,7 @@ pub(super) fn step(
     }
 }
 
-/// Whether nothing that we could do changes it. One that a person gave up is asked about, and never sent again.
+/// Whether nothing that we could do changes it. A refund that a person gave up is asked about, but never sent again.
 pub(crate) fn is_final(refund: &Refund) -> bool {
     match refund.status {
         RefundStatus::Succeeded | RefundStatus::Failed => true,
@@ -128,7 +128,7 @@ fn unanswered(
     let requested_at = refund.requested.as_ref().map_or(refund.updated_at, |r| r.at);
     let from = refund.given_up.map_or(requested_at, |given_up| given_up.at.max(requested_at));
     let since = known.silent_since.unwrap_or(now);
-    // What was asked for long ago may be asked about for the first time now.
+    // A refund requested long ago may be asked about for the first time now.
     if now > from.after(schedule.whole() + OUTAGE).max(since.after(OUTAGE)) {
         return Step::GiveUp(format!("the platform has not answered for a day; its last words: {}", last.said()));
     }
@@ -136,7 +136,7 @@ fn unanswered(
 }
 
 impl Known {
-    /// As the task keeps it.
+    /// Reads the task's count and note.
     pub(super) fn read(attempt: u32, note: &str) -> Self {
         Self {
             answered: attempt,

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule(Vec<Duration>);
 
-/// Less or more of a delay by chance, in percent, so that what began together is not asked about together.
+/// Jitter in percent, more or less, so that what began together is not asked about together.
 const JITTER: u32 = 10;
 
 impl Schedule {
@@ -30,7 +30,7 @@ impl Schedule {
         Self::new(Duration::from_secs(10), minutes.map(|m| Duration::from_secs(m * 60)))
     }
 
-    /// The wait after so many questions that were answered; `None` when it was the last.
+    /// The wait after this many answered questions; `None` after the last one.
     pub(super) fn after(&self, answered: u32) -> Option<Duration> {
         self.0.get(usize::try_from(answered).unwrap_or(usize::MAX)).copied()
     }
@@ -40,7 +40,7 @@ impl Schedule {
         self.0.first().copied().unwrap_or_default()
     }
 
-    /// The longest of all.
+    /// The last delay.
     pub(super) fn last(&self) -> Duration {
         self.0.last().copied().unwrap_or_default()
     }
@@ -51,7 +51,7 @@ impl Schedule {
     }
 }
 
-/// A delay as it is waited: 0.9 to 1.1 of it, by a number that differs from task to task. That of 0 is the shortest.
+/// The delay with jitter: 0.9 to 1.1 of it, by a number that differs from task to task. 0 gives the shortest.
 pub(super) fn jittered(delay: Duration, chance: u32) -> Duration {
     delay * (100 - JITTER + chance % (2 * JITTER + 1)) / 100
 }

@@ -1,11 +1,11 @@
-//! Does the tasks of all orders, one worker for each core; which core does which, the leases of the store decide.
+//! Does the tasks of all orders: one worker in each core, and the leases of the store decide which core does which.
 //!
-//! A round looks at what has been due for longest at each account, and a stretch further along the line. Tasks of payments and
-//! refunds that came to their end by themselves, which are nearly all, are dropped together and cost no question, also while
-//! the platform is left alone. For the others the account's budget is asked, and as many are claimed as it grants. The rest
-//! stays where it is, at the head of the line: whatever makes tasks due, a flood of hints for instance, they are asked in the
-//! order in which they became due. Anybody can cause hints about payments; so refunds have a line of their own, and half of
-//! what is granted.
+//! A round looks at the tasks of each account that have been due longest, and at a stretch further along the line.
+//! Tasks whose payment or refund has meanwhile ended by itself, which are nearly all, are dropped together without a
+//! question, even while the platform is left alone. For the others the account's budget is asked, and as many are
+//! claimed as it grants. The rest keep their place in the line: whatever makes tasks due, such as a flood of hints,
+//! they are asked in the order in which they became due. Anybody can cause hints about payments, so refunds have a line
+//! of their own and half of what is granted.
 //!
 //! Each account has slots of its own, so that a platform that answers slowly takes nothing from the others.
 
@@ -47,19 +47,19 @@ const LEASE: Duration = Duration::from_secs(60);
 const BATCH: u32 = 256;
 /// How long a further call of one task waits for the budget.
 const TURN: Duration = Duration::from_secs(5);
-/// Before every due time.
+/// Earlier than every due time.
 const BEGINNING: Timestamp = Timestamp(i64::MIN);
-/// Looks at the lines of one account in a round at most, so that a backlog of it keeps no other account waiting.
+/// Looks at one account's lines in a round at most, so that its backlog keeps no other account waiting.
 const LOOKS: usize = 4;
-/// Until an order that cannot be read is looked at again.
+/// The pause before an order that cannot be read is looked at again.
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(3600);
 /// After a fault of ours.
 const FAULT_PAUSE: Duration = Duration::from_secs(5);
 
-/// Alerts that are told at once: a channel that is slow takes no room from anything else.
+/// Alerts told at once; with slots of their own, so that a slow channel takes no room from anything else.
 pub(super) const ALERTS: usize = 8;
 
-/// Tasks for which no platform is asked, or not by their account's turn.
+/// Kinds of tasks outside the accounts' lines: they ask no platform, or only before a ruling.
 const OURS: [TaskKind; 2] = [TaskKind::Expiry, TaskKind::Policy];
 pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
@@ -68,11 +68,11 @@ pub(super) struct Worker {
     pub(super) desk: Option<Desk>,
     pub(super) settings: Settings,
     pub(super) teller: Teller,
-    /// Rung when something is due that was not.
+    /// Rung when something new is due.
     pub(super) bell: Arc<Notify>,
-    /// For tasks that are no account's turn.
+    /// Slots of the tasks in [`OURS`].
     pub(super) slots: Arc<Semaphore>,
-    /// Those of alerts.
+    /// Slots of alerts.
     pub(super) alert_slots: Arc<Semaphore>,
     pub(super) lanes: Mutex<BTreeMap<AccountName, Lane>>,
     pub(super) tracker: TaskTracker,
@@ -84,11 +84,11 @@ pub(super) struct Lane {
     breaker: Breaker,
     /// One for each of its tasks that this core works on.
     slots: Arc<Semaphore>,
-    /// How far along the line of payments was looked for what needs no question.
+    /// How far along the line of payments we have looked for tasks that need no question.
     swept: Timestamp,
     /// Whether the next odd question is for a refund.
     refunds_turn: bool,
-    /// Whether was said that the account has work, and cannot be called.
+    /// Whether the log already says that the account has work but cannot be called.
     complained: bool,
 }
 
@@ -103,7 +103,7 @@ impl Lane {
         }
     }
 
-    /// The refunds' half of what was granted. Where that is one at a time, every other one.
+    /// The refunds' half of what was granted; where one is granted at a time, every other one.
     fn half(&mut self, granted: u32) -> u32 {
         let is_odd = granted % 2 == 1;
         let half = granted / 2 + u32::from(is_odd && self.refunds_turn);
@@ -112,9 +112,9 @@ impl Lane {
     }
 }
 
-/// What a look at a line found.
+/// The result of a look at a line.
 struct Look {
-    /// Whose platform is to be asked.
+    /// Tasks that need a question to their platform.
     open: BTreeSet<TaskKey>,
     /// Where a further look begins, if there is more.
     end: Option<Timestamp>,
@@ -136,7 +136,7 @@ struct Sorted {
 /// How a run of a task ended.
 enum End {
     Done,
-    /// Again then, with this count and note.
+    /// Try again after this wait, with this count and note.
     Later(Duration, u32, String),
 }
 
@@ -180,7 +180,7 @@ impl Worker {
         }
         let Some(desk) = &self.desk else { return Ok(()) };
         for account in tasks.accounts_due(now()).await? {
-            // Whatever is settled by now is dropped without a question.
+            // Whatever has ended by now is dropped without a question.
             let mut looks = 0;
             while self.questions(desk, &account).await? {
                 looks += 1;
@@ -193,8 +193,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Drops what of an account needs no question, and starts as many of the others as may be asked now; answers whether
-    /// to look again at once.
+    /// Drops the account's tasks that need no question, and starts as many of the others as may be asked now; answers
+    /// whether to look again at once.
     async fn questions(self: &Arc<Self>, desk: &Desk, account: &AccountName) -> Result<bool, StoreError> {
         let tasks = self.store.tasks();
         let Some(rate) = desk.rate(account) else {
@@ -208,7 +208,7 @@ impl Worker {
         let payments = self.look(account, TaskKind::Payment, BEGINNING).await?;
         let mut more = refunds.pays || payments.pays;
         if let Some(end) = payments.end {
-            // The head of the line may be all that a platform is not asked about for a while.
+            // The head of the line may consist only of tasks whose platform is not being asked for a while.
             let from = self.lane(account, |lane| lane.swept.max(end));
             let further = self.look(account, TaskKind::Payment, from).await?;
             self.lane(account, |lane| lane.swept = further.end.unwrap_or(BEGINNING));
@@ -226,7 +226,7 @@ impl Worker {
         if is_open {
             self.lane(account, |lane| lane.breaker.probed(Instant::now(), self.settings.probe));
         }
-        // Half of it for refunds, and what payments have no use for.
+        // Refunds get half of it, and whatever payments do not need.
         let half = self.lane(account, |lane| lane.half(granted));
         let spare = granted.saturating_sub(u32::try_from(payments.len()).unwrap_or(u32::MAX));
         let mut claimed = self.claim_of(&refunds, half.max(spare)).await?;
@@ -238,7 +238,7 @@ impl Worker {
         Ok(more)
     }
 
-    /// Looks at what waits after a moment, and drops what needs no question.
+    /// Looks at the tasks that became due after a moment, and drops those that need no question.
     async fn look(&self, account: &AccountName, kind: TaskKind, after: Timestamp) -> Result<Look, StoreError> {
         let tasks = self.store.tasks();
         let waiting = tasks.waiting(account, kind, after, BATCH, now()).await?;
@@ -252,8 +252,9 @@ impl Worker {
         Ok(Look { pays: full && settled.len() > open.len(), open, end })
     }
 
-    /// What these tasks are for has come to its end. Looked at once more when they are ours: from then on a unit that wants
-    /// one anew leaves a note in it, and before that it would be dropped unnoticed.
+    /// Drops tasks whose payment or refund has ended. They are looked at once more after they were claimed: from then
+    /// on a unit that wants one of them again leaves a note in it, while before that its wish would be dropped
+    /// unnoticed.
     async fn drop_settled(&self, keys: &BTreeSet<TaskKey>) -> Result<(), StoreError> {
         let tasks = self.store.tasks();
         let claimed = self.claim_of(keys, BATCH).await?;
@@ -297,7 +298,7 @@ impl Worker {
         Ok(sorted)
     }
 
-    /// The orders of tasks, and which of them cannot be read: one such must not keep the others from what is due to them.
+    /// The orders of tasks, and which of them cannot be read: one that cannot must not keep the others waiting.
     async fn readable(&self, ids: &[OrderId]) -> Result<(BTreeMap<OrderId, Order>, BTreeSet<OrderId>), StoreError> {
         match self.store.orders(ids).await {
             Ok(orders) => return Ok((orders, BTreeSet::new())),
@@ -325,7 +326,7 @@ impl Worker {
 
     fn start(self: &Arc<Self>, slots: &Arc<Semaphore>, task: Task) {
         let Ok(slot) = slots.clone().try_acquire_owned() else {
-            // Its lease runs out, and somebody with room takes it.
+            // Its lease expires, and a core with room takes it.
             return;
         };
         let worker = self.clone();
@@ -362,7 +363,7 @@ impl Worker {
         Ok(self.store.orders(std::slice::from_ref(id)).await?.remove(id))
     }
 
-    /// Every answer counts for whether the platform is worth asking.
+    /// Every answer counts towards whether the platform is worth asking.
     fn heard(&self, account: &AccountName, answer: &Answer) {
         let (was, is) = self.lane(account, |lane| {
             let was = lane.breaker.is_open();
@@ -383,7 +384,7 @@ impl Worker {
         }
     }
 
-    /// The first question is paid for; a further call waits for its turn.
+    /// Waits for the budget of a further call. The first question of a task is already paid for.
     async fn turn(&self, desk: &Desk, account: &AccountName) -> Result<(), Fault> {
         if desk.turn(account, TURN).await? { Ok(()) } else { Err(Fault::Budget) }
     }
@@ -506,7 +507,7 @@ impl Worker {
         let Some(CaseRow { case, .. }) = self.store.case(&case_id).await? else { return Ok(End::Done) };
         let policy = self.settings.cases.get(&case.kind).and_then(|p| p.settle);
         let Some(resolution) = policy.filter(|_| case.state == CaseState::Open) else { return Ok(End::Done) };
-        // A rule of the configuration asks first, like a person.
+        // A configured rule asks the platform first, as a person's ruling does.
         if let Some(desk) = &self.desk
             && !desk.ask_about(&case, TURN).await?
         {
@@ -538,7 +539,7 @@ impl Worker {
     }
 }
 
-/// How the command that ends a task went. That it is refused means that news was faster.
+/// The end of a task by a command. If the command was refused, news was faster.
 fn ended(said: Result<(), DoorError>) -> Result<End, Fault> {
     match said {
         Ok(()) => Ok(End::Done),

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-/// Rung after a commit. It carries nothing, never waits, and any number of rings may be heard as one.
+/// Rung after a commit. A ring carries nothing and never waits; several rings may be heard as one.
 #[derive(Debug, Clone, Default)]
 pub struct Bell(watch::Sender<()>);
 
@@ -21,7 +21,7 @@ impl Bell {
 pub(super) struct Ears(watch::Receiver<()>);
 
 impl Ears {
-    /// Returns when the bell was rung since the last time.
+    /// Returns when the bell has been rung since the last call.
     pub(super) async fn heard(&mut self) {
         if self.0.changed().await.is_err() {
             // Nobody is left who could ring it.

@@ -1,8 +1,8 @@
-//! Durable subscriptions over the feed: what is asked of them, decided by [`crate::subscription`] and stored with the
-//! version compared.
+//! Durable subscriptions over the feed: requests are decided by [`crate::subscription`], and the result is stored with
+//! the version compared.
 //!
-//! Contract: every core may be asked, whichever holds the stream. What somebody else wrote in between is read, and the
-//! question decided again.
+//! Contract: any core may be asked, whichever of them has the stream. If somebody else wrote in between, the
+//! subscription is read and the request decided again.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -20,13 +20,13 @@ use crate::{
     subscription::{self, Lease, Refused, Subscription},
 };
 
-/// How often a question is decided again. Few ask the same subscription at once.
+/// How often a request is decided again. Few ask about one subscription at once.
 const TRIES: u32 = 8;
 /// How long a stream that has nothing to send may live on after its lease has ended.
 const LEASE_CHECK: Duration = Duration::from_secs(1);
 /// How long a stream that has something to send waits for the store.
 const NOTE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long is looked for the event that a failed stream is to be blamed on.
+/// How long to look for the event that a failed stream is blamed on.
 const BLAME_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a subscription does not do what is asked.
@@ -38,10 +38,10 @@ pub enum DurableError {
     /// There is one of this name.
     #[error("subscription {0} exists already; GetSubscription shows it, UpdateSubscription changes it")]
     Exists(SubscriptionName),
-    /// The request id made another one.
+    /// The request id was used to make another subscription.
     #[error("request id {0} was used for another subscription")]
     RequestIdReused(RequestId),
-    /// It is no time for that.
+    /// The subscription is not in a state for that.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The log has no such place, or cannot be read.
@@ -64,7 +64,7 @@ pub struct Wanted {
     pub filter: EventFilter,
     /// Where it begins.
     pub position: Position,
-    /// After so many failed deliveries an event is parked; 0 for never.
+    /// An event is parked after this many failed deliveries; 0 for never.
     pub max_attempts: u32,
     /// Who asks, so that a retry is recognised.
     pub request: Option<SubscriptionRequest>,
@@ -75,7 +75,7 @@ pub struct Wanted {
 pub struct Lag {
     /// What it has yet to be sent.
     pub backlog: Backlog,
-    /// Events that are put aside, parked or held.
+    /// How many events are put aside, parked or held.
     pub aside: i64,
 }
 
@@ -84,7 +84,7 @@ pub struct Lag {
 pub struct Redriven {
     /// How many events.
     pub count: i64,
-    /// Parked events that are not: the log no longer has them.
+    /// Parked events that are not delivered again: the log no longer has them.
     pub dropped: Vec<(OrderId, i64)>,
 }
 
@@ -98,13 +98,14 @@ pub struct Durable {
 }
 
 impl Durable {
-    /// Subscriptions to a feed. How streams end is noted on `tasks`; from `closing` on it is we who end them.
+    /// Subscriptions to a feed. Notes of how streams end run on `tasks`; once `closing` is cancelled, it is this core
+    /// that ends them.
     #[must_use]
     pub fn new(feed: Feed, store: Arc<dyn Subscriptions>, tasks: TaskTracker, closing: CancellationToken) -> Self {
         Self { feed, store, tasks, closing }
     }
 
-    /// Makes one; a repeated request gets the one that it made.
+    /// Makes one; a repeated request gets the one that it made before.
     ///
     /// # Errors
     /// [`DurableError`]; nothing was made.
@@ -187,7 +188,7 @@ impl Durable {
         Ok(moved.await?.0)
     }
 
-    /// Confirms everything up to a revision; answers up to where everything is confirmed now.
+    /// Confirms everything up to a revision; answers up to which revision everything is confirmed now.
     ///
     /// # Errors
     /// [`DurableError`]; nothing was confirmed.
@@ -232,7 +233,7 @@ impl Durable {
         Ok((subscription, page))
     }
 
-    /// Delivers again what is put aside: that of the orders of these events, or all.
+    /// Delivers again what is put aside: for the orders of these events, or for all if there are none.
     ///
     /// # Errors
     /// [`DurableError`]; nothing was changed.
@@ -253,7 +254,7 @@ impl Durable {
         let mut after = before.clone();
         let oldest = self.feed.locate(Position::Earliest, &after.filter).await?.after + 1;
         let dropped = after.redrive(&chosen, oldest)?;
-        // What it has yet to confirm may be gone as well: that is for somebody to say, by Seek.
+        // What it has yet to confirm may be gone too: then the caller must decide, by Seek.
         self.feed.locate(Position::After(after.position()), &after.filter).await?;
         let still = Subscription { parked: after.parked.clone(), ..before.clone() };
         let count = answered(self.store.aside_count(&before)).await? - answered(self.store.aside_count(&still)).await?;
@@ -310,9 +311,9 @@ impl Durable {
         })
     }
 
-    /// The first event that the last stream was sent and has not confirmed, if that delivery has failed. Of a stream that wants
-    /// little and confirms no Progress it may be far away: who cannot be found soon is not to blame, for a stream that is never
-    /// opened would be worse.
+    /// The first event that the last stream was sent and has not confirmed, if that delivery has failed. On a stream
+    /// that wants little and confirms no Progress it may be far away: if it is not found soon, no event is blamed,
+    /// because a stream that can never be opened would be worse.
     async fn unconfirmed(
         &self,
         subscription: &Subscription,
@@ -343,7 +344,7 @@ impl Durable {
         Ok((place, self.feed.reader(&place, wants)))
     }
 
-    /// Reads, decides and writes; once more when somebody else was first.
+    /// Reads, decides and writes; decides again if somebody else was first.
     async fn change<T: Send>(
         &self,
         name: &SubscriptionName,
@@ -361,7 +362,7 @@ impl Durable {
         }
     }
 
-    /// What changes nothing is not written.
+    /// Writes the change, unless there is none.
     async fn write(&self, before: &Subscription, after: &Subscription) -> Result<(), DurableError> {
         if before == after { Ok(()) } else { Ok(answered(self.store.update(after)).await?) }
     }
@@ -372,14 +373,14 @@ impl Durable {
 struct Tries(u32);
 
 impl Tries {
-    /// Whether it shall be decided again: somebody else was first, and not too often yet.
+    /// Whether to decide again: somebody else was first, and there are tries left.
     fn again(&mut self, error: &DurableError) -> bool {
         self.0 += 1;
         self.0 < TRIES && matches!(error, DurableError::Feed(FeedError::Store(StoreError::Conflict(_))))
     }
 }
 
-/// Whether it only says that the database is away for a while: no reason to end a stream.
+/// Whether it only says that the database is away for a while, which is no reason to end a stream.
 fn is_passing(error: &DurableError) -> bool {
     matches!(error, DurableError::Feed(FeedError::Store(StoreError::Unavailable(_) | StoreError::Busy(_))))
 }
@@ -394,7 +395,7 @@ pub struct Deliveries {
     subscription: Subscription,
     lease: Lease,
     place: Place,
-    /// Everything up to here is known to be sent under the lease.
+    /// Everything up to here was noted as sent under the lease.
     sent: i64,
     /// What is sent next.
     due: VecDeque<Step>,
@@ -405,7 +406,7 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// Fences the stream.
+    /// The lease, by which the stream is fenced.
     #[must_use]
     pub fn lease(&self) -> Lease {
         self.lease
@@ -417,7 +418,7 @@ impl Deliveries {
         &self.place
     }
 
-    /// The subscription as it was at the beginning; what a stream sends changes with the lease only.
+    /// The subscription as it was when the stream began; what a stream sends changes only with its lease.
     #[must_use]
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
@@ -444,7 +445,7 @@ impl Deliveries {
         while self.due.is_empty() {
             tokio::select! {
                 step = self.follow.next() => match step? {
-                    // Somebody died of one of these. Confirmed one by one, they show of which.
+                    // A client died handling one of these; sending them singly shows which.
                     Some(Step::Batch(batch)) if batch.after < self.subscription.failures.suspect => self.due = batch.singled().map(Step::Batch).collect(),
                     Some(step) => self.due.push_back(step),
                     None => return Ok(None),
@@ -456,8 +457,8 @@ impl Deliveries {
             }
         }
         let Some(step) = self.due.pop_front() else { return Ok(None) };
-        // Noted before it is sent, so that whatever the client confirms is known, and a crash of ours counts. A client of a
-        // core that is cut off from the store has others to go to.
+        // Noted before it is sent, so that whatever the client confirms is known, and a crash of ours counts as well.
+        // If this core is cut off from the store, its client has other cores to go to.
         let end = Instant::now() + NOTE_PATIENCE;
         loop {
             match self.note(step.up_to()).await {

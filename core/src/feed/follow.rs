@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{FeedError, Reader, Stretch};
 use crate::store::{LogEntry, StoreError};
 
-/// Nothing is sent for no longer than this.
+/// The longest time in which nothing is sent.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// What is sent next. Each begins where the one before ended.
@@ -95,7 +95,7 @@ impl Follow {
         Step::Progress { up_to: self.told }
     }
 
-    /// Says that nothing is new only where that is known.
+    /// A sign of life: says that nothing is new, but only where that is known.
     fn sign_of_life(&mut self) -> Result<Step, FeedError> {
         if self.reader.is_failing() {
             return Err(StoreError::Unavailable("the log cannot be read at present".into()).into());

@@ -1,16 +1,17 @@
-//! The feed: who reads the log on learns of every event, in order, as soon as it is committed.
+//! The feed: readers see every event, in order, soon after commit.
 //!
 //! Contract:
 //! - A writer rings the [`Bell`] after its commit and waits for nobody.
-//! - One task, the tail, reads what is new, once for all readers, and keeps the newest stretch in a bounded ring in
-//!   memory. It reads while somebody listens, when the bell rings here, when another core announces, and now and then
-//!   without being told: that is the floor, when announcements get lost.
+//! - One task, the tail, reads what is new once for all readers, and keeps the newest stretch in a bounded ring in
+//!   memory. It reads only while somebody listens: when the bell rings here, when another core announces something, and
+//!   once a second in any case, because announcements may get lost.
 //! - A [`Reader`] takes from the ring. What is further back it reads from the store by itself, a few readers at a time,
-//!   until it has caught up. Who falls out of the ring does so again. So nobody who is slow changes anything for others.
+//!   until it has caught up; so does a reader that falls out of the ring. So a slow reader changes nothing for the
+//!   others.
 //! - Nothing is skipped: a gap in what was read is an error, never passed over.
-//! - A log that became another one (restored, or set back) ends all its readers with [`FeedError::LogChanged`].
+//! - When a log becomes another one (restored, or set back), all its readers end with [`FeedError::LogChanged`].
 //!
-//! [`Follow`] makes of a reader what is sent to a client: batches that chain, and signs of life between them.
+//! [`Follow`] turns a reader into what is sent to a client: batches that chain, and signs of life between them.
 //! [`Durable`] does so for readers whose place is kept here.
 
 mod bell;
@@ -42,12 +43,12 @@ use crate::{
 };
 use ring::Ring;
 
-/// Readers of the store at once, the tail and whoever looks a position up not counted. The rest wait for their turn.
+/// Readers at the store at once, without the tail and position lookups. The others wait for their turn.
 const AT_THE_STORE: usize = 3;
 /// Events that are read at once.
 const PAGE: u32 = 256;
-/// A store that takes longer does not answer: a server that is gone without a word would hold us for as long as the
-/// network hopes.
+/// How long to wait for the store: a server that vanished without a word would otherwise hold us until the network
+/// gives up.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Why a reader does not go on.
@@ -65,7 +66,7 @@ pub enum FeedError {
         /// The last revision.
         head: i64,
     },
-    /// The log is another one than it was: a revision of before says nothing here.
+    /// The log is not the one that it was: a revision of the earlier one means nothing here.
     #[error("the log was restored or replaced; it is {now} now, and what was read of another says nothing about it")]
     LogChanged {
         /// The log that there is.
@@ -74,7 +75,7 @@ pub enum FeedError {
     /// A token was given out under another filter.
     #[error("the resume token belongs to another filter")]
     FilterChanged,
-    /// A token that nobody gave out.
+    /// A token that was never given out.
     #[error("is not a resume token of an earlier stream")]
     TokenMalformed,
     /// The store did not answer.
@@ -122,10 +123,10 @@ struct Shared {
     ring: watch::Sender<Ring>,
     /// Somebody listens now.
     wanted: Notify,
-    /// The log may have grown by somebody else's doing.
+    /// The log may have grown because another process wrote to it.
     announced: Notify,
     at_the_store: Semaphore,
-    /// Whoever looks a position up does not wait for those who read on from theirs.
+    /// Position lookups take turns among themselves, so that they do not wait for readers that are catching up.
     locating: Semaphore,
 }
 
@@ -152,12 +153,12 @@ impl Feed {
         Self { shared }
     }
 
-    /// Looks a position up. `filter` is what a token must have been given out for.
+    /// Looks a position up. `filter` must be the one for which a token was given out.
     ///
     /// # Errors
     /// [`FeedError`]: the log has no such place, or not any more.
     pub async fn locate(&self, position: Position, filter: &EventFilter) -> Result<Place, FeedError> {
-        // Neither is ever closed.
+        // The semaphores are never closed.
         let _turn = self.shared.locating.acquire().await.ok();
         let log = &self.shared.log;
         let state = answered(log.state()).await?;
@@ -168,7 +169,7 @@ impl Feed {
             Position::Time(time) => answered(log.first_at(time)).await? - 1,
             Position::Token(token) => token.revision_in(&state, filter)?,
         };
-        // Of a time, what was dropped may have been as late.
+        // When seeking by time, dropped events may also have matched.
         let dropped = state.oldest > 1 && position.is_time() && after + 1 == state.oldest;
         if dropped || after < state.oldest - 1 {
             return Err(FeedError::Compacted { oldest: state.oldest });
@@ -179,9 +180,9 @@ impl Feed {
         Ok(Place { log_id: state.id, after, head: state.head })
     }
 
-    /// Reads on from a place; the reader is given the events that `wants` approves of.
+    /// A reader from a place on; it gets the events for which `wants` is true.
     pub fn reader(&self, place: &Place, wants: impl Fn(&EventRow) -> bool + Send + Sync + 'static) -> Reader {
-        // Listens first: what is committed from now on is not missed.
+        // Subscribes first, so that nothing that is committed from now on is missed.
         let ring = self.shared.ring.subscribe();
         self.shared.wanted.notify_one();
         Reader::new(self.clone(), ring, place, Box::new(wants))
@@ -196,7 +197,7 @@ impl Feed {
     }
 }
 
-/// What a store answers, in time.
+/// The store's answer, if it comes in time.
 async fn answered<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let answered = timeout(PATIENCE, answer).await;
     answered.unwrap_or_else(|_| Err(StoreError::Unavailable("the log did not answer in time".into())))

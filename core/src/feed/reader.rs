@@ -1,7 +1,8 @@
 //! One reader of the log: stretch after stretch, from a revision on.
 //!
 //! Contract: stretches follow each other without a gap, also under a predicate, and each is bounded. A reader holds at
-//! most one page of the log; who does not ask gets nothing and costs nothing else. All methods may be given up half-way.
+//! most one page of the log; while it is not asked, it gets nothing and costs nothing else. All methods may be
+//! cancelled half-way.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -33,7 +34,7 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// The same, with a stretch for each event. The last one looks as far as the whole.
+    /// The same, as one stretch for each event. The last one reaches as far as the whole.
     pub(super) fn singled(self) -> impl Iterator<Item = Self> {
         let Self { mut after, up_to, events } = self;
         let last = events.len().saturating_sub(1);
@@ -54,8 +55,8 @@ pub struct Reader {
     wants: Predicate,
     /// What was read from the store and not handed out yet; follows `position`.
     page: VecDeque<Arc<LogEntry>>,
-    /// The page that is being read from the store. A task of its own, so that a reader that is given up half-way loses
-    /// neither its turn nor what came, and one that is not asked again holds no turn.
+    /// The page that is being read from the store. A task of its own, so that a reader that is cancelled half-way loses
+    /// neither its turn nor the page, and one that is never asked again holds no turn.
     loading: Option<AbortOnDropHandle<Result<Page, FeedError>>>,
 }
 

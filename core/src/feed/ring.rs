@@ -19,7 +19,7 @@ pub(super) struct Ring {
     base: i64,
     entries: VecDeque<Arc<LogEntry>>,
     bytes: usize,
-    /// Counts how often the log became another one: readers of before do not go on.
+    /// Counts how often the log became another one: older readers do not go on.
     pub(super) breaks: u64,
     /// Whether the log could not be read lately.
     pub(super) failing: bool,
@@ -46,7 +46,7 @@ impl Ring {
         *self = Self { breaks: self.breaks, ..Self::default() };
     }
 
-    /// The same because the log is not the one that it was.
+    /// Forgets all because the log is not the one that it was.
     pub(super) fn break_off(&mut self) {
         self.forget();
         self.breaks += 1;
@@ -83,7 +83,7 @@ impl Ring {
 
     /// At most `limit` events after `position`.
     pub(super) fn after(&self, position: i64, limit: usize) -> Ahead {
-        // Who is ahead of the tail has read the store since; or the log was set back.
+        // A reader ahead of the tail has read the store since; or the log was set back.
         if self.log_id.is_none() || !(self.base..=self.end()).contains(&position) {
             return Ahead::Unknown;
         }

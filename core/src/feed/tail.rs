@@ -1,4 +1,4 @@
-//! The tail: reads what is new once, for all readers; and tells other cores what is new here.
+//! The tail: reads what is new once for all readers, and tells other cores what is new here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,8 +9,8 @@ use crate::store::{EventLog, LogEntry, LogPage, StoreError};
 
 /// Looks after this long even without being told.
 const FLOOR: Duration = Duration::from_secs(1);
-/// From one look to the next at least, and from one announcement to the next: under load one serves many commits. After
-/// a pause both happen at once.
+/// The least time between two looks, and between two announcements: under load one of them serves many commits. After a
+/// pause both happen at once.
 const GAP: Duration = Duration::from_millis(5);
 
 /// Follows the log whenever somebody listens.
@@ -22,7 +22,7 @@ pub(super) async fn run(feed: Arc<Shared>, mut bell: Ears) {
             () = hear(&feed) => {}
         }
         feed.ring.send_modify(super::Ring::forget);
-        // Who began to listen meanwhile has asked for us again.
+        // A reader that came meanwhile has already asked for us again.
     }
 }
 
@@ -54,7 +54,7 @@ async fn look(feed: &Shared) -> Result<(), StoreError> {
             begin(feed).await?;
             continue;
         };
-        // Once more what was read last: a log that was set back may be as long again by now.
+        // Reads the last event once more: a log that was set back may by now be as long again.
         let after = end - i64::from(last.is_some());
         let mut page = answered(feed.log.after(after, PAGE)).await?;
         let is_last = page.entries.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
@@ -62,8 +62,9 @@ async fn look(feed: &Shared) -> Result<(), StoreError> {
             Ok(()) => {}
             Err(FeedError::BeyondHead { head }) => {
                 let behind = Some(end).filter(|end| head < *end);
-                // Nobody shall go on there with what he was told before: it gets a new id, unless it has one, or has grown up
-                // to there while we asked. Then the next look tells, by what was read last.
+                // No reader may go on there with what it was told before, so the log gets a new id, unless it has one
+                // already, or has grown up to there while we asked. In that case the next look finds out, by the last
+                // event that was read.
                 if !answered(feed.log.set_back(log_id, behind)).await? {
                     return Ok(());
                 }
@@ -76,7 +77,7 @@ async fn look(feed: &Shared) -> Result<(), StoreError> {
                 feed.ring.send_modify(super::Ring::break_off);
                 continue;
             }
-            // What is left is for readers to hear of: those that are at the head have missed nothing yet.
+            // Readers find out by themselves what was dropped: those at the head have missed nothing yet.
             Err(FeedError::Compacted { .. }) => {
                 feed.ring.send_modify(super::Ring::forget);
                 continue;
@@ -93,7 +94,7 @@ async fn look(feed: &Shared) -> Result<(), StoreError> {
     }
 }
 
-/// Begins to follow the log at its head. The last event is held from the beginning, to be known again.
+/// Begins to follow the log at its head. The last event is kept from the beginning, so that it can be recognised.
 async fn begin(feed: &Shared) -> Result<(), StoreError> {
     let head = answered(feed.log.state()).await?.head;
     let page = answered(feed.log.after((head - 1).max(0), 1)).await?;
@@ -105,7 +106,7 @@ async fn begin(feed: &Shared) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes what was read before off a page; an error if it is not there.
+/// Takes the event that was read before off the page; an error if it is not there.
 fn goes_on(page: &mut LogPage, last: Option<&LogEntry>) -> Result<(), FeedError> {
     let Some(last) = last else { return Ok(()) };
     if page.entries.first().is_none_or(|first| first.row != last.row) {
@@ -135,7 +136,7 @@ fn measure(page: &LogPage) {
     metrics::histogram!("paystate_feed_tail_lag_seconds").record(now.saturating_sub(decided).as_secs_f64());
 }
 
-/// Listens to other cores for as long as it is asked to.
+/// Listens to other cores until it is cancelled.
 async fn hear(feed: &Shared) {
     loop {
         if let Err(error) = listen(feed).await {
@@ -148,13 +149,13 @@ async fn hear(feed: &Shared) {
 async fn listen(feed: &Shared) -> Result<(), StoreError> {
     let mut announcements = feed.log.listen().await?;
     loop {
-        // Before the first one too: something may have been announced before we listened.
+        // Before the first announcement too: something may have been announced before we listened.
         feed.announced.notify_one();
         announcements.heard().await?;
     }
 }
 
-/// Tells other cores what is new here. One that is not told looks by itself.
+/// Tells other cores what is new here. A core that is not told finds out by itself.
 pub(super) async fn announce(log: Arc<dyn EventLog>, mut bell: Ears) {
     loop {
         bell.heard().await;

@@ -1,8 +1,8 @@
 //! Resume tokens: where a reader was, so that it goes on there and nowhere else.
 //!
-//! Contract: opaque to clients. A token is good for one log and one filter, for as long as the log has what follows it.
-//! The checksum finds what was cut or mistyped; it is no secret, and a forged token gets nobody what a revision
-//! would not get him.
+//! Contract: opaque to clients. A token is good for one log and one filter, for as long as the log still has what
+//! follows it. The checksum finds tokens that were cut or mistyped; it is no secret, and a forged token gives nobody
+//! more than a revision would.
 
 use std::fmt;
 

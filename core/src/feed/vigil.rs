@@ -1,8 +1,8 @@
-//! Notes of a delivery that its stream lives, and how it ended: so that a delivery which fails can be told from one
+//! Notes for a delivery that its stream is alive, and how it ended, so that a delivery that fails can be told from one
 //! that is taken over.
 //!
-//! Contract: a task of its own, because nothing is asked of a stream while its client does not read. What it notes is
-//! best effort; without a note the delivery has failed after [`SILENCE`].
+//! Contract: it runs in a task of its own, because a stream is not polled while its client does not read. What it notes
+//! is best effort; without a note the delivery has failed after [`SILENCE`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,10 +20,10 @@ use crate::{
     subscription::{Delivery, Lease, SILENCE},
 };
 
-/// How often a stream gives a sign of life; several times within the silence that is taken for death.
+/// How often a stream gives a sign of life; several times within the silence after which it is taken for dead.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
-/// Whose life is noted.
+/// The stream whose life is noted.
 pub(super) struct Pulse {
     pub(super) store: Arc<dyn Subscriptions>,
     pub(super) name: SubscriptionName,
@@ -58,7 +58,7 @@ impl Pulse {
     }
 }
 
-/// Held by a stream. Let go without a word, it says that the client has gone.
+/// Held by a stream. Dropped without a word, it says that the client has gone.
 pub(super) struct Vigil {
     excuse: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -70,7 +70,7 @@ impl Vigil {
         Self { excuse, task: tasks.spawn(watch(pulse, excused, closing)) }
     }
 
-    /// It is we who end the stream.
+    /// This core ends the stream: the delivery has not failed.
     pub(super) fn excuse(self) {
         let _ = self.excuse.send(());
     }

@@ -31,7 +31,7 @@ pub use redis::RedisGuard;
 pub enum Claim {
     /// Never seen; now ours. Also the answer of a guard that cannot know.
     New,
-    /// Somebody is at it, perhaps this very batch.
+    /// Somebody is working on it, perhaps this very batch.
     InFlight,
     /// Stored before; the same answer as then is due.
     Done,
@@ -62,15 +62,15 @@ impl Token {
         (text.len() == Self::HEX_DIGITS && text.bytes().all(|b| b.is_ascii_hexdigit())).then_some(Self(text))
     }
 
-    /// The digits.
+    /// The token: 32 hex digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What an input names before the database is asked. Two inputs that name the same thing are about one
-/// order; the reverse does not hold, which is one more reason why a lock decides nothing.
+/// What an input names before the database is asked. Two inputs that name the same thing are about the same order; the
+/// converse does not hold, which is one more reason why a lock decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LockName(String);
 
@@ -87,7 +87,7 @@ impl LockName {
         Self(format!("payment/{number}"))
     }
 
-    /// The text.
+    /// The name: what kind of thing, `/`, and its id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -105,7 +105,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What a guard says that knows nothing: go on.
+    /// The answer of a guard that knows nothing: go on.
     #[must_use]
     pub fn unknown(notices: usize, locks: usize) -> Self {
         Self { claims: vec![Claim::New; notices], held: vec![true; locks] }
@@ -121,16 +121,18 @@ pub struct Backend {
     pub well: bool,
 }
 
-/// How long things last.
+/// How long entries last, and how long a round trip may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// A round trip that takes longer counts as failed; what it did is unknown.
+    /// A round trip that takes longer counts as failed; what it did is unknown. Default 20 ms.
     pub command: Duration,
-    /// A claim whose batch never left.
+    /// How long a claim lasts whose batch never left. Default 10 s.
     pub claim: Duration,
-    /// A lock whose batch never left. Longer than a transaction usually takes, shorter than a platform waits.
+    /// How long a lock lasts whose batch never left. Longer than a transaction usually takes, shorter than a platform
+    /// waits. Default 5 s.
     pub lock: Duration,
-    /// What is known to be stored. Longer than the ladders of Alipay and WeChat Pay.
+    /// How long it is remembered that a notification is stored. Longer than the ladders of Alipay and WeChat Pay.
+    /// Default 26 h.
     pub done: Duration,
 }
 

@@ -16,15 +16,15 @@ pub struct Order {
     pub id: OrderId,
     /// What must be paid.
     pub amount: Money,
-    /// What it is about.
+    /// What it is about, as the caller gave it; at most 256 characters, perhaps empty.
     pub description: String,
-    /// Counts its events; compared on every write.
+    /// Counts its events, so 1 after creation; compared on every write.
     pub version: i64,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its last event was decided.
     pub updated_at: Timestamp,
-    /// When an unpaid order should be closed.
+    /// When it should be closed if it is still unpaid; `None` for never.
     pub expires_at: Option<Timestamp>,
     /// Whether it is to end, or has ended, unpaid.
     pub ending: Ending,
@@ -62,7 +62,8 @@ pub struct Payment {
     pub provider: SmolStr,
     /// The strongest news of it.
     pub status: PaymentStatus,
-    /// When somebody's word, a ruling or its caller's, took it for closed, as long as the platform has not said how it ended.
+    /// When somebody's word (a ruling, or the caller's) took it for closed, as long as the platform has not said how it
+    /// ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruled_at: Option<Timestamp>,
     /// When it was begun.
@@ -73,7 +74,7 @@ pub struct Payment {
     /// How it was begun.
     #[serde(default, skip_serializing_if = "Method::is_external")]
     pub method: Method,
-    /// The hash of what else it was begun with ([`Method::inputs`]). Not known of what the caller began.
+    /// The hash of what else it was begun with ([`Method::inputs`]); unknown for payments that the caller began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Sha256>,
     /// The platform's name for it, where it has one before it is paid.
@@ -94,9 +95,9 @@ pub struct Transaction {
     pub amount: Money,
     /// Whether it fits the order.
     pub fit: Fit,
-    /// When, by the platform's clock.
+    /// When it succeeded, by the platform's clock; `None` if the platform did not say.
     pub occurred_at: Option<Timestamp>,
-    /// What was ruled about it. Its name in stored documents is the first one that it had.
+    /// What was ruled about it. Stored documents use the first name of this field.
     #[serde(default, rename = "settled", skip_serializing_if = "Option::is_none")]
     pub ruling: Option<Settlement>,
 }
@@ -144,22 +145,22 @@ pub struct Refund {
     pub refund_id: Option<RefundId>,
     /// The strongest news of it.
     pub status: RefundStatus,
-    /// How much.
+    /// How much, by the strongest news of it; what was asked for until there is any.
     pub amount: Money,
-    /// `amount` is all that went back on the transaction so far.
+    /// Whether `amount` is a running total: all that went back on the transaction so far.
     pub cumulative: bool,
     /// When that news was taken in.
     pub updated_at: Timestamp,
     /// What was asked for here; none where the platform reported it first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested: Option<Requested>,
-    /// When a ruling gave it up, as long as that matters.
+    /// When a ruling gave it up; kept for as long as that matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_up: Option<GivenUp>,
-    /// Of a running total: what of it went back by refunds that were not asked for here.
+    /// For a running total: how much of it went back by refunds that were not requested here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<Money>,
-    /// That it succeeded, and with all that was asked for, only follows from a running total: a report of its own knows better.
+    /// Success was inferred from a running total; a direct report overrides it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inferred: bool,
 }
@@ -169,8 +170,8 @@ pub struct Refund {
 pub struct GivenUp {
     /// When.
     pub at: Timestamp,
-    /// What was left to give back of its transaction until then. Should the refund have gone through and less be left, then
-    /// its money was given back a second time.
+    /// What was left to give back of its transaction before that. If the refund went through after all and less is
+    /// left, its money was given back a second time.
     pub left: Money,
 }
 

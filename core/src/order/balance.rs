@@ -15,9 +15,9 @@ impl Order {
         self.refunds.iter().find(|r| r.requested.is_some() && r.out_refund_no.as_ref() == Some(out_refund_no))
     }
 
-    /// The transaction that pays the order: of those that count and are not all back, the one of which least was given
-    /// back. An order is as paid as its best-kept payment. So refunding one half of a double payment leaves it PAID,
-    /// whichever of the two came first; and it is REFUNDED only when nothing is kept of any.
+    /// The transaction that pays the order: of those that count and are not all refunded, the one of which least was
+    /// given back. An order is as paid as its best-kept payment. So refunding one half of a double payment leaves it
+    /// PAID, whichever of the two came first; it is REFUNDED only when nothing of any payment is kept.
     #[must_use]
     pub fn credited(&self) -> Option<&Transaction> {
         let kept_best = |t: &&Transaction| {
@@ -33,8 +33,8 @@ impl Order {
         self.credited().map_or(self.amount.zero(), |_| self.amount)
     }
 
-    /// What went back of what counts as paid. Where another amount was accepted, all is back when all of *that* is
-    /// back, and not before.
+    /// How much of what counts as paid went back. Where another amount was accepted, all is back only when all of
+    /// *that* amount is.
     #[must_use]
     pub fn refunded(&self) -> Money {
         let Some(credited) = self.credited() else { return self.amount.zero() };
@@ -51,9 +51,9 @@ impl Order {
         transaction.amount.at_most(self.refunds_reported_for(transaction))
     }
 
-    /// What may still be asked back of one transaction: what it brought, without what went back and without what is
-    /// under way. A running total may or may not hold what is under way, so both are taken off; nor may it hold yet all
-    /// that is known to have gone back here and elsewhere. A refund is asked for late rather than twice.
+    /// What may still be refunded of one transaction: what it brought, less what went back and less what is under way.
+    /// A running total may or may not contain what is under way, so both are taken off; it may also lack some of what
+    /// is known to have gone back here and elsewhere. A refund is rather asked for late than twice.
     #[must_use]
     pub fn left_of(&self, transaction: &Transaction) -> Money {
         let under_way = [RefundStatus::Pending, RefundStatus::Abnormal];
@@ -64,7 +64,7 @@ impl Order {
         transaction.amount.at_most(transaction.amount.minor().saturating_sub(reserved))
     }
 
-    /// What the platform says went back or, if it is more, what did here and elsewhere, in minor units.
+    /// What the platform says went back or, if it is more, what went back here and elsewhere; in minor units.
     fn gone_at_most(&self, transaction: &Transaction) -> i64 {
         let succeeded = || {
             self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.is_taken_from(r, transaction))
@@ -84,9 +84,9 @@ impl Order {
         single.max(cumulative)
     }
 
-    /// The refunds as they add up: those of one transaction that succeeded come to what the platform says went back. A
-    /// running total is not one more refund. It stays only as what it says beyond the refunds that are known by
-    /// themselves: money that went back elsewhere, or by a refund of which we were not told by its number.
+    /// The refunds in a form that adds up: those of one transaction that succeeded come to what the platform says went
+    /// back. A running total is not one more refund: only the part of it stays that exceeds the refunds known by
+    /// themselves, which is money that went back elsewhere, or by a refund whose number we were never told.
     #[must_use]
     pub fn refunds_apart(&self) -> Vec<Refund> {
         self.refunds.iter().filter_map(|refund| self.apart(refund)).collect()
@@ -99,7 +99,7 @@ impl Order {
         }
         let succeeded =
             || self.refunds.iter().filter(|r| r.status == RefundStatus::Succeeded && self.are_of_same_money(refund, r));
-        // The platform may count in two ways; then the larger total has all.
+        // The platform may keep two totals; then the larger one contains everything.
         let largest = succeeded().filter(|r| r.cumulative).max_by_key(|r| r.amount)?;
         let single = sum(succeeded().filter(|r| !r.cumulative));
         let beyond = refund.amount.minor().saturating_sub(single);
@@ -114,7 +114,7 @@ impl Order {
         })
     }
 
-    /// Whether two refunds are taken from the same money: by their numbers, where it has not come yet.
+    /// Whether two refunds are taken from the same money; compared by their numbers while that money has not come yet.
     fn are_of_same_money(&self, a: &Refund, b: &Refund) -> bool {
         match self.transactions().find(|t| self.is_taken_from(a, t)) {
             Some(transaction) => self.is_taken_from(b, transaction),

@@ -230,7 +230,7 @@ impl CaseKind {
 }
 
 impl Case {
-    /// One that is opened now. What else is known of it the caller adds.
+    /// A case that is opened now. The caller adds what else is known of it.
     #[must_use]
     pub fn open(id: CaseId, kind: CaseKind, account: &AccountName, summary: String, at: Timestamp) -> Self {
         Self {
@@ -266,7 +266,7 @@ impl Case {
         self.kind.resolutions().iter().copied().filter(counts).collect()
     }
 
-    /// What news settles, as far as its name tells. Enough to store the new state of a case that exists.
+    /// A case that news settles, as far as its id tells. Enough to store the new state of an existing case.
     pub(super) fn settled(id: &CaseId, order_id: &OrderId, state: CaseState, at: Timestamp) -> Option<Self> {
         let settled = Self::open(id.clone(), id.kind()?, &id.account()?, "settled by later news".to_owned(), at);
         Some(Self { state, order_id: Some(order_id.clone()), ..settled })

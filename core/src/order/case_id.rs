@@ -11,12 +11,12 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::{AccountName, BadId, CaseKind};
 
-/// Ends the name of the cause in that of a case that is opened again; a count follows. The blanks keep it apart from every
-/// number of a platform.
+/// Stands between the id of the first case of a cause and the count, in the id of a case that is opened again. The
+/// spaces keep it apart from every number of a platform.
 const AGAIN: &str = " again ";
-/// Begins what a case about a refund is about. The blank keeps it apart from every number of a platform.
+/// Begins the subject of a case about a refund. The space keeps it apart from every number of a platform.
 const REFUND: &str = "refund ";
-/// Longer than any name that is made here.
+/// Bytes; longer than any id that is made here.
 const LONGEST: usize = 1_024;
 
 /// The name of a case.
@@ -25,29 +25,31 @@ const LONGEST: usize = 1_024;
 pub struct CaseId(SmolStr);
 
 impl CaseId {
-    /// That of the case of this kind about this: a platform's number of money, our number of a payment, a day's difference.
+    /// The id of a case of this kind about a subject: the platform's number of money, our number of a payment, or a
+    /// day's difference.
     #[must_use]
     pub fn of(kind: CaseKind, account: &AccountName, about: impl Display) -> Self {
         let kind = kind.as_str().to_ascii_lowercase().replace('_', "-");
         Self(format_smolstr!("{kind}:{account}:{about}"))
     }
 
-    /// That of the case of this kind about a refund, by its number, or about what was given back `of TRANSACTION`.
+    /// The id of a case of this kind about a refund, named by its number, or about all that was given back `of
+    /// TRANSACTION`.
     #[must_use]
     pub fn of_refund(kind: CaseKind, account: &AccountName, about: impl Display) -> Self {
         Self::of(kind, account, format_args!("{REFUND}{about}"))
     }
 
-    /// Reads [`CaseId::as_str`] back. There need be no such case.
+    /// Reads [`CaseId::as_str`] back. The case need not exist.
     ///
     /// # Errors
-    /// [`BadId`]: it is empty, or longer than any.
+    /// [`BadId`]: it is empty, or longer than 1024 bytes.
     pub fn parse(text: impl Into<SmolStr>) -> Result<Self, BadId> {
         let text: SmolStr = text.into();
         if (1..=LONGEST).contains(&text.len()) { Ok(Self(text)) } else { Err(BadId { rule: "1 to 1024 bytes" }) }
     }
 
-    /// The text.
+    /// The id as it is stored and shown.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -65,13 +67,13 @@ impl CaseId {
         if nth == 0 { self.cause() } else { Self(format_smolstr!("{}{AGAIN}{nth}", self.cause())) }
     }
 
-    /// What kind of case it names; `None` of a name that is not made here.
+    /// The kind of case that it names; `None` for an id that is not made here.
     #[must_use]
     pub fn kind(&self) -> Option<CaseKind> {
         CaseKind::parse(&self.part(0)?.to_ascii_uppercase().replace('-', "_"))
     }
 
-    /// On which account; likewise.
+    /// The account that it names; `None` for an id that is not made here.
     pub(super) fn account(&self) -> Option<AccountName> {
         AccountName::parse(self.part(1)?).ok()
     }

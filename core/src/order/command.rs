@@ -43,7 +43,8 @@ pub enum Command {
         method: Method,
         /// The hash of what else it is begun with; see [`Method::inputs`].
         inputs: Option<Sha256>,
-        /// When the platform refuses to take money for it, as we ask it to. Not compared when it is repeated.
+        /// When the platform refuses to take money for it, as we ask it to; `None` where the caller begins it. Not
+        /// compared when it is repeated.
         expires_at: Option<Timestamp>,
     },
     /// Remember how the platform calls a payment.
@@ -79,9 +80,9 @@ pub enum Command {
         transaction_id: Option<TransactionId>,
         /// Our number for it, unique over all orders.
         out_refund_no: OutRefundNo,
-        /// How much.
+        /// How much: more than zero, at most what is left, in the currency in which the money came.
         amount: Money,
-        /// Why.
+        /// Why; platforms may show it to the payer.
         reason: String,
     },
     /// Take in that the platform refuses a refund for good.
@@ -113,7 +114,7 @@ pub enum Command {
     ResolveCase {
         /// Which.
         case_id: CaseId,
-        /// How.
+        /// How; one of [`Case::allowed`].
         resolution: Resolution,
         /// Why.
         reason: String,

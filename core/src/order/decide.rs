@@ -7,8 +7,8 @@ use super::{
     Payment, PaymentStatus, Refusal, State, Timestamp, journal::Journal, refunding, ruling,
 };
 
-/// How long after a payment's expiry the platform's clock may lag behind ours, and its answers behind its clock: nothing is
-/// taken for unpaid before.
+/// How long after a payment's expiry it is still not taken for unpaid: the platform's clock may lag behind ours, and
+/// its answers behind its clock.
 pub const UNPAID_GRACE: Duration = Duration::from_secs(5 * 60);
 
 /// Decides a command. `order` is the one that it is about, `case` the one that it names, as far as they exist.
@@ -109,7 +109,7 @@ fn start_payment(order: &Order, payment: Payment, at: Timestamp) -> Result<Decis
         if begun(known) != begun(&payment) {
             return Err(Refusal::NumberTaken(payment.out_trade_no));
         }
-        // The platform would be given them under a number that it knows with others.
+        // Otherwise the platform would be sent a number that it knows with other inputs.
         let differs = known.inputs.zip(payment.inputs).is_some_and(|(known, now)| known != now);
         return if differs { Err(Refusal::InputsDiffer(payment.out_trade_no)) } else { Ok(Decision::default()) };
     }
@@ -126,7 +126,7 @@ fn start_payment(order: &Order, payment: Payment, at: Timestamp) -> Result<Decis
     Ok(journal.decision)
 }
 
-/// The last name counts: it is the one that the payer was sent to.
+/// The last reference counts: it is the one that the payer was sent to.
 fn record_reference(
     order: &Order,
     out_trade_no: &OutTradeNo,
@@ -164,8 +164,9 @@ fn close(order: &Order, payments_closed: bool, at: Timestamp) -> Result<Decision
 }
 
 impl Journal {
-    /// Takes the payments that the caller began for closed: it says so. What we began, the platform tells us; and of these
-    /// it has not said so, so it is asked further, as the schedule says. False when that was known.
+    /// Takes the payments that the caller began for closed, because it vouches for that. What we began, the platform
+    /// tells us. The platform has not confirmed the closing, so it is still asked on schedule. False if nothing
+    /// changed.
     fn vouch_for_external(&mut self) -> bool {
         let (at, mut changed) = (self.at, false);
         for payment in self.order.payments.iter_mut().filter(|p| p.method.is_external() && !p.is_ended()) {
@@ -179,8 +180,8 @@ impl Journal {
     }
 }
 
-/// What a platform does not know it cannot take money for, once its own expiry is over. Before that, the payer may
-/// just be typing.
+/// A platform cannot take money for a payment that it does not know, once the payment's own expiry is over. Before
+/// that, the payer may just be typing.
 fn conclude_unpaid(order: &Order, out_trade_no: &OutTradeNo, at: Timestamp) -> Result<Decision, Refusal> {
     let mut journal = Journal::of(order, at);
     let payment = journal.named_payment(out_trade_no)?;

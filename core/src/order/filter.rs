@@ -26,7 +26,7 @@ impl EventFilter {
             && self.order_id.as_ref().is_none_or(|id| *id == event.after.id)
     }
 
-    /// The same for filters that want the same; kept in resume tokens, so it never changes.
+    /// Eight bytes of a hash, equal for filters that want the same; kept in resume tokens, so it never changes.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 8] {
         let kinds: BTreeSet<_> = self.kinds.iter().map(|kind| kind.as_str()).collect();

@@ -9,7 +9,7 @@ use super::{
 pub enum Due {
     /// At once.
     Now,
-    /// When news would usually have come by itself; the door's policy knows when that is.
+    /// When news would usually have come by itself; the door's policy knows how long that takes.
     Soon,
     /// Then.
     At(Timestamp),
@@ -47,9 +47,9 @@ impl Followup {
 }
 
 impl Order {
-    /// What must be done about an order that nobody has followed: that of the decisions which led to it, as far as it may
-    /// still be paid and no person was told of it. Refunds are not among it: none is asked for where nobody follows it, and one that was handed to a person
-    /// must not be sent again.
+    /// The follow-ups of an order that nothing has followed: those of the decisions that led to it, as far as it may
+    /// still be paid and no person was told of it. Refunds are not among them: a refund can be asked for only where it
+    /// is followed, and one that was handed to a person must not be sent again.
     #[must_use]
     pub fn followups(&self) -> Vec<Followup> {
         if !matches!(self.state(), State::Created | State::Pending) {

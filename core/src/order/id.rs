@@ -56,35 +56,35 @@ fn plain(text: &str, max: usize) -> bool {
 }
 
 id!(
-    /// The caller's name of an order.
+    /// The caller's name of an order: 1 to 64 characters of A-Z a-z 0-9 . _ -
     OrderId, "1 to 64 characters of A-Z a-z 0-9 . _ -", |t| plain(t, 64)
 );
 id!(
-    /// The number of a payment at its platform.
+    /// The number of a payment at its platform: 1 to 64 visible ASCII characters.
     OutTradeNo, "1 to 64 visible ASCII characters", |t| visible(t, 64)
 );
 id!(
-    /// The platform's number of a transaction.
+    /// The platform's number of a transaction: 1 to 128 visible ASCII characters.
     TransactionId, "1 to 128 visible ASCII characters", |t| visible(t, 128)
 );
 id!(
-    /// The merchant's number of a refund.
+    /// The merchant's number of a refund: 1 to 128 visible ASCII characters.
     OutRefundNo, "1 to 128 visible ASCII characters", |t| visible(t, 128)
 );
 id!(
-    /// The platform's number of a refund.
+    /// The platform's number of a refund: 1 to 128 visible ASCII characters.
     RefundId, "1 to 128 visible ASCII characters", |t| visible(t, 128)
 );
 id!(
-    /// The short name of an account in the configuration.
+    /// The short name of an account in the configuration: 1 to 64 characters of A-Z a-z 0-9 . _ -
     AccountName, "1 to 64 characters of A-Z a-z 0-9 . _ -", |t| plain(t, 64)
 );
 id!(
-    /// A caller's idempotency key.
+    /// A caller's idempotency key: 1 to 64 visible ASCII characters.
     RequestId, "1 to 64 visible ASCII characters", |t| visible(t, 64)
 );
 id!(
-    /// The name of a durable subscription.
+    /// The name of a durable subscription: 1 to 64 characters of a-z 0-9 -
     SubscriptionName, "1 to 64 characters of a-z 0-9 -",
     |t| (1..=64).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 );

@@ -27,7 +27,7 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// Cases to be opened, or stored in their new state.
     pub cases: Vec<Case>,
-    /// What must be done later. Empty for most news: what becomes moot is found to be so when it is due.
+    /// What must be done later. Empty for most news: a task that becomes moot is found to be so when it is due.
     pub tasks: Vec<Followup>,
 }
 
@@ -79,7 +79,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Cases about payments whose end was not known, and is now.
+    /// Settles the cases about payments whose end was unknown until now.
     fn overtaken(&mut self) -> Vec<Case> {
         let Order { open_cases, payments, .. } = &mut self.order;
         let ended = |id: &CaseId| {
@@ -93,7 +93,7 @@ impl Journal {
         self.settled_by_news(&over)
     }
 
-    /// Cases of these ids as news settles them.
+    /// The cases with these ids, as settled by news.
     pub(super) fn settled_by_news(&self, ids: &[CaseId]) -> Vec<Case> {
         let state = CaseState::Resolved { resolution: Resolution::Overtaken, at: self.at, by: None };
         ids.iter().filter_map(|id| Case::settled(id, &self.order.id, state, self.at)).collect()
@@ -104,7 +104,8 @@ impl Journal {
         self.order.open_cases.iter().chain(&self.order.ruled_cases).any(|id| id == case_id)
     }
 
-    /// The id for a case of this cause that new evidence opens, whatever was ruled on it before; `None` while one is open.
+    /// The id under which new evidence opens a case of this cause, even if one was ruled on before; `None` while one is
+    /// open.
     pub(super) fn id_anew(&self, cause: &CaseId) -> Option<CaseId> {
         let of_it = |id: &&CaseId| id.cause() == *cause;
         let is_open = self.order.open_cases.iter().any(|id| of_it(&id));
@@ -118,7 +119,7 @@ impl Journal {
         Ok(&mut self.order.payments[index])
     }
 
-    /// Has the order end as soon as it can. False when that was wanted before.
+    /// Has the order end as soon as it can; false if that was requested before.
     pub(super) fn request_end(&mut self) -> bool {
         let open = self.order.ending == Ending::Open;
         if open {
@@ -133,7 +134,7 @@ impl Journal {
         self.decision.tasks.extend(open.map(|p| Followup::payment(&p.out_trade_no, &p.account, Due::Now)));
     }
 
-    /// Closes an order that is to end, once nothing more can come. Money that is held must be settled first, whatever
+    /// Closes an order that is to end, once nothing more can come. Money that is held must be ruled on first, whatever
     /// becomes of the attempts.
     pub(super) fn close_if_over(&mut self) -> Result<(), Refusal> {
         let over = matches!(self.order.ending, Ending::Requested(_))

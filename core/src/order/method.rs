@@ -55,11 +55,11 @@ impl Method {
         }
     }
 
-    /// The hash of what the method takes from the caller for payment `out_trade_no`, so that a repetition with other content is
-    /// recognised: a platform that knows the number refuses it, or worse, does not. What the method has no use for may
-    /// differ; so may the payer's address, which changes on the way from one network to another. The number is part of
-    /// it, so that nobody can tell from two payments that they have one payer. `None` where the caller begins it. Stored,
-    /// so it does not change.
+    /// The hash of what the method takes from the caller for payment `out_trade_no`, so that a repetition with other
+    /// content is recognised: a platform that knows the number would refuse it or, worse, not. Inputs that the method
+    /// does not use may differ; so may the payer's address, which changes between networks. The number is part of the
+    /// hash, so that two payments do not reveal that they have the same payer. `None` if the caller begins the payment.
+    /// Stored, so it never changes.
     #[must_use]
     pub fn inputs(self, out_trade_no: &OutTradeNo, payer_id: &str, return_url: &str) -> Option<Sha256> {
         let taken: &[&str] = match self {

@@ -4,10 +4,11 @@
 //! commands) and [`observe`] (for news) are the only ways to change an order, and they are functions of the
 //! order and the input alone.
 //!
-//! The state of an order is *derived* from the facts known about it ([`Order::state`]), and facts only
-//! ever add up: each has a rank, and stronger news wins over weaker whatever came first. That is why the
-//! same news in any order, any number of times, ends in the same state. [`moves`] lists every step that
-//! can come out of this; `decide` refuses to make any other.
+//! The state of an order is *derived* from the facts known about it ([`Order::state`]), and facts only ever add up:
+//! each has a rank, and stronger news wins over weaker, whichever came first. That is why the same news in any order,
+//! any number of times, ends in the same state. A ruling is a command, not news: REFUND on a REFUND_STUCK case also
+//! moves its refund from ABNORMAL back to PENDING. [`moves`] lists every step that can come out of this; `decide`
+//! refuses to make any other.
 
 mod aggregate;
 mod balance;
@@ -57,13 +58,13 @@ pub use task::{TaskKey, TaskKind};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// So much later.
+    /// This much later; the latest possible time if that does not fit.
     #[must_use]
     pub fn after(self, time: std::time::Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// So much earlier.
+    /// This much earlier; the earliest possible time if that does not fit.
     #[must_use]
     pub fn before(self, time: std::time::Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))

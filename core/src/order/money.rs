@@ -15,7 +15,7 @@ pub enum MoneyError {
     Negative,
 }
 
-/// ISO 4217 letters, upper case.
+/// Three upper-case letters, as in ISO 4217. Whether there is such a currency is not checked.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Currency([u8; 3]);
@@ -86,13 +86,13 @@ impl Money {
         Self { minor: minor.clamp(0, self.minor), ..self }
     }
 
-    /// Minor units.
+    /// The amount in minor units, such as fen for CNY; never negative.
     #[must_use]
     pub fn minor(self) -> i64 {
         self.minor
     }
 
-    /// Currency.
+    /// The currency of the minor units.
     #[must_use]
     pub fn currency(self) -> Currency {
         self.currency

@@ -70,7 +70,7 @@ pub enum EventKind {
     PaymentSucceeded,
     /// A payment succeeded and a case holds it.
     PaymentHeld,
-    /// A payment failed or was closed.
+    /// A payment failed or was closed, or the platform's name for it was recorded.
     PaymentUpdated,
     /// A refund appeared or changed.
     RefundUpdated,

@@ -1,5 +1,6 @@
-//! Observations: verified facts from any source. A callback, the answer to a question, a line of a
-//! statement and a person's ruling are the same kind of thing.
+//! Observations: verified facts, the same whether they come from a platform's callback or from its answer to a
+//! question. The contract also names lines of statements and rulings as sources, but no observation is made of those
+//! yet: reconciliation asks the platform, and a ruling is a command.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +14,9 @@ pub enum Source {
     Callback,
     /// The platform answered our question.
     Query,
-    /// A line of a statement.
+    /// A line of a statement. Not used yet.
     Statement,
-    /// A person ruled it.
+    /// A person ruled it. Not used yet.
     Operator,
 }
 

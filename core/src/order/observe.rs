@@ -58,7 +58,7 @@ impl Journal {
         })
     }
 
-    /// Whose money it is, and how much, counts before when it came: what is late and nothing else may be accepted by a policy.
+    /// Account, currency and amount come before lateness: a payment that is only late may be accepted by a policy.
     fn fit(&self, index: usize, account: &AccountName, amount: Money) -> Fit {
         if self.order.payments[index].account != *account {
             Fit::WrongAccount
@@ -101,8 +101,8 @@ impl Journal {
         self.record(event, cases)
     }
 
-    /// The same transaction again. Equal news changes nothing; a platform that contradicts itself about
-    /// the amount opens a case, and what was booked stays booked.
+    /// The same transaction again. Equal news changes nothing; if a platform contradicts itself about the amount, that
+    /// opens a case, and what was booked stays booked.
     fn told_again(&mut self, known: &Transaction, new: &Transaction, index: usize) -> Result<(), Refusal> {
         let case = self.case(CaseKind::AmountMismatch, new, index);
         if known.amount == new.amount || self.is_known(&case.id) {
@@ -126,9 +126,9 @@ impl Journal {
         self.record(EventKind::RefundUpdated, cases)
     }
 
-    /// Cases that follow from the refunds as they are known now: opened while the trouble lasts, settled
-    /// when later news ends it. So they do not depend on the order in which the news came. What was ruled on is
-    /// no trouble any more, unless it is about a refund that was `under_way` up to now: that was sent again after the ruling.
+    /// Cases that follow from what is known of the refunds now: opened while the trouble lasts, settled when later news
+    /// ends it. So they do not depend on the order in which the news came. A case that was ruled on does not open
+    /// again, unless it is about a refund that was `under_way` until now: that one was sent again after the ruling.
     pub(super) fn refund_cases(&mut self, under_way: &[CaseId]) -> Vec<Case> {
         let trouble = self.order.refund_trouble(self.at);
         self.order.forget_given_up();

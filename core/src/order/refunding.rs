@@ -40,8 +40,8 @@ pub(super) fn request(order: &Order, wanted: &Wanted<'_>, at: Timestamp) -> Resu
     Ok(journal.decision)
 }
 
-/// Hands a refund to a person: the platform refuses it, or does not tell. It is not taken for failed, because the
-/// money may have gone back all the same.
+/// Hands a refund to a person because the platform refuses it, or does not tell. It does not count as failed: the money
+/// may have gone back all the same.
 pub(super) fn troubled(
     order: &Order,
     out_refund_no: &OutRefundNo,
@@ -67,8 +67,8 @@ pub(super) fn troubled(
     Ok(journal.decision)
 }
 
-/// Hands a refund to a person that was asked about for long. Of one that is ABNORMAL already a case is open, or was ruled on:
-/// then it is opened again.
+/// Escalates a refund after long polling. If it is ABNORMAL already, its case is open, or was ruled on and is opened
+/// again.
 pub(super) fn given_up(
     order: &Order,
     out_refund_no: &OutRefundNo,
@@ -99,8 +99,8 @@ impl Wanted<'_> {
 }
 
 impl Order {
-    /// The money that a refund is to be taken from. What is named may be held; without a name it is what pays the
-    /// order. Never a guess: where several have something left, somebody must say which.
+    /// The money that a refund is to be taken from. Money that is named may be held; without a name, only money that
+    /// counts is meant. Never a guess: where several transactions have something left, the caller must name one.
     fn refundable(&self, wanted: &Wanted<'_>) -> Result<(&Payment, &Transaction), Refusal> {
         let unnamed = wanted.out_trade_no.is_none() && wanted.transaction_id.is_none();
         let money = self.payments.iter().flat_map(|p| p.transactions.iter().map(move |t| (p, t)));

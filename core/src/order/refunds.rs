@@ -23,10 +23,10 @@ fn same(a: &Refund, b: &Refund) -> bool {
     }
 }
 
-/// Keeps the stronger of two reports about one refund. How much went back is for the report to say that it did: what was
-/// asked for, or is under way, need not be it.
+/// Keeps the stronger of two reports about one refund. Only the report that says that it went back says how much: it
+/// need not be what was asked for, or is under way.
 fn strengthen(known: &mut Refund, new: &Refund) {
-    // What only follows from a total is weaker than the same status from somebody who names the refund.
+    // An inferred status is weaker than the same status from a report that names the refund.
     let rank = |r: &Refund| (r.status, !r.inferred, r.amount);
     if rank(new) > rank(known) {
         (known.status, known.amount, known.inferred) = (new.status, new.amount, new.inferred);
@@ -70,7 +70,7 @@ impl Refund {
         }
     }
 
-    /// The number by which people find it: of one that was asked for here, ours, which never changes.
+    /// The number by which people find it: ours if it was requested here, because that never changes.
     fn number(&self) -> &str {
         if let (Some(_), Some(ours)) = (&self.requested, &self.out_refund_no) {
             return ours.as_str();
@@ -82,14 +82,14 @@ impl Refund {
 }
 
 impl Order {
-    /// Takes in a report: merges it with every report that it turns out to be the same as.
+    /// Takes in a report: merges it with every report that turns out to be about the same refund.
     pub(super) fn merge_refund(&mut self, new: Refund) {
         let Some(first) = self.refunds.iter().position(|r| same(r, &new)) else {
             self.refunds.push(new);
             return;
         };
         strengthen(&mut self.refunds[first], &new);
-        // With both numbers known, what looked like two refunds may be one.
+        // Now that both numbers are known, what looked like two refunds may be one.
         while let Some(other) = (first + 1..self.refunds.len()).find(|i| same(&self.refunds[first], &self.refunds[*i]))
         {
             let other = self.refunds.remove(other);
@@ -97,8 +97,8 @@ impl Order {
         }
     }
 
-    /// A running total that was reached by a refund which was asked for here says that this refund went through. The
-    /// platform may never say so in another way.
+    /// Marks the refund requested here whose number a running total names as succeeded: the platform may never say so
+    /// in another way.
     pub(super) fn confirm_refund(&mut self, account: &AccountName, fact: &RefundFact, at: Timestamp) {
         if !fact.cumulative || fact.status != RefundStatus::Succeeded || fact.out_refund_no.is_none() {
             return;
@@ -117,10 +117,10 @@ impl Order {
         }
     }
 
-    /// Notes what a running total says beyond the refunds of the same money that were asked for here, and no less than
-    /// was `noted` before. Ours are told under their own numbers, and one that is under way perhaps later than a total
-    /// that already holds it. So what went back elsewhere meanwhile is noted late; what the platform refused, or does not
-    /// tell of, is taken not to be in it.
+    /// Notes how much of a running total exceeds the refunds of the same money that were requested here; never less
+    /// than was `noted` before. Ours are reported under their own numbers, perhaps later than a total that already
+    /// contains them, so those under way are counted as contained. What went back elsewhere meanwhile is therefore
+    /// noted late; refunds that the platform refused, or does not tell of, are taken not to be contained.
     pub(super) fn note_elsewhere(&mut self, account: &AccountName, fact: &RefundFact, noted: i64) {
         if !fact.cumulative || fact.status != RefundStatus::Succeeded {
             return;
@@ -142,8 +142,8 @@ impl Order {
         total.map_or(0, |total| self.elsewhere_of(total))
     }
 
-    /// What a running total says went back elsewhere, in minor units: as noted. Where nothing is, an early version stored it
-    /// and booked what was not known to be ours.
+    /// How much of a running total went back elsewhere, in minor units, as noted. Without a note, an early version
+    /// stored the total, which booked whatever was not known to be ours.
     #[must_use]
     pub fn elsewhere_of(&self, total: &Refund) -> i64 {
         let ours = || sum(self.asked_of_same_money(total).filter(|r| r.status == RefundStatus::Succeeded));
@@ -151,7 +151,7 @@ impl Order {
         total.elsewhere.unwrap_or_else(booked).minor()
     }
 
-    /// The refunds that were asked for here of the money that a report is about.
+    /// The refunds requested here of the money that a report is about.
     fn asked_of_same_money(&self, report: &Refund) -> impl Iterator<Item = &Refund> {
         let same_money = |r: &Refund| match (&r.transaction_id, &report.transaction_id) {
             (Some(known), Some(named)) => known == named,
@@ -163,7 +163,8 @@ impl Order {
         })
     }
 
-    /// What went back by the refund that a report is about, in minor units; by a running total, all that it covers.
+    /// How much went back by the refund that a report is about, in minor units; for a running total, all that it
+    /// covers.
     #[must_use]
     pub fn went_back(&self, account: &AccountName, fact: &RefundFact) -> i64 {
         let report = Refund::reported(account, fact, self.updated_at);
@@ -219,7 +220,7 @@ impl Order {
         stuck.chain(strange).chain(over).chain(again).chain(other).collect()
     }
 
-    /// Whether a refund that was given up went through, and its money, which was free again, was given back since.
+    /// Whether a refund that was given up went through after all, and its money was given back again in the meantime.
     fn is_back_twice(&self, refund: &Refund) -> bool {
         let Some(given_up) = refund.given_up.filter(|_| refund.status == RefundStatus::Succeeded) else { return false };
         self.left_for(refund).is_some_and(|left| left < given_up.left)
@@ -230,8 +231,8 @@ impl Order {
         self.transactions().find(|t| self.is_taken_from(refund, t)).map(|t| self.left_of(t))
     }
 
-    /// Forgets that refunds were given up which are at their end by now, without more having been given back: what is
-    /// asked for after that is no second time.
+    /// Clears `given_up` on finished refunds whose money was not refunded again: what is asked for from then on is not
+    /// a second time.
     pub(super) fn forget_given_up(&mut self) {
         let over: Vec<_> =
             self.refunds.iter().map(|r| r.status > RefundStatus::Abandoned && !self.is_back_twice(r)).collect();

@@ -22,7 +22,7 @@ pub enum Refusal {
     /// It cannot be paid any more.
     #[error("order {0} is {state} or is being closed; a payment can only be begun while it is open and unpaid", state = .1.as_str())]
     NotPayable(OrderId, State),
-    /// It has been paid.
+    /// It was paid, or money came that does not fit.
     #[error("order {0} is {state}; only an unpaid order can be closed", state = .1.as_str())]
     AlreadyPaid(OrderId, State),
     /// The number belongs to a payment already.
@@ -52,7 +52,7 @@ pub enum Refusal {
         /// Until when; unknown where we did not begin it.
         until: Option<Timestamp>,
     },
-    /// No money came, or all of it goes back already.
+    /// No money came, or nothing of it is left to give back.
     #[error("order {0} has no such payment of which something is left to give back")]
     NothingToRefund(OrderId),
     /// More than is left.
@@ -65,7 +65,7 @@ pub enum Refusal {
         /// What is left, refunds under way taken off.
         left: Money,
     },
-    /// Not in the currency in which the money came.
+    /// Not in the currency in which the money came, which is named here.
     #[error("the money came in {0:?}; it can only go back in the same currency")]
     RefundCurrency(Currency),
     /// Several could be meant.

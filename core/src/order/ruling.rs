@@ -26,7 +26,7 @@ pub(super) struct Ruling<'a> {
     pub(super) at: Timestamp,
 }
 
-/// Whether a case is open. An order knows that of its own cases, and better than a row that was read beside it.
+/// Whether a case is open. An order knows that of its own cases, better than a row that was read beside it.
 fn is_open(order: Option<&Order>, case: &Case) -> bool {
     match order {
         Some(order) if case.kind != CaseKind::UnknownOrder => order.open_cases.contains(&case.id),
@@ -63,8 +63,8 @@ pub(super) fn resolve(order: Option<&Order>, case: &Case, ruling: &Ruling<'_>) -
     Ok(journal.decision)
 }
 
-/// Whether a case can be given to somebody. Its owner is no part of what is decided: the door writes that alone, so that it
-/// cannot undo what becomes of the case meanwhile.
+/// Whether a case can be assigned. Its owner is not part of the decision: the door writes it alone, so that this cannot
+/// undo what becomes of the case meanwhile.
 pub(super) fn assign(order: Option<&Order>, case: &Case) -> Result<Decision, Refusal> {
     if !is_open(order, case) {
         return Err(Refusal::CaseResolved(case.id.clone()));
@@ -72,7 +72,7 @@ pub(super) fn assign(order: Option<&Order>, case: &Case) -> Result<Decision, Ref
     Ok(Decision::default())
 }
 
-/// Opens a case that somebody brings along. The same id is the same case, whatever became of it.
+/// Opens a case that the caller brings along. If one with the same id exists, nothing changes, whatever became of it.
 pub(super) fn open(
     order: Option<&Order>,
     known: Option<&Case>,
@@ -92,8 +92,8 @@ pub(super) fn open(
     Ok(journal.decision)
 }
 
-/// Opens the case about what cannot be found out, also where an earlier one was ruled to be left alone: that it was asked
-/// about again, in vain, is new. A definite answer settles it, should one come.
+/// Opens the case about what cannot be found out, even where an earlier one was ruled to be ignored: it is news that it
+/// was asked about again in vain. A definite answer settles it, should one come.
 pub(super) fn give_up(order: &Order, about: &About, evidence: &str, at: Timestamp) -> Result<Decision, Refusal> {
     match about {
         About::Payment(number) => stuck(order, number, evidence, at),
@@ -214,8 +214,8 @@ impl Journal {
         others.into_iter().any(|t| !self.order.left_of(t).is_zero())
     }
 
-    /// Asks for a refund of what is left. Why is said in the case, to those who may read it; the payer reads no words of
-    /// ours.
+    /// Asks for a refund of what is left. The reason stays in the case, for those who may read it; the payer reads none
+    /// of our words.
     fn give_back(&mut self, case: &Case, payment: &Payment, transaction: &Transaction) -> Result<(), Refusal> {
         let amount = self.order.left_of(transaction);
         let Some(number) = refund_number_of(&case.id).filter(|_| !amount.is_zero()) else { return Ok(()) };
@@ -224,7 +224,7 @@ impl Journal {
         self.request_refund(payment, transaction, &wanted)
     }
 
-    /// Notes what was ruled about money. An order that nothing pays then is to end.
+    /// Notes what was ruled about money. An order that nothing pays any more is then to end.
     fn settle(&mut self, transaction: &Transaction, settlement: Settlement) {
         let mut all = self.order.payments.iter_mut().flat_map(|p| &mut p.transactions);
         if let Some(found) = all.find(|t| t.is(transaction)) {
@@ -239,7 +239,7 @@ impl Journal {
         }
     }
 
-    /// Takes a payment for closed because a person says so. The platform may have been silent, so it is asked further.
+    /// Takes a payment for closed because a person says so. The platform may have been silent, so it is still asked.
     fn take_for_closed(&mut self, case: &Case) -> Result<(), Refusal> {
         let at = self.at;
         if let Some(number) = &case.out_trade_no {
@@ -262,7 +262,7 @@ impl Journal {
                 self.abandon_refund(case);
                 Ok(())
             }
-            // A rule that ignores would do so again after each round of questions.
+            // A configured rule that ignores would do so again after each round of questions.
             Resolution::Ignore if ruling.by == Resolver::Operator => {
                 self.ask_further(case);
                 Ok(())
@@ -271,8 +271,8 @@ impl Journal {
         }
     }
 
-    /// Has a refund of ours carried out that the platform would not have, or did not tell about. It is asked first and
-    /// sent under the number that it had, so that what was done after all is not done twice.
+    /// Sends a refund of ours again that the platform refused, or did not tell about. The platform is asked first, and
+    /// the refund has the same number, so that it is not done twice.
     fn send_again(&mut self, case: &Case) -> Result<(), &'static str> {
         let about = |r: &&mut Refund| Order::refund_stuck_id(r) == case.id.cause();
         let Some(refund) = self.order.refunds.iter_mut().find(about) else {
@@ -293,8 +293,8 @@ impl Journal {
         Ok(())
     }
 
-    /// The money of a refund whose end is not known stays reserved for it, so somebody must go on asking: after the
-    /// schedule a person is told again.
+    /// Has a refund asked about further: its money stays reserved while its end is unknown, so something must go on
+    /// asking. After the schedule a person is told again.
     fn ask_further(&mut self, case: &Case) {
         let about = |r: &&Refund| r.status == RefundStatus::Abnormal && Order::refund_stuck_id(r) == case.id.cause();
         let refunds = self.order.refunds.iter().filter(about).filter(|r| r.requested.is_some());
@@ -303,8 +303,8 @@ impl Journal {
         self.decision.tasks.extend(questions);
     }
 
-    /// Gives a refund up, and its money free. Should it turn out to have gone through, that still counts; so the platform
-    /// is asked further.
+    /// Gives a refund up and frees its money. If it turns out to have gone through, that still counts, so the platform
+    /// is still asked.
     fn abandon_refund(&mut self, case: &Case) {
         let about = |r: &Refund| r.status < RefundStatus::Abandoned && Order::refund_stuck_id(r) == case.id.cause();
         let left: Vec<_> = self.order.refunds.iter().map(|r| self.order.left_for(r)).collect();

@@ -3,10 +3,10 @@
 //! - Only an edge may say that money arrived.
 //! - Whoever reads orders may read cases and reconciliations: they name orders, numbers and amounts. What was
 //!   received (payers, addresses, headers) is for operators, and so is what scans the whole database.
-//! - Whoever reads may subscribe, confirm, park and redrive. What may make a subscription pass over events (another
-//!   filter, another position, its end) is for operators: the subscription may be somebody else's.
+//! - Whoever reads may subscribe, confirm, park and redrive. What may make a subscription skip events (another filter,
+//!   another position, deletion) is for operators: the subscription may be somebody else's.
 //! - A known limit: subscriptions have no owner. Every reader may take any of them over and confirm, so that its events
-//!   do not come to the one they are for. The role is for services that trust each other that far.
+//!   never reach the service that they are for. The role is for services that trust each other that far.
 
 use paystate_rpc::{
     Allowed,

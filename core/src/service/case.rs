@@ -18,7 +18,7 @@ use crate::{
 /// Characters of an owner at most.
 const MAX_OWNER: usize = 64;
 
-/// What is no name of a case names none.
+/// A malformed id is reported as not found.
 fn case_id(text: &str) -> Result<CaseId, Status> {
     let mut v = Violations::default();
     if text.is_empty() {

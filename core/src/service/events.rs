@@ -34,7 +34,7 @@ pub(super) fn read_filter(v: &mut Violations, filter: Option<&v1::EventFilter>) 
     EventFilter { kinds, to_states: states, order_id }
 }
 
-/// Reads a position; none is the earliest. A token that is none is refused by itself, with a reason of its own.
+/// Reads a position; an absent one is the earliest. A malformed token is refused with a reason of its own.
 pub(super) fn read_position(v: &mut Violations, position: Option<&v1::Position>) -> Result<Option<Position>, Status> {
     use v1::position::At;
     let Some(at) = position.and_then(|p| p.at.as_ref()) else { return Ok(Some(Position::Earliest)) };

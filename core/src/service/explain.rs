@@ -31,7 +31,7 @@ pub(super) async fn order(
     };
     let mut notifications = Vec::new();
     if !about.out_trade_nos.is_empty() {
-        // Whoever knows a number may have many a forgery refused under it: they must not push out what is true.
+        // Somebody who knows a number can have many forgeries refused under it: they must not push out what is true.
         for (accepted, limit) in [(true, MAX_LINES), (false, MAX_REFUSED)] {
             let about = NotificationFilter { accepted: Some(accepted), ..about.clone() };
             notifications.extend(store.notifications(&about, None, limit).await.map_err(error::store)?.rows);

@@ -30,7 +30,7 @@ fn check_count(what: &str, count: usize, allowed: RangeInclusive<usize>) -> Resu
 }
 
 impl Core {
-    /// Has a message queued when it returns, unless it is known; what is returned waits for its end.
+    /// Has the message queued when it returns, unless it is known already; the future resolves with what became of it.
     fn record(&self, message: v1::VerifiedMessage) -> impl Future<Output = v1::RecordResult> + use<> {
         let queued = self.intake.key(&message).and_then(|key| {
             if self.door.knows(&key) {
@@ -48,8 +48,8 @@ impl Core {
         }
     }
 
-    /// What was refused or turned away may have been about real money: that is asked about sooner. Only a hint, so a
-    /// failure is no reason to send all of it again.
+    /// Brings questions forward: what was refused or turned away may have been about real money. It is only a hint, so
+    /// a failure is no reason to have everything sent again.
     async fn hint(&self, refused: &[RejectionRow], shed: Vec<String>) {
         let numbers = refused.iter().filter_map(|r| OutTradeNo::parse(r.claimed_out_trade_no.as_str()).ok());
         let accounts = shed.into_iter().filter_map(|name| AccountName::parse(name).ok());
@@ -100,7 +100,7 @@ impl IngestService for Core {
     ) -> Result<Response<v1::RecordObservationsResponse>, Status> {
         let messages = request.into_inner().messages;
         check_count("messages", messages.len(), 1..=MAX_ITEMS)?;
-        // All of them have queued before the first is waited for: they share a transaction.
+        // All are queued before the first is awaited, so that they share a transaction.
         let queued: Vec<_> = messages.into_iter().map(|m| self.record(m)).collect();
         let mut results = Vec::with_capacity(queued.len());
         for message in queued {

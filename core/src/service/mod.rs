@@ -52,7 +52,7 @@ use crate::{
 const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 /// Calls under way on one connection.
 const MAX_CALLS: usize = 1024;
-/// A call that takes longer has lost its caller.
+/// A call that takes longer has probably lost its caller.
 const MAX_CALL_TIME: Duration = Duration::from_secs(30);
 /// A statement may take longer to be sent and read than any other request.
 const PATIENT_WITH: &str = "/paystate.v1.OperationsService/ImportStatement";
@@ -80,7 +80,7 @@ pub struct Core {
     intake: Intake,
     compensation: Compensation,
     reconciler: Reconciler,
-    /// What outlives the call that began it, and is waited for when the core stops.
+    /// Work that outlives the call that began it; it is waited for when the core stops.
     tasks: TaskTracker,
     /// Cancelled when streams shall end.
     closing: CancellationToken,
@@ -94,7 +94,7 @@ impl std::fmt::Debug for Core {
 
 /// What a core is made of.
 pub struct Parts {
-    /// The truth.
+    /// The database, which is the truth.
     pub store: Arc<dyn Store>,
     /// Hints about duplicates and busy orders.
     pub guard: Arc<dyn Guard>,
@@ -102,13 +102,13 @@ pub struct Parts {
     pub sealer: Sealer,
     /// Accounts by short name.
     pub accounts: Accounts,
-    /// Sizes.
+    /// How the door is sized.
     pub limits: Limits,
     /// How platforms are asked, and what becomes of cases.
     pub compensate: Settings,
     /// Who is let in, and what they may do.
     pub callers: Callers,
-    /// From "not serving" to the end of accepting, so that who asks the health service can turn away first.
+    /// From "not serving" to the end of accepting, so that callers that ask the health service can turn away first.
     pub drain_delay: Duration,
 }
 

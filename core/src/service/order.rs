@@ -74,7 +74,8 @@ impl Core {
         let id = order_id(&mut v, &request.order_id);
         description(&mut v, "reason", &request.reason);
         let (order_id, payments_closed) = (v.finish(id)?, request.payments_closed_by_caller);
-        // Who vouches may be wrong: what a platform can say counts first. One that is silent does not stop him.
+        // The caller that vouches may be wrong: what a platform can say counts first. A silent platform does not
+        // prevent the call.
         if payments_closed && let Some(desk) = self.compensation.any_desk() {
             let order = self.order(&order_id).await?;
             if matches!(order.state(), State::Created | State::Pending) {

@@ -1,5 +1,5 @@
-//! StartPayment: the attempt is stored before the platform is called. An attempt that is there already is asked about
-//! before the platform is called again, under the same number and with the same content.
+//! StartPayment: the attempt is stored before the platform is called. An existing attempt is asked about before the
+//! platform is called again, under the same number and with the same content.
 
 use paystate_proto::v1;
 use tonic::{Code, Status};
@@ -31,7 +31,7 @@ struct Wanted {
     key: Option<RequestId>,
 }
 
-/// The number of an attempt whose caller gave none. A retry with the same request_id makes the same.
+/// The number of an attempt for which the caller gave none. A retry with the same request_id gets the same number.
 fn made_number(order_id: &str, request_id: &str) -> String {
     let hex = if request_id.is_empty() {
         Uuid::now_v7().simple().to_string()
@@ -123,7 +123,7 @@ impl Core {
         }
     }
 
-    /// How a call that must know how things stand reaches the platform.
+    /// The way to the platform, for calls that must know how things stand.
     pub(super) fn desk(&self, account: &AccountName) -> Result<&Desk, Status> {
         let message = format!(
             "account {account} cannot be called: it needs [accounts.{account}.api], and the core the way to an edge (core.edge)"
@@ -131,7 +131,7 @@ impl Core {
         self.compensation.desk(account).ok_or_else(|| error::status(Code::FailedPrecondition, "NO_API", &message))
     }
 
-    /// An attempt that is there already: asked about first, then begun once more if it may still be paid.
+    /// Continues an existing attempt: asks about it first, then begins it once more if it may still be paid.
     async fn go_on(
         &self,
         desk: &Desk,
@@ -159,7 +159,7 @@ impl Core {
         self.initiate(desk, &order, payment, request).await
     }
 
-    /// Asks now, for somebody who waits for the answer; `spent` is what he hears when the budget is used up.
+    /// Asks now, on behalf of a waiting caller; `spent` is the error that it gets when the budget is used up.
     pub(super) async fn ask(
         &self,
         desk: &Desk,

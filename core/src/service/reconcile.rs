@@ -36,7 +36,7 @@ impl Core {
         outcome(begun).await
     }
 
-    /// The run is carried out whether or not its caller waits; if he goes away before the last line, it has failed.
+    /// Carries the run out whether or not the caller waits; if the caller leaves before the last line, the run fails.
     pub(super) async fn import(
         &self,
         mut messages: Streaming<v1::ImportStatementRequest>,
@@ -59,8 +59,8 @@ impl Core {
         call.ended(outcome(run).await)
     }
 
-    /// To be called in a task of its own: a run that has begun, and whose caller hung up before anybody carried it out, would
-    /// stand in the way of the next one.
+    /// Call it in a task of its own: if the caller hung up after a run had begun and before it was carried out, that
+    /// run would block the next one.
     async fn begin(&self, account: &str, date: &str, over: bool) -> Result<(Plan, Run), Status> {
         let mut v = Violations::default();
         let plan = self.plan(&mut v, account, date, over);
@@ -73,7 +73,8 @@ impl Core {
         Ok((plan.clone(), run.ok_or_else(running)?))
     }
 
-    /// Whether a day's statement is whole, its platform knows best: it makes none before. A person may have one that is not.
+    /// For a fetched statement the platform knows whether the day is whole, and makes none before. A file of a person
+    /// may be incomplete, so for those the day must be over.
     fn plan(&self, v: &mut Violations, account: &str, date: &str, over: bool) -> Option<Plan> {
         let name = v.take("account", AccountName::parse(account))?;
         let Some(known) = self.intake.accounts().get(&name) else {
@@ -124,7 +125,7 @@ impl Core {
 }
 
 impl Core {
-    /// What a day leaves to the next one, a run of that day must have seen; one that began before this one's end has not.
+    /// Says so if the next day must be run again: it was reconciled before this day left movements to it.
     async fn next_day_is_stale(&self, found: &Reconciliation) -> Result<Option<String>, StoreError> {
         let (ReconciliationState::Done, Some(ended), Some(date)) =
             (found.state, found.ended_at, reconcile::date_after(&found.id.date))

@@ -91,7 +91,7 @@ impl Core {
     }
 }
 
-/// A reason is often an error's text, whatever stands in it; to refuse it would leave the event where it is, for ever.
+/// A reason is often the text of an error and may contain anything; to refuse it would leave the event stuck for ever.
 fn for_people(reason: &str) -> String {
     reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_DESCRIPTION).collect()
 }
@@ -118,7 +118,7 @@ pub(super) fn refused(error: DurableError) -> Status {
     }
 }
 
-/// Why a stream of a subscription ends. That another one took over is for its client to get over.
+/// The status with which a subscription's stream ends. A client must cope with being taken over, so that is ABORTED.
 pub(super) fn cut_off(error: DurableError) -> Status {
     if error == DurableError::Refused(Refused::LeaseLost) {
         return error::status(Code::Aborted, "LEASE_LOST", &error.to_string());

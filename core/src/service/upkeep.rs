@@ -1,7 +1,8 @@
-//! What a core does from time to time: says what waits on the page of metrics, and has the database prepare its months.
+//! What a core does from time to time: it shows on the metrics page what is waiting, and has the database prepare its
+//! months.
 //!
-//! Contract: everything here is read from the one database, so it is the same at every core; nothing depends on it. What
-//! cannot be read keeps its last value, and the log says so.
+//! Contract: everything here is read from the shared database, so it is the same at every core, and nothing depends on
+//! it. What cannot be read keeps its last value, and the log says so.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -18,11 +19,11 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How often is counted what waits.
+/// How often what is waiting is counted.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
-/// A task that waits longer than this for somebody to take it is overdue.
+/// A task that has waited longer than this to be claimed is overdue.
 const OVERDUE: Duration = Duration::from_secs(60);
-/// How often is counted what waits for subscriptions: that reads the log.
+/// How often the backlog of subscriptions is counted, which reads the log.
 const SUBSCRIPTIONS_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the coming months are looked after.
 const MONTHS_INTERVAL: Duration = Duration::from_secs(6 * 3600);
@@ -63,7 +64,7 @@ impl Upkeep {
         }
     }
 
-    /// What cannot be counted keeps nothing else from being counted.
+    /// Counts each thing by itself: what cannot be counted does not keep the rest from being counted.
     async fn count(&self) {
         for counted in [self.cases().await, self.tasks().await, self.reconciliations().await] {
             if let Err(error) = counted {
@@ -149,8 +150,8 @@ fn age(of: Option<Timestamp>, at: Timestamp) -> f64 {
     of.map_or(0.0, |of| exact(at.0.saturating_sub(of.0) / 1_000_000))
 }
 
-/// A number for a gauge: exact up to 2^32, which is beyond what any of these counts and the year 2106. Another core's clock
-/// may be ahead, so what is below zero is nothing.
+/// A number for a gauge: exact up to 2^32, which is more than any count here, and the year 2106. Another core's clock
+/// may be ahead, so negative values are shown as 0.
 fn exact(number: i64) -> f64 {
     f64::from(u32::try_from(number.max(0)).unwrap_or(u32::MAX))
 }

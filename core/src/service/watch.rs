@@ -39,7 +39,7 @@ enum Progress {
     Broken,
 }
 
-/// Where nothing more is expected without somebody's doing.
+/// Whether nothing more is expected unless somebody acts.
 fn is_final(state: State) -> bool {
     match state {
         State::Created | State::Pending => false,
@@ -63,7 +63,7 @@ pub(super) fn stream(
             Progress::Sent { state, .. } if is_final(state) && !watch.until_cancelled => return None,
             Progress::Sent { version, .. } => match watch.after(version).await {
                 Ok(Some(entry)) => Ok(watch.message(&entry.row.event.after)),
-                // The end of the stream would say that nothing more is expected.
+                // Ending the stream normally would say that nothing more is expected.
                 Ok(None) => {
                     Err(error::status(Code::Unavailable, "GOING_AWAY", "this core stops; watch at another one"))
                 }

@@ -17,7 +17,8 @@ pub(super) struct Findings {
     fold: AuditResult,
     exact: AuditResult,
     bound: AuditResult,
-    /// Against I22, which statements check too: money that is in an order's document or in the ledger, and not in both.
+    /// Breaches of I22, which statements check too: money that is either in an order's document or in the ledger, but
+    /// not in both.
     unbooked: Vec<String>,
     /// Transactions in documents.
     transactions: i64,

@@ -142,8 +142,8 @@ pub(super) fn read_document<T: DeserializeOwned>(text: &str) -> Result<T, StoreE
     serde_json::from_str(text).map_err(damaged)
 }
 
-/// A page of orders out of rows of which only some have a document; it ends with the last row, if it is full. One that
-/// cannot be read is left out, lest nothing that is older were ever found; `verify` names it.
+/// A page of orders from rows of which only some have a document; if it is full, it ends with its last row. An order
+/// that cannot be read is left out, so that older ones can still be found; `verify` names it.
 pub(super) fn sparse<R: Columns>(rows: &[R], limit: u32) -> Result<Page<Order>, StoreError> {
     let documents = rows.iter().filter_map(|row| column::<Option<String>>(row, "doc").transpose());
     let mut orders = Vec::new();

@@ -54,7 +54,7 @@ impl ExchangeOutcome {
 /// One request to a platform and its answer, as it is listed; its bytes stay sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
-    /// Time-ordered unique id: a UUID of version 7.
+    /// A UUID of version 7, so that ids are in the order of time.
     pub id: String,
     /// Platform.
     pub provider: String,
@@ -70,9 +70,9 @@ pub struct Exchange {
     pub out_refund_no: Option<OutRefundNo>,
     /// When the request was sent.
     pub started_at: Timestamp,
-    /// From there to the whole answer, or to giving up.
+    /// Microseconds from there to the end of the answer, or to giving up.
     pub duration_us: i64,
-    /// 0 when nothing came.
+    /// HTTP status of the answer; 0 when none came.
     pub http_status: u16,
     /// How it ended.
     pub outcome: ExchangeOutcome,

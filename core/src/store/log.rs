@@ -1,11 +1,11 @@
-//! The log of all events, for those who read on from where they were.
+//! The log of all events, for readers that go on from where they were.
 //!
 //! Contract, the same for every database and tested with that of [`Store`](super::Store):
 //! - Revisions are given out without gaps and in commit order. What one call answers comes from one snapshot: whoever
 //!   reads on after the last revision that it got has all that was committed, whatever is being written meanwhile.
 //! - The log has an id. A database that was restored has another one, because what follows a revision may differ there.
 //! - Reading never waits for a unit, and has connections of its own.
-//! - An announcement carries nothing and may be lost. Who listens looks by himself now and then.
+//! - An announcement carries nothing and may be lost. A listener therefore looks by itself now and then.
 
 use std::{fmt, sync::Arc};
 
@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::{EventRow, StoreError};
 use crate::order::Timestamp;
 
-/// How far the times of events may run against the order of their revisions: cores have clocks of their own, and an
-/// input may wait for its commit. In microseconds.
+/// How far, in microseconds, the times of events may run against the order of their revisions: cores have clocks of
+/// their own, and an input may wait for its commit.
 const DISORDER: i64 = 60_000_000;
 
 /// Which log a revision is a place in.
@@ -43,7 +43,7 @@ pub struct LogState {
     pub id: LogId,
     /// The last revision; 0 when there is none.
     pub head: i64,
-    /// The first revision that retention has left; one more than the head when it has left none.
+    /// The first revision that retention has left; one more than the head if it has left none.
     pub oldest: i64,
 }
 
@@ -56,7 +56,7 @@ pub struct LogEntry {
     pub bytes: usize,
 }
 
-/// Some events that follow each other, and what else there was when they were read.
+/// Consecutive events, and the state of the log when they were read.
 #[derive(Debug, Clone)]
 pub struct LogPage {
     /// The log at that moment.
@@ -72,11 +72,11 @@ pub trait EventLog: Send + Sync + 'static {
     async fn state(&self) -> Result<LogState, StoreError>;
     /// The first `limit` events after a revision.
     async fn after(&self, revision: i64, limit: u32) -> Result<LogPage, StoreError>;
-    /// The revision of the first event at or after a time; one more than the head when there is none. Right where
+    /// The revision of the first event at or after a time; one more than the head if there is none. Correct as long as
     /// times run less than a minute against the order of revisions.
     async fn first_at(&self, time: Timestamp) -> Result<i64, StoreError>;
-    /// Gives the log a new id because it was set back behind a revision that it had; answers whether it did. Nothing is
-    /// done when the log is another one by now, or `revision` is given and the log reaches it.
+    /// Gives the log a new id because it was set back behind a revision that it had; answers whether it did. Nothing
+    /// happens if the log is another one by now, or if `revision` is given and the log reaches it.
     async fn set_back(&self, seen: LogId, revision: Option<i64>) -> Result<bool, StoreError>;
     /// Tells other processes that the log has grown.
     async fn announce(&self) -> Result<(), StoreError>;
@@ -87,11 +87,11 @@ pub trait EventLog: Send + Sync + 'static {
 /// What other processes announce.
 #[async_trait]
 pub trait Announcements: Send {
-    /// Returns when the log may have grown by somebody else's doing. An error ends it: listen anew.
+    /// Returns when another process may have made the log grow. After an error, listen anew.
     async fn heard(&mut self) -> Result<(), StoreError>;
 }
 
-/// Looks for a revision before which nothing is as late as a time, not much before the first that is.
+/// Finds a revision, close to the first match, before which every event is older than a time.
 pub(super) struct Search {
     surely_before: i64,
     before: i64,
@@ -110,7 +110,7 @@ impl Search {
         (middle > self.before).then_some(middle)
     }
 
-    /// When the wanted revision was; `None` if retention has dropped it meanwhile.
+    /// Tells the time of the wanted revision; `None` if retention has dropped it meanwhile.
     pub(super) fn tell(&mut self, wanted: i64, at: Option<i64>) {
         if at.is_some_and(|at| at >= self.surely_before) {
             self.not_before = wanted;
@@ -119,7 +119,7 @@ impl Search {
         }
     }
 
-    /// The revision.
+    /// The revision that was found.
     pub(super) fn found(&self) -> i64 {
         self.before
     }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever the times are within the disorder that is allowed for, nothing as late as the time is passed over.
+        /// As long as the disorder of times stays within bounds, no event at or after the time is passed over.
         #[test]
         fn a_search_passes_over_nothing(
             steps in prop::collection::vec((0..20_000_000_i64, 0..DISORDER), 0..200),

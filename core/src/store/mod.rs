@@ -53,10 +53,11 @@ pub use rows::{
 pub use subscriptions::{BACKLOG_REVISIONS, Backlog, Existing, SubscriptionRequest, Subscriptions};
 pub use tasks::{Overdue, Rate, Task, Tasks, Waiting};
 
-/// Refused notifications that are kept, of those that strangers can cause and of the others each; at up to 20 KiB each.
+/// How many refused notifications are kept, counted apart for those that strangers can cause and for the others; up to
+/// 20 KiB each.
 pub const KEPT_REJECTIONS: i64 = 20_000;
 
-/// Looking for the oldest ones reads through all of them, so it is done once in so many calls.
+/// Finding the oldest ones reads through all of them, so it is done once in this many calls.
 const TRIM_EVERY: u32 = 64;
 
 /// Says now and then that the oldest rejections are to be forgotten.
@@ -69,8 +70,8 @@ impl Trimming {
     }
 }
 
-/// What is refused for these reasons has a platform's good signature: it is a fault of somebody's settings, to be looked at,
-/// and no flood of strangers may push it out.
+/// Callbacks that are refused for these reasons carry a platform's good signature: somebody's settings are wrong and
+/// need a look, so no flood of strangers may push these out.
 pub const PROVEN_REASONS: [&str; 4] = ["WRONG_ACCOUNT", "BAD_AMOUNT", "DECRYPTION_FAILED", "UNSUPPORTED"];
 
 /// Why the store did not do something.
@@ -79,7 +80,7 @@ pub enum StoreError {
     /// Somebody else was first (an order's version, a deadlock, a serialisation failure): decide again.
     #[error("somebody else was first: {0}")]
     Conflict(String),
-    /// Somebody held something for too long. Whoever named nothing of it is not concerned.
+    /// Somebody held a lock for too long. Inputs that name nothing of it are not affected.
     #[error("somebody holds what is needed: {0}")]
     Busy(String),
     /// The database refused the data: a fault of this program, or two orders claim the same money.
@@ -103,7 +104,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Cuts one row more than a page to a page and the place of the next one.
+    /// Cuts rows, of which one more than a page was read, to a page and the place of the next one.
     fn cut(mut rows: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Cursor) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
@@ -116,7 +117,8 @@ impl<T> Page<T> {
 /// A place in a listing that is ordered by time and id; newest first, where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Cursor {
-    /// Time of the last row.
+    /// Time of the last row, in microseconds since 1970 UTC; its revision or sequence number where the listing is by
+    /// that, 0 where it is by name.
     pub at: i64,
     /// Id of the last row.
     pub id: String,
@@ -143,7 +145,7 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<Order>, StoreError>;
-    /// Looks at `limit` orders, newest first, not at those created before `since`, and reads the ones that are CREATED or
+    /// Looks at `limit` orders, newest first, down to those created at `since`, and reads the ones that are CREATED or
     /// PENDING. So each page costs the same, and one may be empty although there is a next.
     async fn unpaid_orders(
         &self,
@@ -165,7 +167,7 @@ pub trait Store: Send + Sync + 'static {
     /// Lists cases, newest first.
     async fn cases(&self, filter: &CaseFilter, after: Option<&Cursor>, limit: u32)
     -> Result<Page<CaseRow>, StoreError>;
-    /// How many cases of each kind are open; none of a kind that is not there.
+    /// How many cases of each kind are open; kinds without any are left out.
     async fn count_open_cases(&self) -> Result<BTreeMap<CaseKind, u64>, StoreError>;
     /// A case by its id.
     async fn case(&self, id: &CaseId) -> Result<Option<CaseRow>, StoreError>;
@@ -180,14 +182,14 @@ pub trait Store: Send + Sync + 'static {
     fn log(&self) -> Arc<dyn EventLog>;
     /// Durable readers of the log.
     fn subscriptions(&self) -> Arc<dyn Subscriptions>;
-    /// What is to be done by whoever has time.
+    /// Work that decisions leave behind, for any core that has time.
     fn tasks(&self) -> Arc<dyn Tasks>;
-    /// What was said to platforms and by them.
+    /// What was said to platforms, and what they answered.
     fn exchanges(&self) -> Arc<dyn Exchanges>;
     /// Statements against our record.
     fn reconciliations(&self) -> Arc<dyn Reconciliations>;
-    /// How often a connection to the database was found broken. While it stays the same, what was read or committed on it
-    /// since is there.
+    /// How often a connection to the database was found broken. As long as this stays the same, what has been read or
+    /// committed since is still there.
     fn outages(&self) -> u64;
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
@@ -195,27 +197,27 @@ pub trait Store: Send + Sync + 'static {
     async fn close(&self);
 }
 
-/// One transaction. Dropped without commit, it never happened.
+/// One transaction. If it is dropped without a commit, it never happened.
 #[async_trait]
 pub trait Unit: Send {
-    /// From now on until it writes, what others hold is waited for only for a moment: fails with [`StoreError::Busy`] then.
-    /// Before all else.
+    /// From now on until it writes, waits only for a moment for what others hold, then fails with [`StoreError::Busy`].
+    /// To be called before anything else.
     async fn wait_briefly(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
-    /// Inserts notifications; answers which of them are new. Keys in `rows` are distinct. First, and once.
+    /// Inserts notifications; answers which of them are new. Keys in `rows` are distinct. To be called first, and once.
     ///
-    /// Keeps others from writing what `names` lead to, which is what [`Unit::load`] will be asked for: known
-    /// beforehand, it costs no question of its own.
+    /// Keeps others from writing what `names` lead to, for which [`Unit::load`] will be asked: naming it here saves a
+    /// query of its own.
     async fn claim(&mut self, rows: &[&NotificationRow], names: &Keys) -> Result<BTreeSet<NoticeKey>, StoreError>;
     /// Reads everything that these keys lead to, and keeps others from writing it. Once per unit, after the
     /// claim: units take what they need in one order.
     async fn load(&mut self, keys: &Keys) -> Result<Loaded, StoreError>;
-    /// Writes. Fails as a whole.
+    /// Writes everything or, on an error, nothing.
     async fn write(&mut self, writes: &Writes) -> Result<(), StoreError>;
-    /// Makes it so. [`StoreError::Unavailable`] leaves open whether it happened.
+    /// Commits. After [`StoreError::Unavailable`] it is unknown whether it happened.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
-    /// Gives it up. To drop it does the same, and costs the connection.
+    /// Rolls back. Dropping the unit does the same, but costs the connection.
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 

@@ -1,9 +1,9 @@
 //! Reconciliations: what a day's statement and our record have in common, and what not.
 //!
 //! Contract, the same for every database and tested with that of [`Store`](super::Store):
-//! - One run of a day at a time. A run has a lease; whoever lets it run out has lost the run, and its result never stands.
-//! - What a run finds stands from [`Reconciliations::end`] on and takes the place of what the run before it found, all
-//!   at once. A run that fails changes nothing of what stands.
+//! - One run of a day at a time. A run has a lease; if it expires, the run is lost, and its result never stands.
+//! - What a run finds stands from [`Reconciliations::end`] on and replaces what the run before it found, all at once. A
+//!   run that fails changes nothing of what stands.
 //! - Nothing here waits for a unit, or makes one wait. Memory does not grow with the day.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -19,15 +19,17 @@ use crate::order::{
     AccountName, CaseId, Currency, Money, OrderId, OutRefundNo, OutTradeNo, RefundId, Timestamp, TransactionId,
 };
 
-/// How much earlier than a platform says that money moved its message may have reached us: clocks differ. In microseconds.
+/// How much earlier, in microseconds, a message may have reached us than its platform says that the money moved: clocks
+/// differ.
 pub(super) const EARLY: i64 = 3_600_000_000;
 /// Bookings of a page.
 pub(super) const PAGE: usize = 1_000;
 /// Findings that are removed in one statement.
 pub(super) const SLICE: i64 = 10_000;
 
-/// Begins both questions about money, in every database. A running total has the number of the refund that reached it; what it has beyond
-/// may be another one's, so a number that is a booking's own stands with that booking alone.
+/// Begins both queries for money, in every database. A running total carries the number of the refund that reached it,
+/// but the rest of it may belong to other refunds; so where another booking has that number as its own, only that
+/// booking keeps it.
 macro_rules! booked {
     ($rest:literal) => {
         concat!(
@@ -130,7 +132,7 @@ pub struct Reconciliation {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// While it runs: when it counts as dead, unless it says something before.
+    /// While it runs: when it counts as dead, unless it gives a sign of life before.
     pub leased_until: Option<Timestamp>,
 }
 
@@ -139,7 +141,7 @@ pub struct Reconciliation {
 pub struct Run {
     /// Of which day.
     pub id: ReconciliationId,
-    /// Says whose it is, and under what it writes.
+    /// Whose run it is; everything that it writes carries it.
     pub(super) lease: Uuid,
 }
 
@@ -233,7 +235,7 @@ pub struct Booking {
     pub key: MoneyKey,
     /// On which order.
     pub order_id: OrderId,
-    /// How much; of a running total of refunds, what it added to the one before.
+    /// How much; of a running total of refunds, how much more it said went back elsewhere than was booked before.
     pub amount: Money,
     /// The payment's number, where the platform named it.
     pub out_trade_no: Option<OutTradeNo>,
@@ -270,9 +272,9 @@ pub trait Reconciliations: Send + Sync + 'static {
         now: Timestamp,
         lease_for: Duration,
     ) -> Result<Option<Run>, StoreError>;
-    /// Keeps a run for longer and says how far it is; answers whether it is still ours.
+    /// Extends a run and says how far it is; answers whether it is still ours.
     async fn tell(&self, run: &Run, tally: &Tally, detail: &str, until: Timestamp) -> Result<bool, StoreError>;
-    /// Writes differences, each over what was written at its place before.
+    /// Writes differences, each in its place, over what was there before.
     async fn write_differences(&self, run: &Run, differences: &[Difference]) -> Result<(), StoreError>;
     /// The open cases whose ids are after `after` and before `end`, in that order.
     async fn open_cases(&self, after: &CaseId, end: &CaseId, limit: u32) -> Result<Vec<CaseId>, StoreError>;

@@ -20,7 +20,7 @@ pub struct NoticeKey {
     pub provider: SmolStr,
     /// Account.
     pub account: AccountName,
-    /// Of what the signature covers. A platform's own id is not used: two messages may carry one id.
+    /// SHA-256 of what the signature covers. A platform's own id is not used: two messages may carry one id.
     pub content_sha256: Sha256,
 }
 
@@ -64,14 +64,14 @@ pub struct MoneyKey {
     pub account: AccountName,
     /// Came or went.
     pub kind: MoneyKind,
-    /// Number; for a running total of refunds, made from transaction and total.
+    /// The number; for a running total of refunds, made from transaction and total.
     pub number: SmolStr,
 }
 
 /// A verified message, sealed.
 #[derive(Debug, Clone)]
 pub struct NotificationRow {
-    /// Time-ordered unique id.
+    /// A UUID of version 7, so that ids are in the order of time.
     pub id: String,
     /// Identity.
     pub key: NoticeKey,
@@ -85,7 +85,7 @@ pub struct NotificationRow {
     pub key_id: String,
     /// When the edge had read it.
     pub received_at: Timestamp,
-    /// Length of the body.
+    /// Length of the body in bytes.
     pub body_size: i64,
     /// SHA-256 of the body, lower-case hex.
     pub body_sha256: String,
@@ -98,7 +98,7 @@ pub struct NotificationRow {
 pub struct ObservationRow {
     /// Identity.
     pub key: FactKey,
-    /// Where it stands.
+    /// Id of the notification that said it first.
     pub notification_id: String,
     /// Platform.
     pub provider: SmolStr,
@@ -106,9 +106,9 @@ pub struct ObservationRow {
     pub observation: Observation,
     /// When it was decided upon.
     pub recorded_at: Timestamp,
-    /// The payer for people.
+    /// The payer as shown to people, e.g. `2088****0412`.
     pub masked_payer: Option<String>,
-    /// The payer whole.
+    /// The whole payer id, sealed at `payer/{notification}/{n}`.
     pub sealed_payer: Option<Sealed>,
 }
 
@@ -117,7 +117,7 @@ pub struct ObservationRow {
 pub struct ParkedRow {
     /// Identity.
     pub key: FactKey,
-    /// Where it stands.
+    /// Id of the notification that said it first.
     pub notification_id: String,
     /// Platform.
     pub provider: SmolStr,
@@ -132,7 +132,7 @@ pub struct MoneyRow {
     pub key: MoneyKey,
     /// On which order.
     pub order_id: OrderId,
-    /// How much; of a running total, what it adds to the one before.
+    /// How much; of a running total of refunds, how much more it says went back elsewhere than was booked before.
     pub amount: Money,
     /// By which observation.
     pub fact: FactKey,
@@ -143,7 +143,7 @@ pub struct MoneyRow {
 pub struct RequestRow {
     /// The key.
     pub id: RequestId,
-    /// Hash of the command.
+    /// SHA-256 of the command, in hex; a repetition must have the same.
     pub fingerprint: String,
     /// The order that the command was about; none where it was about a case of no order.
     pub order_id: Option<OrderId>,
@@ -152,7 +152,7 @@ pub struct RequestRow {
 /// A journal entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRow {
-    /// Place in the log; 0 before it is stored.
+    /// Place in the log, starting at 1; 0 before it is stored.
     pub revision: i64,
     /// Whose journal.
     pub order_id: OrderId,
@@ -161,14 +161,15 @@ pub struct EventRow {
 }
 
 impl EventRow {
-    /// The stable id: order, place in its journal, and the moment of the decision, in hexadecimal microseconds. Without the
-    /// moment, what is decided after a database was set back would have the id of what was lost, and be taken for known.
+    /// The stable id: order, place in its journal, and the time of the decision, in hexadecimal microseconds. Without
+    /// the time, what is decided after a database was set back would get the ids of what was lost, and be taken for
+    /// known.
     #[must_use]
     pub fn event_id(&self) -> String {
         format!("{}.{}-{:x}", self.order_id, self.event.after.version, self.event.at.0)
     }
 
-    /// Reads [`EventRow::event_id`] back, with or without its moment: the order, and the place in its journal.
+    /// Reads [`EventRow::event_id`] back, with or without its time: the order, and the place in its journal.
     #[must_use]
     pub fn read_event_id(text: &str) -> Option<(OrderId, i64)> {
         let (order_id, rest) = text.rsplit_once('.')?;
@@ -192,11 +193,12 @@ pub struct CaseRow {
 }
 
 impl CaseRow {
-    /// The case after a later change of it; both databases write it so.
+    /// The case after a later change; both databases write it like this.
     ///
-    /// A ruling stays: no news opens the case again or says that it was settled otherwise. One that is settled keeps what
-    /// it was opened with: news that settles a case knows no more than its id. News about one that is open says more of
-    /// what was observed; when it was opened, its due time and its owner stay. One that news has settled, news opens anew.
+    /// A ruling stays: no news opens the case again or says that it was settled otherwise. A case that is settled keeps
+    /// what it was opened with, because news that settles a case knows only its id. News about an open case says more
+    /// of what was observed; the opening time, the due time and the owner stay. A case that news has settled, later
+    /// news opens anew.
     pub(crate) fn followed_by(self, later: Self) -> Self {
         let (known, new) = (self.case, later.case);
         let (was, is) = (known.state, new.state);
@@ -228,7 +230,7 @@ impl CaseRow {
     }
 }
 
-/// Work that a decision makes necessary. Where the task is there already, it only becomes due earlier.
+/// Work that a decision makes necessary. If the task exists already, it only becomes due earlier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTask {
     /// Identity.
@@ -258,7 +260,7 @@ pub struct RejectionRow {
     pub claimed_out_trade_no: String,
     /// When it had been read.
     pub received_at: Timestamp,
-    /// Length of the whole body.
+    /// Length of the whole body in bytes.
     pub body_size: i64,
     /// SHA-256 of what was kept of it, lower-case hex.
     pub body_sha256: String,
@@ -295,9 +297,9 @@ pub struct StoredNotification {
     pub key_id: String,
     /// When the edge had read it.
     pub received_at: Timestamp,
-    /// Length of the body.
+    /// Length of the whole body in bytes.
     pub body_size: i64,
-    /// SHA-256 of what is stored.
+    /// SHA-256 of the body (of what was kept of it, when refused), lower-case hex.
     pub body_sha256: String,
     /// The payer for people.
     pub masked_payer: String,
@@ -310,9 +312,9 @@ pub struct StoredNotification {
 pub struct Keys {
     /// Orders by name.
     pub orders: BTreeSet<OrderId>,
-    /// Orders by payment.
+    /// Payments whose orders are needed.
     pub payments: BTreeSet<OutTradeNo>,
-    /// Orders by money.
+    /// Money whose orders are needed.
     pub money: BTreeSet<MoneyKey>,
     /// Idempotency keys.
     pub requests: BTreeSet<RequestId>,
@@ -344,19 +346,19 @@ impl Keys {
 pub struct Loaded {
     /// The orders, by name.
     pub orders: BTreeMap<OrderId, Order>,
-    /// Whose payment.
+    /// The order of each payment that is known.
     pub payments: BTreeMap<OutTradeNo, OrderId>,
-    /// Whose money.
+    /// The order of each booking that is known.
     pub money: BTreeMap<MoneyKey, OrderId>,
-    /// What was asked before.
+    /// Idempotency keys that were used before, and for what.
     pub requests: BTreeMap<RequestId, RequestRow>,
     /// Those of the facts that are recorded already.
     pub facts: BTreeSet<FactKey>,
     /// Facts that wait for one of these payments or this money, oldest first.
     pub parked: Vec<ParkedRow>,
-    /// The cases, by id. Whether a case on an order is open is what the order says: this row may be older.
+    /// The cases, by id. Whether a case on an order is open is for the order to say: this row may be older.
     pub cases: BTreeMap<CaseId, CaseRow>,
-    /// Whose refund.
+    /// The order of each refund that was asked for here.
     pub refunds: BTreeMap<OutRefundNo, OrderId>,
 }
 
@@ -373,7 +375,7 @@ pub struct Writes {
     pub unparked: Vec<FactKey>,
     /// New idempotency keys.
     pub requests: Vec<RequestRow>,
-    /// New attempts.
+    /// Numbers of new payments, with their orders.
     pub payments: Vec<(OutTradeNo, OrderId)>,
     /// Booked money.
     pub money: Vec<MoneyRow>,
@@ -387,13 +389,13 @@ pub struct Writes {
     pub tasks: Vec<NewTask>,
     /// Who looks after cases from now on, by their ids. Applied after `cases`.
     pub owners: Vec<(CaseId, String)>,
-    /// New refunds that were asked for here.
+    /// Numbers of new refunds that were asked for here, with their orders.
     pub refunds: Vec<(OutRefundNo, OrderId)>,
 }
 
 impl Writes {
-    /// Each task once, as early as any input wants it, in the order of their keys: units that write the same tasks wait
-    /// for each other, not in a circle.
+    /// Each task once, as early as any input wants it, in key order, so that units that write the same tasks wait for
+    /// each other and never in a circle.
     pub(super) fn earliest_tasks(&self) -> Vec<&NewTask> {
         let mut earliest: BTreeMap<&TaskKey, &NewTask> = BTreeMap::new();
         for task in &self.tasks {
@@ -411,8 +413,8 @@ impl Writes {
         self.observations.iter().filter(|o| parked.contains(&o.key)).collect()
     }
 
-    /// Each case once, as it is in the end. A case may change twice in one unit, and an upsert of one row twice
-    /// is not the same on every database. One that is opened and settled keeps what it was opened with.
+    /// Each case once, in its final state. A case may change twice in one unit, and an upsert of one row twice is not
+    /// the same on every database. A case that is opened and settled keeps what it was opened with.
     pub(super) fn last_cases(&self) -> Vec<CaseRow> {
         let mut last: BTreeMap<&CaseId, CaseRow> = BTreeMap::new();
         for row in &self.cases {
@@ -440,14 +442,15 @@ pub struct NotificationFilter {
     pub account: Option<String>,
     /// Only accepted, or only refused.
     pub accepted: Option<bool>,
-    /// Only about one of these numbers, proven or claimed,
+    /// Only about one of these numbers, proven or claimed; or about one of `transaction_ids`.
     pub out_trade_nos: Vec<OutTradeNo>,
-    /// or about this money, as far as it is proven. Without both about anything.
+    /// Only about one of these transactions, as far as that is proven; or about one of `out_trade_nos`. If both are
+    /// empty, about anything.
     pub transaction_ids: Vec<TransactionId>,
 }
 
 impl NotificationFilter {
-    /// Whether it does not matter what they are about.
+    /// Whether the filter names neither numbers nor transactions.
     pub(super) fn is_about_all(&self) -> bool {
         self.out_trade_nos.is_empty() && self.transaction_ids.is_empty()
     }
@@ -471,6 +474,6 @@ pub struct AuditResult {
     pub name: &'static str,
     /// What must hold.
     pub statement: &'static str,
-    /// The first rows that break it.
+    /// The first rows that break it; empty when it holds.
     pub violations: Vec<String>,
 }

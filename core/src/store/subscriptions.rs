@@ -1,10 +1,10 @@
-//! Durable subscriptions, where every core finds them.
+//! Durable subscriptions, in a place where every core finds them.
 //!
 //! Contract, the same for every database and tested with that of [`Store`](super::Store):
-//! - A subscription is written as a whole, and only over the version that it was read with: whoever was second gets
+//! - A subscription is written as a whole, and only over the version that was read: the second writer gets
 //!   [`StoreError::Conflict`] and decides again.
-//! - What a lease was sent, which only grows, and whether its stream lives stand beside the version: they change with
-//!   each batch, and do not make anybody decide again.
+//! - How far a lease was sent, which only grows, and whether its stream is alive are kept beside the version: they
+//!   change with each batch, and make nobody decide again.
 //! - Nothing here waits for a unit of the log, or makes one wait.
 
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use crate::{
     subscription::{Delivery, Subscription},
 };
 
-/// Revisions after the confirmed one that are looked at for a backlog; more would make the answer slow when it is
+/// How many revisions after the confirmed one are counted for a backlog; more would make the answer slow when it is
 /// needed most.
 pub const BACKLOG_REVISIONS: i64 = 100_000;
 
@@ -49,7 +49,8 @@ pub struct Existing {
 /// The subscriptions of a database.
 #[async_trait]
 pub trait Subscriptions: Send + Sync + 'static {
-    /// Stores a new one; answers what is there already under its name or its request.
+    /// Stores a new subscription; `None` if it was stored, otherwise the one that has its name, or was made by its
+    /// request.
     async fn create(
         &self,
         new: &Subscription,
@@ -63,8 +64,8 @@ pub trait Subscriptions: Send + Sync + 'static {
     async fn update(&self, changed: &Subscription) -> Result<(), StoreError>;
     /// Removes one; answers whether it was there.
     async fn delete(&self, name: &SubscriptionName) -> Result<bool, StoreError>;
-    /// Notes of a delivery that everything up to a revision is about to be sent, and from when on it has failed; answers
-    /// whether its lease is the one that counts.
+    /// Notes for a delivery that everything up to a revision is about to be sent, and when it counts as failed; answers
+    /// whether its lease is still the one that counts.
     async fn note(&self, name: &SubscriptionName, delivery: Delivery) -> Result<bool, StoreError>;
     /// What a subscription has yet to be sent; what is put aside does not count.
     async fn backlog(&self, subscription: &Subscription) -> Result<Backlog, StoreError>;

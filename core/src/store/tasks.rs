@@ -2,15 +2,17 @@
 //!
 //! Contract, the same for every database and tested with that of [`Store`](super::Store):
 //! - A task comes with the unit that makes it necessary ([`Writes::tasks`](super::Writes::tasks)), so it is never forgotten.
-//! - Who claims a task has a lease. Nobody else gets it before the lease is over (his core died), and from then on he
-//!   changes nothing of it any more.
-//! - A task that is made due earlier while somebody works on it is not over when he is: what he saw may be older.
-//! - A budget is one for all cores: between two moments nobody gets more than the rate times what lies between them, and
-//!   the burst; of clocks that differ by less than a minute, the latest counts.
-//! - Nothing here waits for a unit, or makes one wait for longer than one statement. Times are the caller's: leases hold as far as the
-//!   clocks of the cores agree. What a clock that was far ahead left behind does not hold anybody up: a budget that is taken for
-//!   more than a minute too long begins anew, and a lease of more than ten minutes is none. Should that core still be at the task,
-//!   two do it; every effect has one number, so that this is safe.
+//! - A claim comes with a lease. Nobody else gets the task before it expires (its core died); once it has expired, the
+//!   old holder can change nothing.
+//! - A task that is made due earlier while somebody works on it is not over when that work ends, which may have seen an
+//!   older state.
+//! - All cores share one budget per account: between two moments nobody gets more than the rate times the time between
+//!   them, plus the burst. Of clocks that differ by less than a minute, the latest counts.
+//! - Nothing here waits for a unit, or makes one wait for longer than one statement. Times are the caller's, so leases
+//!   hold only as far as the clocks of the cores agree. What a clock that was far ahead left behind holds nobody up: a
+//!   budget that is taken for more than a minute too long begins anew, and a lease that ends more than ten minutes from
+//!   now does not count. Should that core still be at work, two cores do the task; every effect has one number, so this
+//!   is safe.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -34,15 +36,15 @@ pub struct Task {
     pub order_id: Option<OrderId>,
     /// When it was to be done.
     pub due_at: Timestamp,
-    /// As [`Tasks::put_off`] said; 0 at first.
+    /// A count that its worker keeps, as [`Tasks::put_off`] said last; 0 at first.
     pub attempt: u32,
-    /// As [`Tasks::put_off`] said; empty at first.
+    /// What its worker remembers, as [`Tasks::put_off`] said last; empty at first.
     pub note: String,
-    /// Says whose it is.
+    /// Whose claim it is.
     pub(super) lease: Uuid,
 }
 
-/// A task that is due and that nobody is at.
+/// A task that is due and that nobody is working on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// Identity.
@@ -86,7 +88,8 @@ impl Rate {
 /// The tasks of a database.
 #[async_trait]
 pub trait Tasks: Send + Sync + 'static {
-    /// Claims tasks that are due, the longest due first, of whatever account, or none.
+    /// Claims at most `limit` tasks of these kinds that are due at `now`, the longest due first, whether or not they
+    /// have an account. The leases end `lease_for` after `now`.
     async fn claim(
         &self,
         kinds: &[TaskKind],
@@ -94,8 +97,8 @@ pub trait Tasks: Send + Sync + 'static {
         now: Timestamp,
         lease_for: Duration,
     ) -> Result<Vec<Task>, StoreError>;
-    /// The tasks of an account that are due and that nobody is at, the longest due first, of those that are due after a
-    /// moment. They stay where they are, for whoever claims them.
+    /// At most `limit` tasks of an account and a kind that became due after `after` and by `now`, and that nobody is
+    /// working on; the longest due first. They are not claimed by this.
     async fn waiting(
         &self,
         account: &AccountName,
@@ -104,7 +107,8 @@ pub trait Tasks: Send + Sync + 'static {
         limit: u32,
         now: Timestamp,
     ) -> Result<Vec<Waiting>, StoreError>;
-    /// Claims some of these tasks, the longest due first: those that are still due and that nobody is at.
+    /// Claims at most `limit` of these tasks, the longest due first: those that are still due and that nobody is
+    /// working on.
     async fn claim_of(
         &self,
         keys: &[&TaskKey],
@@ -114,11 +118,13 @@ pub trait Tasks: Send + Sync + 'static {
     ) -> Result<Vec<Task>, StoreError>;
     /// When a task is to be done next; `None` when there is none.
     async fn due(&self, key: &TaskKey) -> Result<Option<Timestamp>, StoreError>;
-    /// Gives a task back, to be done later; answers whether it was still ours. What was made due earlier meanwhile stays so.
+    /// Gives a task back, to be done later; answers whether it was still ours. If it was made due earlier meanwhile,
+    /// that holds.
     async fn put_off(&self, task: &Task, due_at: Timestamp, attempt: u32, note: &str) -> Result<bool, StoreError>;
-    /// Tasks are over; answers how many were still ours. One that was made due meanwhile begins anew.
+    /// Ends tasks; answers how many were still ours. A task that was made due again meanwhile begins anew.
     async fn done(&self, tasks: &[Task]) -> Result<u64, StoreError>;
-    /// Makes the tasks of payments due earlier, each only if it was not hurried since `not_since`; answers how many.
+    /// Makes the tasks of payments due earlier, each only if it was not hurried after `not_since`; answers how many
+    /// were.
     async fn hurry(
         &self,
         payments: &[OutTradeNo],
@@ -126,8 +132,8 @@ pub trait Tasks: Send + Sync + 'static {
         not_since: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
-    /// Makes the tasks of all payments of an account due earlier, spread over a while from now on, each only if it was
-    /// not hurried since `not_since`; answers how many.
+    /// Makes the tasks of all payments of an account due earlier, spread over `within` from now on, each only if it was
+    /// not hurried after `not_since`; answers how many were.
     async fn hurry_account(
         &self,
         account: &AccountName,
@@ -135,16 +141,16 @@ pub trait Tasks: Send + Sync + 'static {
         not_since: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
-    /// Accounts that have something due; also where somebody is at it already.
+    /// Accounts that have payments or refunds due, even if somebody is working on all of them.
     async fn accounts_due(&self, now: Timestamp) -> Result<Vec<AccountName>, StoreError>;
-    /// The tasks that were due before a moment and that nobody is at `now`.
+    /// The tasks that were due before a moment and that nobody is working on at `now`.
     async fn overdue(&self, before: Timestamp, now: Timestamp) -> Result<Overdue, StoreError>;
     /// Takes up to `want` questions from an account's budget; answers how many it got.
     async fn budget(&self, account: &AccountName, rate: Rate, want: u32, now: Timestamp) -> Result<u32, StoreError>;
-    /// Writes those of the tasks that are not there, and leaves the others as they are; answers how many it wrote.
+    /// Writes those of the tasks that do not exist yet, and leaves the others alone; answers how many it wrote.
     async fn add_missing(&self, tasks: &[NewTask]) -> Result<u64, StoreError>;
-    /// Which of these are adopted, and since when; what is not among them is forgotten. See [`crate::compensate`].
+    /// Which of these names are adopted, and since when; all other names are forgotten. See [`crate::compensate`].
     async fn adopted(&self, of: &[&str]) -> Result<BTreeMap<String, Timestamp>, StoreError>;
-    /// Notes that these are adopted. What was before stays so since then.
+    /// Notes that these names are adopted. One that was before keeps its earlier time.
     async fn note_adopted(&self, names: &[&str], at: Timestamp) -> Result<(), StoreError>;
 }

@@ -1,18 +1,18 @@
 //! A durable reader of the log: what it has confirmed, what was put aside for it, and who may confirm.
 //!
-//! Contract: pure, like [`crate::order`]. Time, leases and events come in with the call; the caller stores the
-//! result with the version compared, and does it again when somebody else was first.
+//! Contract: pure, like [`crate::order`]. Time, leases and events come in with the call; the caller stores the result
+//! with the version compared, and starts over if somebody else was first.
 //!
 //! What a subscription has yet to see ([`Subscription::delivers`]) follows from three things:
-//! - it has yet to see all that its filter wants after [`Subscription::confirmed`];
-//! - but not what is *held*: of an order with a parked event, that event and every later one;
-//! - and again what was *redriven*: of an order, everything from a revision on up to `confirmed`.
+//! - everything that its filter wants after [`Subscription::confirmed`];
+//! - except what is *held*: of an order with a parked event, that event and every later one;
+//! - and again what was *redriven*: of an order, everything from some revision up to `confirmed`.
 //!
 //! So nothing is copied when an event is parked. What is held stays in the log, in its order, and is found there
 //! again however far the subscription has moved on.
 //!
-//! Each stream has a lease of its own, and only the newest one counts. A lease also ends when what the stream
-//! may send changes under it (park, redrive, seek, another filter), so a stream never has to be told.
+//! Each stream has a lease of its own, and only the newest one counts. A lease also ends when what the stream may send
+//! changes (park, redrive, seek, another filter), so no stream has to be told about it.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -24,13 +24,14 @@ use crate::order::{EventFilter, OrderId, SubscriptionName, Timestamp};
 #[cfg(test)]
 mod tests;
 
-/// Microseconds without a sign of life of a stream, after which its core is taken for dead.
+/// After this many microseconds without a sign of life of a stream, its core is taken for dead.
 pub const SILENCE: i64 = 30_000_000;
 
-/// Orders with a parked event at most. So many are no poison: something is broken that parking does not mend.
+/// Orders with a parked event at most. At this count it is no poison event but a systemic fault, which parking does not
+/// mend.
 pub const MAX_PARKED: usize = 1_000;
 
-/// A durable, named reader. Serialised, it is the stored one, but for what changes with each batch.
+/// A durable, named reader. In its serialised form it is stored, without what changes with each batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     /// Its name.
@@ -43,12 +44,12 @@ pub struct Subscription {
     pub max_attempts: u32,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Everything up to here is confirmed, but for what is held or redriven.
+    /// Everything up to this revision is confirmed, but for what is held or redriven.
     pub confirmed: i64,
     /// The stream that may confirm.
     #[serde(skip)]
     pub delivery: Option<Delivery>,
-    /// What came of the deliveries before.
+    /// The result of earlier deliveries.
     pub failures: Failures,
     /// The parked event of an order; everything from there on is held.
     pub parked: BTreeMap<OrderId, Parked>,
@@ -56,7 +57,7 @@ pub struct Subscription {
     pub redriven: BTreeMap<OrderId, i64>,
 }
 
-/// Fences a stream: who holds an older one confirms nothing.
+/// Fences a stream: the holder of an older lease confirms nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease(pub Uuid);
 
@@ -81,33 +82,34 @@ impl fmt::Display for Lease {
 pub struct Delivery {
     /// Its lease.
     pub lease: Lease,
-    /// Everything up to here was sent to it, or is being sent.
+    /// Everything up to this revision was sent to it, or is being sent.
     pub sent: i64,
-    /// From when on it has failed, if it is not confirmed by then: since its client has gone, or once its core has
-    /// given no sign of life for [`SILENCE`]. `None` when it is we who ended it.
+    /// When it counts as failed, if it is not confirmed by then: once its client has gone, or its core has given no
+    /// sign of life for [`SILENCE`]. `None` if this side ended it.
     pub fails_at: Option<Timestamp>,
 }
 
-/// What came of the deliveries that failed: they ended without a confirmation, and not because of us or another stream.
+/// Deliveries that failed: they ended without a confirmation, and neither because of us nor because another stream took
+/// over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failures {
-    /// Which event was to blame last.
+    /// Revision of the event that was to blame last.
     pub revision: i64,
-    /// How often in a row.
+    /// How often in a row it was to blame.
     pub count: u32,
-    /// Everything up to here was part of a delivery that failed. It is sent one by one from then on, which shows what
-    /// is to blame.
+    /// Everything up to here was part of a delivery that failed. From then on it is sent one by one, which shows which
+    /// event is to blame.
     pub suspect: i64,
 }
 
 /// Where an event stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// In the log of all.
+    /// Its revision in the log of all orders.
     pub revision: i64,
     /// In whose journal.
     pub order_id: OrderId,
-    /// Where in that journal.
+    /// Its number in that journal, starting at 1.
     pub sequence: i64,
 }
 
@@ -120,7 +122,7 @@ pub struct Parked {
     pub sequence: i64,
     /// Why, for people.
     pub reason: String,
-    /// How often it was delivered.
+    /// How often it was delivered, the last time included.
     pub attempts: u32,
     /// When it was put aside.
     pub at: Timestamp,
@@ -137,7 +139,7 @@ pub enum Refused {
     Ahead {
         /// What was to be confirmed.
         asked: i64,
-        /// What may be.
+        /// The last revision that was sent, up to which may be confirmed.
         sent: i64,
     },
     /// Parks what this stream has not sent, or what is confirmed already.
@@ -204,16 +206,16 @@ impl Subscription {
         self.parked.get(order_id).is_some_and(|parked| revision >= parked.revision)
     }
 
-    /// The delivery that has failed by now. One that is taken over while it lives has not: two replicas of a reader
-    /// take over from each other, and nothing is wrong with what they read.
+    /// The delivery, if it has failed by now. One that was taken over while it was alive has not: two replicas of a
+    /// reader take over from each other, and nothing is wrong with what they read.
     #[must_use]
     pub fn failed(&self, at: Timestamp) -> Option<Delivery> {
         self.delivery.filter(|delivery| delivery.fails_at.is_some_and(|fails_at| fails_at <= at))
     }
 
-    /// A stream begins under a new lease. `first` is the first wanted event that the stream before was sent and that is
-    /// yet to be confirmed, if that delivery has [failed](Self::failed). If it was sent by itself it is to blame, and
-    /// is parked if that was too often; if it was sent with others, all of them are suspect.
+    /// Begins a stream under a new lease. `first` is the first wanted event that the previous stream was sent and that
+    /// is not confirmed yet, if that delivery has [failed](Self::failed). If the event was sent by itself it is to
+    /// blame, and is parked after too many failures; if it was sent with others, all of them become suspect.
     pub fn open(&mut self, lease: Lease, first: Option<Place>, at: Timestamp) {
         if let Some((failed, place)) = self.failed(at).zip(first) {
             if place.revision <= self.failures.suspect {
@@ -234,7 +236,7 @@ impl Subscription {
         }
     }
 
-    /// The stream is about to send everything up to a revision.
+    /// Notes that the stream is about to send everything up to a revision.
     ///
     /// # Errors
     /// [`Refused::LeaseLost`].
@@ -244,7 +246,7 @@ impl Subscription {
         Ok(())
     }
 
-    /// Everything up to a revision has taken effect. To go back is no error and changes nothing.
+    /// Notes that everything up to a revision has taken effect. An older revision is no error and changes nothing.
     ///
     /// # Errors
     /// [`Refused::LeaseLost`], [`Refused::Ahead`].
@@ -261,7 +263,7 @@ impl Subscription {
         Ok(())
     }
 
-    /// Puts an event aside, and with it all later ones of its order; ends the lease. Once more changes nothing.
+    /// Puts an event aside, and with it all later ones of its order; ends the lease. Repeating it changes nothing.
     ///
     /// # Errors
     /// [`Refused::LeaseLost`], [`Refused::NotOutstanding`], [`Refused::TooManyParked`].
@@ -282,9 +284,9 @@ impl Subscription {
         Ok(())
     }
 
-    /// Delivers parked events again, each with all that is held behind it; ends the lease. An event that is held
-    /// stands for the parked one in front of it. What the log no longer has, events before `oldest`, does not come;
-    /// answers the parked events among that.
+    /// Delivers parked events again, each with everything that is held behind it; ends the lease. An event that is held
+    /// stands for the parked one in front of it. What the log no longer has, the events before `oldest`, cannot be
+    /// delivered; answers which of the parked events are among those.
     ///
     /// # Errors
     /// [`Refused::NotParked`]; then nothing has changed.
@@ -310,8 +312,9 @@ impl Subscription {
         Ok(dropped)
     }
 
-    /// Moves to a revision: everything after it is delivered, whether it was before or not. Ends the lease. What is
-    /// parked up to there stays parked, also where the log no longer has it: what is held behind it may still be there.
+    /// Moves to a revision: everything after it is delivered, whether or not it was before. Ends the lease. What is
+    /// parked up to there stays parked, even where the log no longer has it, because what is held behind it may still
+    /// be there.
     pub fn seek(&mut self, revision: i64) {
         self.confirmed = revision;
         self.redriven.clear();
@@ -332,7 +335,7 @@ impl Subscription {
         self.delivery.filter(|delivery| delivery.lease == lease).ok_or(Refused::LeaseLost)
     }
 
-    /// Failed deliveries so far for which an event is to blame.
+    /// How many failed deliveries an event is blamed for so far.
     fn attempts(&self, revision: i64) -> u32 {
         if self.failures.revision == revision { self.failures.count } else { 0 }
     }
@@ -341,14 +344,14 @@ impl Subscription {
         self.parked.len() < MAX_PARKED || self.parked.contains_key(order_id)
     }
 
-    /// An event of the same order that was parked before stands behind this one, and is held with the others.
+    /// Parks an event. If a later event of the same order was parked before, it is held behind this one from now on.
     fn put_aside(&mut self, place: Place, reason: String, attempts: u32, at: Timestamp) {
         let Place { revision, order_id, sequence } = place;
         self.parked.insert(order_id, Parked { revision, sequence, reason, attempts, at });
         self.settle();
     }
 
-    /// Forgets what was redriven and is confirmed, or is held again.
+    /// Forgets redriven stretches that are confirmed, or held again.
     fn settle(&mut self) {
         let Self { confirmed, parked, redriven, .. } = self;
         redriven.retain(|order_id, from| {

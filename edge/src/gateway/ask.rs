@@ -1,6 +1,6 @@
 //! From the contract's requests to the platforms' questions, and back. Pure.
 //!
-//! What a question lacks is said as [`NotSent`]: nothing was sent, and repeating it will not help.
+//! What a question lacks is reported as [`NotSent`]: nothing was sent, and repeating it here will not help.
 
 use paystate_proto::v1;
 use paystate_providers::{
@@ -29,7 +29,7 @@ pub(crate) enum Why {
     AccountUnknown,
     /// The platform has no such operation.
     NoSuchOperation,
-    /// It cannot be put to this platform.
+    /// The question cannot be put to this platform.
     BadInput,
 }
 
@@ -44,7 +44,7 @@ impl Why {
         }
     }
 
-    /// What the core goes by.
+    /// The outcome by which the core decides.
     fn outcome(self) -> v1::PlatformOutcome {
         match self {
             Self::NoApi | Self::AccountUnknown => v1::PlatformOutcome::NotSent,
@@ -103,8 +103,7 @@ pub(crate) fn query_payment(ask: &v1::QueryPaymentRequest) -> Result<PaymentRef<
     })
 }
 
-/// Where payments can be closed they are named by number or reference alone; no fact comes of it, so the amount
-/// is nobody's.
+/// Closing names a payment by number or reference alone, and no fact comes of it, so any amount will do.
 pub(crate) fn close_payment(ask: &v1::ClosePaymentRequest) -> Result<PaymentRef<'_>, NotSent> {
     Ok(PaymentRef {
         out_trade_no: required("out_trade_no", &ask.out_trade_no)?,
@@ -129,7 +128,7 @@ pub(crate) fn refund(ask: &v1::RefundRequest) -> Result<Refund<'_>, NotSent> {
     })
 }
 
-/// A question names no reason, and needs not what was paid; the refund's own amount stands in for that.
+/// A question needs neither a reason nor the amount that was paid; the refund's own amount stands in for that.
 pub(crate) fn query_refund(ask: &v1::QueryRefundRequest) -> Result<Refund<'_>, NotSent> {
     let amount = money("amount", ask.amount.as_ref())?;
     Ok(Refund {

@@ -24,9 +24,9 @@ use crate::{
     verify::now,
 };
 
-/// Platforms ask who calls; WeChat Pay refuses those who do not say it.
+/// Platforms want to know who calls; WeChat Pay refuses callers that do not say it.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("paystate/", env!("CARGO_PKG_VERSION")));
-/// Kept connections; more are opened when more is to be asked at once.
+/// Connections that are kept; more are opened when more calls are made at once.
 const KEPT: usize = 16;
 
 /// The way to one account's platform.
@@ -98,7 +98,7 @@ pub(crate) struct Cut {
 impl Http {
     pub(crate) fn new(tls: &Arc<ClientConfig>, limits: GatewayLimits) -> Self {
         let mut tcp = HttpConnector::new();
-        // The connector above it has a say about the scheme.
+        // The TLS connector on top decides about the scheme.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(limits.connect));
@@ -158,7 +158,7 @@ fn unread(why: Unread, max: usize) -> Failure {
     }
 }
 
-/// The client's own error only says "client error"; its causes say what happened.
+/// The client's own error only says "client error"; its causes tell what happened.
 fn causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     let texts: Vec<_> = causes.map(ToString::to_string).collect();

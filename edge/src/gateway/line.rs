@@ -1,7 +1,7 @@
-//! One account as it is called: a request goes out, its answer is read by the platform's code, and what was sent and
+//! One account as it is called: a request goes out, the platform's code reads the answer, and what was sent and
 //! received is written down.
 //!
-//! Contract: what is not a whole answer that the platform's code has judged is UNKNOWN. Only what that code has
+//! Contract: anything but a whole answer that the platform's code has judged is UNKNOWN. Only what that code has
 //! verified becomes a message. No header of a request is ever in an exchange.
 
 use std::{sync::Arc, time::Duration};
@@ -46,7 +46,7 @@ pub(crate) struct Line {
 pub(crate) struct Called<T> {
     /// For the core.
     pub(crate) answer: PlatformAnswer,
-    /// What the platform's code read out of it; there if, and only if, the answer is ANSWERED.
+    /// What the platform's code read out of it; present if, and only if, the answer is ANSWERED.
     pub(crate) value: Option<T>,
 }
 

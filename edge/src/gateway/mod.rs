@@ -1,9 +1,9 @@
 //! What the core asks of the edge: calls to platforms.
 //!
 //! Contract:
-//! - every question is answered in a limited time, with an outcome; what is not a whole, verified answer of the
-//!   platform is UNKNOWN, because only a question can tell whether it had an effect;
-//! - a call that was begun is carried out, whether or not the core still waits: to cancel it would not take back what
+//! - every question is answered within a limited time, with an outcome; anything but a whole, verified answer of the
+//!   platform is UNKNOWN, because only a question can tell whether there was an effect;
+//! - a call that was begun is carried out, whether or not the core still waits: cancelling it would not take back what
 //!   was sent, only what is known of it;
 //! - only what the platform's code has verified leaves as a fact; keys and `Authorization` never leave.
 //!

@@ -14,8 +14,8 @@ use super::Gateway;
 /// To the beginning of an answer: more than a call to a platform may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Calls at a time on one connection of a core: as many as a core serves on one of its own, each of which may need a
-/// platform. More wait at the core, within their time. To refuse one would be a question without an answer, and those
-/// count against the platform.
+/// platform. More wait at the core, within their time: to refuse a call would look like a question without an answer,
+/// and those count against the platform.
 const CALLS_PER_CONNECTION: u32 = 1024;
 
 /// A core that does not answer a ping for this long is gone.

@@ -57,7 +57,7 @@ impl Gateway {
         }
     }
 
-    /// Carries a call out in a task of its own, so that a caller who leaves does not end it half way.
+    /// Carries a call out in a task of its own, so that a caller that leaves does not end it half-way.
     async fn carry_out<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -76,7 +76,7 @@ impl Gateway {
     }
 }
 
-/// Every question has an answer, also one that was not sent.
+/// Every question has an answer, even one that was not sent.
 fn answered(operation: &str, result: Result<PlatformAnswer, NotSent>) -> Option<PlatformAnswer> {
     Some(result.unwrap_or_else(|not_sent| {
         let NotSent { why, detail } = &not_sent;

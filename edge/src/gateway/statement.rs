@@ -1,8 +1,8 @@
 //! A day's statement of one account, as a stream of its lines.
 //!
-//! Contract: memory does not grow with the statement; files lie in a temporary file without a name, which is gone with
-//! the process. The stream ends cleanly only after the last line, and only if the statement is sound as a whole: a
-//! reader believes nothing of it before. A reader who leaves ends everything.
+//! Contract: memory does not grow with the statement; files are kept in a temporary file without a name, which
+//! disappears with the process. The stream ends cleanly only after the last line, and only if the statement as a whole
+//! is sound: until then the reader must not rely on any of it. A reader that leaves ends everything.
 
 use std::{
     collections::HashMap,
@@ -32,11 +32,11 @@ use crate::verify::now;
 
 /// Lines in one message.
 const LINES: usize = 1000;
-/// How often one page is asked for while the platform says that this is too fast.
+/// How often one page is asked for while the platform says that this is too often.
 const TRIES: u32 = 5;
-/// Before the next try, where the platform does not say.
+/// Before the next try, if the platform does not say how long to wait.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Before the next try, whatever the platform says: the reader is waiting.
+/// The longest wait before the next try, whatever the platform says: the reader is waiting.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 60);
 /// Messages that wait for the reader.
 const WAITING: usize = 4;
@@ -84,7 +84,7 @@ pub(crate) fn fetch(line: Arc<Line>, day: Day) -> Lines {
             Err(_) => unavailable("TIMEOUT", "the statement took too long"),
         };
         tracing::warn!(account = %line.account, ?day, code = ?why.code(), why = ?why.message(), "no statement");
-        // A reader who has left needs no reason.
+        // A reader that has left needs no reason.
         let _ = reader.send(Err(why)).await;
     });
     lines
@@ -129,8 +129,8 @@ async fn send(line: &Line, day: Day, reader: &Reader) -> Result<u64, Stop> {
     }
 }
 
-/// One answer: to the first question, or to the one for a page. A platform to which this is too fast is asked again after
-/// the pause that it wants: many pages must not be in vain for it.
+/// One answer: to the first question, or to the one for a page. If this is too fast for the platform, it is asked again
+/// after the pause that it wants, so that the pages before are not wasted.
 async fn ask(line: &Line, day: Day, page: Option<&Request>) -> Result<StatementNext, Stop> {
     let mut tries = TRIES;
     loop {

@@ -1,4 +1,4 @@
-//! Whom calls to platforms believe.
+//! Which authorities calls to platforms trust.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-/// Why nobody can be believed.
+/// Why no authority can be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The file of authorities cannot be used.
@@ -20,7 +20,7 @@ pub enum TrustError {
     NoSystemAuthorities,
 }
 
-/// TLS settings of calls: they believe the authorities in `ca_pem` and no others; without it those of the system.
+/// TLS settings of calls: they trust the authorities in `ca_pem` and no others; without it, those of the system.
 ///
 /// # Errors
 /// [`TrustError`] says what is wrong.
@@ -35,7 +35,7 @@ pub fn trust(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TrustError> {
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// The authorities of the system, because those who run it keep them up to date; a list in our binary would age.
+/// The system's authorities, because its operators keep them up to date; a list in our binary would age.
 fn system() -> Result<Arc<RootCertStore>, TrustError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

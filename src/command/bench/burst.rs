@@ -38,7 +38,7 @@ const LONGEST: f64 = 180.0;
 pub(super) struct Burst {
     /// The burst alone.
     pub(super) during: Summary,
-    /// Sends for which no callback was left that had not been acknowledged: so much less was offered.
+    /// Sends that found every callback acknowledged already: that much less was offered.
     pub(super) nothing_left: u64,
     /// Goodput in it over the peak.
     pub(super) share_of_peak: f64,
@@ -85,7 +85,7 @@ pub(super) async fn run(
     let (begin, end) = (micros(BEFORE), micros(BEFORE + seconds));
     let during = Summary::of(&judged, begin, end);
     let share_of_peak = during.goodput_per_second / peak.rate;
-    // The retries take a while; who does not wait for them has seen this.
+    // The retries take a while; somebody who does not wait for them has seen this.
     say(&report::table::during(&during, share_of_peak));
     let ladder = ladder(bench, stack, &mut sold, &judged, options.time_compression).await?;
     let paid = sold.shop.paid(&sold.names, sold.blanks.len()).await?;

@@ -15,7 +15,7 @@ use super::{
     stats::float,
 };
 
-/// A backend of PostgreSQL tells its counts at the latest after this, once it is idle.
+/// PostgreSQL's backends report their counts this long after they became idle, at the latest.
 const SETTLED: Duration = Duration::from_secs(11);
 /// A metrics page that takes longer is not there.
 const PATIENCE: Duration = Duration::from_secs(5);

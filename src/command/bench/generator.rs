@@ -1,8 +1,8 @@
 //! Sends what is due when it is due, and measures each answer from that moment.
 //!
-//! A pacing thread says how many sends are due. Each connection takes the next one when it is free; a send that
-//! finds no free connection waits, and the wait is part of its latency. Nothing is left out: a send that could
-//! not begin in time, and one without an answer, end as samples like the others.
+//! A pacing thread says how many sends are due. Each connection takes the next one when it is free; a send that finds
+//! no free connection waits, and the wait is part of its latency. Nothing is left out: a send that could not begin in
+//! time, or that has no answer, ends as a sample like the others.
 
 use std::{
     collections::VecDeque,

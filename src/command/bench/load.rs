@@ -76,7 +76,7 @@ pub(super) struct Run {
     /// Absent when nobody followed the log.
     pub(super) subscribers: Option<Deliveries>,
     pub(super) timeline: Vec<Second>,
-    /// What must not be: answers that were not true. Empty in a sound run.
+    /// Answers that were not true, which must not exist. Empty in a sound run.
     pub(super) faults: Vec<String>,
 }
 
@@ -353,7 +353,7 @@ fn ground(options: &Options, config: PathBuf, database: &str, shape: &Shape) -> 
     Ground { config, settings, cores: options.cores, edges: options.edges, pin: options.pin }
 }
 
-/// What was answered and is not so, by which orders are PAID.
+/// Answers that were not true, judged by which orders are PAID.
 fn untrue(judged: &[Judged], blanks: &[Blank], paid: &[bool]) -> Vec<String> {
     let mut acknowledged = vec![false; paid.len()];
     for judged in judged.iter().filter(|j| j.class == Class::New) {

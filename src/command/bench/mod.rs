@@ -1,9 +1,8 @@
 //! `paystate bench`: an open-loop load generator that tells the truth.
 //!
-//! Callbacks are due at times fixed beforehand, are signed beforehand, and are measured from when they were due:
-//! a stall is counted, not hidden. Core and edge are processes of this binary, so that the CPU time of each is
-//! known. After every run each acknowledged callback is looked up: a run that was answered with what is not so
-//! is a failure, whatever its figures.
+//! Callbacks are scheduled and signed beforehand, and are measured from when they were due: a stall is counted, not
+//! hidden. Core and edge are processes of this binary, so that the CPU time of each is known. After every run each
+//! acknowledged callback is looked up: a run with answers that were not true is a failure, whatever its figures.
 //!
 //! - `options`: the command line;
 //! - `schedule`, `plan`, `prepare`: when, what, and the signed bytes; all before the clock starts;

@@ -163,7 +163,7 @@ impl Stack {
         self.edges.iter().chain(&self.cores).map(|role| Group::alone(&role.name, role.pid)).collect()
     }
 
-    /// Who has ended, if anybody has.
+    /// Fails if a process has ended, and names the first.
     pub(super) fn check(&mut self) -> Result<(), String> {
         for role in self.edges.iter_mut().chain(&mut self.cores) {
             match role.child.try_wait() {

@@ -1,8 +1,8 @@
 //! Readers of the log beside the load: streams of events, on which each event is counted and timed.
 //!
-//! A stream begins at the head of the log, before the clock starts, and has no filter, and the log has no gap: so it must
-//! bring every revision up to the head at the end of the run, once. Of a message only what is counted is decoded: a
-//! hundred streams bring a hundred times what the load makes, to a generator that shares the machine.
+//! A stream begins at the head of the log, before the clock starts, and has no filter; the log has no gap. So it must
+//! bring every revision up to the head at the end of the run, once. Only what is counted is decoded of a message: a
+//! hundred streams bring a hundred times the load's events to a generator that shares the machine.
 
 use std::{
     net::SocketAddr,

@@ -53,7 +53,7 @@ impl<'a> Seen<'a> {
         })
     }
 
-    /// Callbacks that were believed. What platforms answered to questions is stored beside them, but nobody sent it.
+    /// Callbacks that were believed. The platforms' answers to questions are stored beside them, but nobody sent those.
     pub(super) fn accepted(&self) -> impl Iterator<Item = &v1::Notification> {
         let callback = |n: &&v1::Notification| n.source() == ObservationSource::Callback;
         self.notifications.iter().filter(|n| n.verdict() == Verdict::Accepted).filter(callback)

@@ -1,7 +1,7 @@
-//! Reads a statement's file and sends its lines.
+//! Reads a statement from a file and sends its lines.
 //!
-//! Contract: the core never takes part of a file for the whole. Checks stand at the end of a file; only when they hold is the last
-//! message sent, which says how many lines there were. Without it the core's run fails, too.
+//! Contract: the core never takes part of a file for the whole. Checks stand at the end of a file; only when they hold
+//! is the last message sent, which says how many lines there were. Without it the core's run fails as well.
 
 use std::{fs::File, io::BufReader, path::Path};
 
@@ -15,7 +15,7 @@ use super::{Client, Day, bar, failed, get, show};
 
 /// Lines of one message; the contract says so.
 const LINES: usize = 1000;
-/// Messages that may wait for the way to the core.
+/// Messages that may wait to be sent to the core.
 const QUEUE: usize = 8;
 
 type Sender = mpsc::Sender<v1::ImportStatementRequest>;
@@ -28,7 +28,7 @@ pub(super) async fn send(mut client: Client, day: Day, file: &Path) -> Result<St
     let (sender, receiver) = mpsc::channel(QUEUE);
     let (account, date) = (day.account.clone(), day.date.clone());
     let first = v1::ImportStatementRequest { account, date, ..Default::default() };
-    // There is room: nothing was sent before.
+    // There is room, because nothing was sent before.
     sender.send(first).await.map_err(|e| named(&e))?;
     let mut reading = spawn_blocking(move || read(&format, input, &sender));
     let messages = stream::unfold(receiver, async |mut queue| queue.recv().await.map(|message| (message, queue)));
@@ -36,7 +36,7 @@ pub(super) async fn send(mut client: Client, day: Day, file: &Path) -> Result<St
     let mut call = Box::pin(client.import_statement(messages));
     let id = format!("{}/{}", day.account, day.date);
     tokio::select! {
-        // It says no before the last line.
+        // The core refused before the last line.
         answer = &mut call => return answered(answer),
         read = &mut reading => match read {
             Ok(Ok(())) => {}
@@ -55,7 +55,7 @@ fn answered(answer: Result<tonic::Response<v1::ImportStatementResponse>, Status>
     answer.map(|answer| answer.into_inner().reconciliation_id).map_err(failed)
 }
 
-/// Shows how far it is, and never ends.
+/// Shows the progress, for ever.
 async fn watch(client: &mut Client, id: &str) {
     let bar = bar();
     loop {
@@ -75,7 +75,7 @@ fn read(format: &FileFormat, input: BufReader<File>, sender: &Sender) -> Result<
         count += i64::try_from(chunk.len()).unwrap_or(i64::MAX);
         let line_count = is_last.then_some(count);
         let message = v1::ImportStatementRequest { lines: chunk, line_count, ..Default::default() };
-        // Who does not take it has said no; the caller hears it.
+        // A receiver that is gone has refused; its caller learns why.
         if sender.blocking_send(message).is_err() || is_last {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! `paystate reconcile`: a platform's statement of a day against our record.
 //!
-//! Exit code 0 says that the statement was read whole and that no difference is left: none was found, or all are healed. Whoever runs it
-//! from a timer needs no more.
+//! Exit code 0 says that the statement was read whole and that no difference is left: none was found, or all were
+//! healed. A timer that runs it needs no more.
 
 mod import;
 mod page;
@@ -27,7 +27,7 @@ use super::{
     say,
 };
 
-/// How often the core is asked how far it is.
+/// How often the core is asked for the progress.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Differences are read in pages of so many.
 const PAGE: i32 = 500;
@@ -41,7 +41,7 @@ pub(super) struct Options {
     /// Prints the result as JSON.
     #[arg(long, global = true)]
     json: bool,
-    /// Writes the result as a page, too.
+    /// Also writes the result as an HTML page.
     #[arg(long, global = true, value_name = "FILE")]
     html: Option<PathBuf>,
     #[command(subcommand)]
@@ -56,7 +56,7 @@ enum Command {
     Import {
         #[command(flatten)]
         day: Day,
-        /// The statement.
+        /// The statement's file.
         file: PathBuf,
     },
     /// Shows what the last run has found.
@@ -65,10 +65,10 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Day {
-    /// Which account.
+    /// The account's name in the configuration.
     #[arg(long, value_name = "NAME")]
     account: String,
-    /// Which day in the platform's time zone.
+    /// The day in the platform's time zone, `YYYY-MM-DD`.
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: String,
 }
@@ -138,7 +138,7 @@ async fn ended(client: &mut Client, id: &str) -> Result<v1::GetReconciliationRes
     }
 }
 
-/// Nobody knows how many lines are to come: what moves is what was counted.
+/// The number of lines is not known in advance: the counts are what moves.
 fn bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

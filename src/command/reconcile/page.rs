@@ -37,7 +37,7 @@ fn differences(result: &v1::GetReconciliationResponse) -> String {
     format!("<h2>Differences</h2>\n<table>\n<tr>{headings}</tr>\n{rows}</table>\n")
 }
 
-/// Numbers in a statement are whatever its writer liked.
+/// Numbers in a statement may contain anything.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

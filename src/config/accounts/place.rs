@@ -50,8 +50,8 @@ impl Place<'_> {
         url
     }
 
-    /// Where the platform is told to call. The host may be a proxy's; by the path the edge tells accounts apart. That
-    /// it is missing, the platform's code says.
+    /// Where the platform is told to call. The host may be a proxy's, and the path's beginning too; by its end the edge tells
+    /// accounts apart. That it is missing, the platform's code says.
     pub(super) fn notify_url(
         &self,
         problems: &mut Problems,
@@ -61,7 +61,7 @@ impl Place<'_> {
         let path = format!("/callback/{provider}/{}", self.name);
         let leads_here = |url: &str| {
             let uri = url.parse::<Uri>();
-            uri.is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.path().trim_end_matches('/') == path)
+            uri.is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.path().ends_with(&path))
         };
         if url.as_deref().is_some_and(|url| !url.trim().is_empty() && !leads_here(url)) {
             let what = format!("must be https://HOST{path}; what comes elsewhere is not for this account");

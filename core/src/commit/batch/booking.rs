@@ -25,8 +25,8 @@ pub(super) fn keys(provider: &str, observation: &Observation) -> Vec<MoneyKey> {
     payment.into_iter().chain(refund).collect()
 }
 
-/// Under what a fact may be booked besides: a running total may confirm the refund that reached it. This says nothing
-/// about whose money it is, because a platform may let each payment count its refunds anew.
+/// The other key under which a fact may be booked: a running total may confirm the refund that reached it. This key
+/// says nothing about whose money it is, because a platform may let each payment number its refunds anew.
 pub(super) fn other_key(provider: &str, observation: &Observation) -> Option<MoneyKey> {
     let Fact::Refund(refund) = &observation.fact else { return None };
     let number = refund.out_refund_no.as_ref().filter(|_| refund.cumulative)?;
@@ -46,8 +46,8 @@ fn refund_key(provider: &str, account: &AccountName, refund: &RefundFact) -> Opt
     Some(key(provider, account, MoneyKind::Refund, number))
 }
 
-/// The bookings that this fact made necessary: money that the order knows after it and did not know before. At most
-/// two: a running total may confirm a refund of ours and tell of others.
+/// The bookings that this fact makes necessary: money that the order knows of after it and did not know of before. At
+/// most two, because a running total may confirm a refund of ours and also tell of others.
 pub(super) fn booked(
     before: &Order,
     after: &Order,
@@ -74,8 +74,8 @@ pub(super) fn booked(
     }
 }
 
-/// A running total is booked by what it says of refunds that were asked for elsewhere. Those that were asked for here
-/// are booked under their own numbers, by whatever tells first that they went through.
+/// A running total books what it says of refunds that were asked for elsewhere. Those that were asked for here are
+/// booked under their own numbers, by whichever report first says that they went through.
 fn total(
     before: &Order,
     after: &Order,
@@ -93,13 +93,13 @@ fn total(
     [confirmed, refund_key(provider, account, refund).zip(growth)]
 }
 
-/// The case for money that belongs to no order, or that contradicts what is booked `elsewhere`. Weaker news
-/// opens none: it waits, and nothing is lost by waiting.
+/// The case for money that belongs to no order, or that contradicts what is booked on the order `elsewhere`. Weaker
+/// news opens none: it waits, and waiting loses nothing.
 pub(super) fn unbound(news: &Observation, elsewhere: Option<&OrderId>, at: Timestamp) -> Option<Case> {
     let Observation { account, fact: said } = news;
     let (number, amount) = match said {
         Fact::Payment(p) if p.status == PaymentStatus::Succeeded => (p.transaction_id.as_ref()?.as_str(), p.amount),
-        // A refund of a payment that is not known yet waits for it; one that contradicts needs a person.
+        // A refund of a payment that is not known yet waits for it; one that contradicts a booking needs a person.
         Fact::Refund(r) if r.status == RefundStatus::Succeeded && elsewhere.is_some() => {
             (r.number().or(r.transaction_id.as_ref().map(TransactionId::as_str))?, r.amount)
         }
@@ -116,7 +116,7 @@ pub(super) fn unbound(news: &Observation, elsewhere: Option<&OrderId>, at: Times
              the platform's console tells which is right"
         ),
     };
-    // That money of nobody turned out to be somebody's, or was ruled on, says nothing about a contradiction.
+    // The two have different ids: resolving a case about unknown money does not resolve a contradiction.
     let about = match elsewhere {
         None => number.to_string(),
         Some(_) => format!("{number} for {}", said.out_trade_no().map_or("-", |named| named.as_str())),

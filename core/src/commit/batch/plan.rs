@@ -118,8 +118,8 @@ impl<'a> Plan<'a> {
         keys
     }
 
-    /// Adds what was found to lead on; false when nothing is new. A unit loads until nothing is, so that a fact is never
-    /// applied without what else is known about its money.
+    /// Adds the keys to which what was found leads; false when there are no new ones. A unit loads again until there
+    /// are none, so that a fact is never applied without everything else that is known about its money.
     pub(super) fn widen(&self, keys: &mut Keys, loaded: &Loaded) -> bool {
         let before = (keys.payments.len(), keys.money.len(), keys.cases.len());
         Self::widen_by_waiting(keys, &loaded.parked);
@@ -127,7 +127,7 @@ impl<'a> Plan<'a> {
         before != (keys.payments.len(), keys.money.len(), keys.cases.len())
     }
 
-    /// Adds what the facts that wait lead to.
+    /// Adds the keys to which the waiting facts lead.
     fn widen_by_waiting(keys: &mut Keys, parked: &[ParkedRow]) {
         for fact in parked {
             keys.payments.extend(fact.observation.fact.out_trade_no().cloned());
@@ -136,8 +136,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Adds the cases about money of nobody, so that one that is there, or was ruled on, is not opened again. Ordinary news
-    /// leads to none.
+    /// Adds the ids of the cases about unknown money, so that a case that exists, or was ruled on, is not opened again.
+    /// Ordinary news adds none.
     fn widen_by_strangers(&self, keys: &mut Keys, loaded: &Loaded) {
         let fresh = messages(self.works).filter(|(index, message)| self.is_fresh(*index, message));
         let news = fresh.flat_map(|(_, message)| message.facts.iter().map(|fact| (&message.row.key.provider, fact)));
@@ -240,7 +240,7 @@ impl<'a> Plan<'a> {
             let row = MoneyRow { key: key.clone(), order_id: order_id.clone(), amount, fact: fact.key };
             self.writes.money.push(row);
         }
-        // Facts under another name for this money waited as money of nobody; now it is somebody's.
+        // Facts that name this money by a number of no order waited as unknown money; now the money has an order.
         let restated = |p: &&ParkedRow| {
             booking::keys(&p.provider, &p.observation).contains(&key) && matches!(self.bind(p), Binding::Restated)
         };
@@ -250,7 +250,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Applies every fact that waited for what is known now, until none is left that can be.
+    /// Applies every waiting fact whose order is known now, until there are no more.
     fn wake(&mut self, at: Timestamp) {
         loop {
             let awake = self.loaded.parked.iter().enumerate().find_map(|(i, fact)| match self.bind(fact) {
@@ -259,7 +259,7 @@ impl<'a> Plan<'a> {
             });
             let Some((index, order_id)) = awake else { return };
             let fact = self.loaded.parked.remove(index);
-            // It stays where it waits if it cannot be decided: it must not fail the input that woke it.
+            // If it cannot be decided it keeps waiting: it must not fail the input that woke it.
             match self.observe(&order_id, &fact, at) {
                 Ok(()) => self.unpark(&fact, &order_id, at),
                 Err(error) => {
@@ -349,7 +349,7 @@ impl<'a> Plan<'a> {
         self.done(order_id.as_ref(), &request.command)
     }
 
-    /// Why a command may not have the number that it brings along: it is another order's.
+    /// Refuses a command that brings along a number which belongs to another order.
     fn taken(&self, command: &Command) -> Option<Refusal> {
         if let Command::StartPayment { order_id, out_trade_no, .. } = command
             && self.loaded.payments.get(out_trade_no).is_some_and(|owner| owner != order_id)
@@ -362,7 +362,7 @@ impl<'a> Plan<'a> {
         (mine != Some(owner)).then_some(Refusal::RefundNumberTaken(number))
     }
 
-    /// A payment that was begun now: facts that waited for its number are applied.
+    /// Registers the number of a payment that was begun now, and applies the facts that waited for it.
     fn register(&mut self, out_trade_no: &OutTradeNo, order_id: &OrderId, at: Timestamp) {
         if self.loaded.payments.insert(out_trade_no.clone(), order_id.clone()).is_some() {
             return;
@@ -372,7 +372,7 @@ impl<'a> Plan<'a> {
         self.hold_contradictions(out_trade_no, at);
     }
 
-    /// What a command was about, as it is now.
+    /// The answer to a command: the order and the case that it was about, as they are now.
     fn done(&self, order_id: Option<&OrderId>, command: &Command) -> Result<Outcome, StoreError> {
         let order = order_id.and_then(|id| self.loaded.orders.get(id)).cloned();
         if let (Some(id), None) = (order_id, &order) {
@@ -382,7 +382,8 @@ impl<'a> Plan<'a> {
         Ok(Outcome::Command(Ok(Box::new(Done { order, case }))))
     }
 
-    /// A number that was registered now, and facts that name it of money that is booked on another order.
+    /// Opens cases for waiting facts that name this newly registered number, but whose money is booked on another
+    /// order.
     fn hold_contradictions(&mut self, out_trade_no: &OutTradeNo, at: Timestamp) {
         let named = self.loaded.parked.iter().filter(|p| p.observation.fact.out_trade_no() == Some(out_trade_no));
         let against: Vec<_> = named
@@ -412,7 +413,7 @@ impl<'a> Plan<'a> {
         self.writes.events.extend(decision.events.into_iter().map(event));
     }
 
-    /// Writes down a case in its new state. One that opens brings its tasks along; one that was ruled on does not open.
+    /// Writes a case in its new state. A case that opens brings its tasks along; one that was ruled on stays closed.
     fn record(&mut self, mut row: CaseRow, at: Timestamp) {
         let is_open = |row: &CaseRow| row.case.state == CaseState::Open;
         let is_ruled = |row: &CaseRow| matches!(row.case.state, CaseState::Resolved { by: Some(_), .. });

@@ -1,8 +1,8 @@
 //! The connection to Redis, and the breaker: while there is none, asking costs nothing.
 //!
-//! Contract: a connection is here only after a probe over it has shown that the server does all that a guard
-//! asks of it. It is let go when it is lost, or after [`FAILURES`] failures in a row; then one task tries
-//! for a new one, once in [`PROBE_INTERVAL`]. No callback ever waits for connecting.
+//! Contract: a connection is available only after a probe over it has shown that the server does all that a guard asks
+//! of it. It is given up when it is lost, or after [`FAILURES`] failures in a row; then one task tries for a new one,
+//! once in [`PROBE_INTERVAL`]. No callback ever waits for connecting.
 
 use std::{
     fmt,
@@ -109,10 +109,10 @@ pub(super) struct Link {
 #[derive(Default)]
 struct State {
     connection: Option<Connection>,
-    /// Tells this connection from those before: what fails late on an old one is not its fault.
+    /// Distinguishes this connection from earlier ones, which may still fail late: that is not this one's fault.
     generation: u64,
     failures: u32,
-    /// What was last said in the log: whether it is well.
+    /// What the log said last: whether all is well.
     told: Option<bool>,
 }
 
@@ -141,8 +141,8 @@ impl Link {
         self.state().connection.is_none()
     }
 
-    /// Asks, and has the replies read; nothing when there were none to read. `read` says what it made of
-    /// them and whether that was as it should be.
+    /// Sends a pipeline and has the replies read; `None` if there were none. `read` returns what it made of them, and
+    /// whether they were as they should be.
     pub(super) async fn ask<T>(
         &self,
         pipe: Pipeline,
@@ -196,15 +196,15 @@ impl Link {
         }
     }
 
-    /// Connects whenever there is no connection, and looks after the one that there is, for ever.
+    /// Connects whenever there is no connection, and checks the one that there is, for ever.
     pub(super) async fn keep(self: Arc<Self>) {
         loop {
             if self.is_down() {
                 self.connect().await;
-                // However it went: a server that passes the probe and fails the work is not tried more often.
+                // After success too: a server that passes the probe and fails the work is not tried more often.
                 sleep(PROBE_INTERVAL).await;
             } else {
-                // A connection that nobody uses does not tell that it is lost.
+                // An unused connection does not show that it is lost.
                 self.ask(self.probe(), |replies| ((), probed(replies))).await;
                 let _ = timeout(PROBE_INTERVAL, self.let_go.notified()).await;
             }

@@ -123,7 +123,7 @@ impl Guard for RedisGuard {
         if !keys.is_empty() {
             pipe.add_command(release(&keys, token));
         }
-        // What it does not hear now it learns from the next duplicate, and what is not released ends.
+        // What the guard does not hear now it learns from the next duplicate, and what is not released expires.
         self.link.ask(pipe, |replies| ((), replies.into_iter().try_for_each(written))).await;
     }
 

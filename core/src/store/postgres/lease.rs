@@ -1,7 +1,7 @@
-//! A connection for a piece of work that may be given up half-way.
+//! A connection for a piece of work that may be cancelled half-way.
 //!
-//! It goes back to the pool only after the work has ended well. Whatever else happens leaves a connection of which
-//! we do not know what the server thinks, or whether there still is a server: it is closed.
+//! It goes back to the pool only after the work has ended well. In every other case we do not know what the server
+//! thinks, or whether there still is one, so the connection is closed.
 
 use std::ops::{Deref, DerefMut};
 

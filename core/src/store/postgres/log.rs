@@ -1,7 +1,7 @@
-//! The log on PostgreSQL, on connections of its own: whoever reads slowly starves neither units nor queries.
+//! The log on PostgreSQL, on connections of its own, so that a slow reader starves neither units nor queries.
 //!
-//! Announcements are NOTIFY, each a transaction of its own and never part of a unit: NOTIFY makes the commits of those
-//! who use it wait for each other.
+//! Announcements are NOTIFY, each in a transaction of its own and never in a unit: NOTIFY makes the commits that use it
+//! wait for each other.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// After so long a silence it is asked whether there still is a server: one that is gone without a word says nothing.
+/// After this long a silence we ask whether the server is still there: one that vanished says nothing.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// What cores say to each other.
@@ -31,11 +31,11 @@ const AFTER: &str = "SELECT log.log_id::text AS log_id, log.head, log.oldest, e.
 
 const FIRST_AT: &str = "SELECT revision FROM order_event WHERE revision > $1 AND at >= $2 ORDER BY revision LIMIT 1";
 
-/// What a database has that nothing restored from a dump has: the server's identity, the database's and the table's.
+/// What a database has and its restored dump has not: the identity of the server, of the database and of the table.
 const HOME: &str = "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
      (SELECT oid FROM pg_database WHERE datname = current_database()), 'log'::regclass::oid) AS home, home AS known FROM log";
 
-/// Gives a log a new id when it is not where it was: it was restored, or copied, and goes another way from here.
+/// Gives a log a new id if it is not where it was: it was restored or copied, and goes another way from here.
 pub(super) async fn settle(pool: &PgPool) -> Result<(), StoreError> {
     let row = sqlx::query(HOME).fetch_one(pool).await.map_err(failed)?;
     let (home, known): (String, Option<String>) = (row.get("home"), row.get("known"));
@@ -56,7 +56,7 @@ pub(super) async fn settle(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Gives the log a new id because somebody says that it is another one.
+/// Gives the log a new id because an operator says that it is another one.
 pub(super) async fn renew(pool: &PgPool) -> Result<(), StoreError> {
     sqlx::query("UPDATE log SET log_id = gen_random_uuid()").execute(pool).await.map(drop).map_err(failed)
 }
@@ -72,7 +72,7 @@ impl PostgresLog {
         Self { pool, own: uuid::Uuid::now_v7().to_string() }
     }
 
-    /// Readers come and go in the middle of a question, so a connection is only used again after an answer.
+    /// Readers come and go in the middle of a query, so a connection is reused only after its answer has arrived.
     async fn connection(&self) -> Result<Lease, StoreError> {
         Lease::from(&self.pool).await.map_err(failed)
     }
@@ -144,7 +144,7 @@ impl Announcements for Ears {
         loop {
             match timeout(SILENCE, self.listener.try_recv()).await {
                 Ok(Ok(Some(said))) if said.payload() == self.own => {}
-                // Without a connection something may have been said.
+                // While there was no connection, something may have been announced.
                 Ok(Ok(Some(_) | None)) => return Ok(()),
                 Ok(Err(error)) => return Err(failed(error)),
                 Err(_) => match timeout(PATIENCE, self.listener.execute("SELECT 1")).await {

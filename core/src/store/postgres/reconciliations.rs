@@ -1,4 +1,4 @@
-//! Reconciliations on PostgreSQL: what is short on the connections of tasks, the record of a day on connections of its own.
+//! Reconciliations on PostgreSQL: short statements on the connections of tasks, the record of a day on its own.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -48,7 +48,7 @@ const BOOKED: &str = booked!(
 
 pub(super) struct PostgresReconciliations {
     pub(super) pool: PgPool,
-    /// For what is read for long: a day's record holds a connection until it is read to its end.
+    /// Connections for long reads: a day's record holds one until it is read to its end.
     pub(super) streams: PgPool,
 }
 
@@ -68,7 +68,7 @@ impl PostgresReconciliations {
         Ok(row.map_or((None, None), |row| (sqlx::Row::get(&row, 0), sqlx::Row::get(&row, 1))))
     }
 
-    /// Removes what a run found that does not stand any more, or never did.
+    /// Removes what a run found that no longer stands, or never did.
     async fn forget(&self, run: Uuid) -> Result<(), StoreError> {
         for sql in [
             "DELETE FROM difference WHERE run = $1 AND seq < (SELECT min(seq) + $2 FROM difference WHERE run = $1)",
@@ -244,7 +244,7 @@ impl Reconciliations for PostgresReconciliations {
         let account = account.clone();
         tokio::spawn(async move {
             if let Err(error) = stream(connection, &account, from, to, &pages).await {
-                // Whoever does not listen any more does not want to know.
+                // A reader that no longer listens does not want the error.
                 let _ = pages.send(Err(error)).await;
             }
         });
@@ -252,8 +252,8 @@ impl Reconciliations for PostgresReconciliations {
     }
 }
 
-/// Reads a day's record into pages, until the end or until nobody wants the next one: then the connection is closed with
-/// the question on it.
+/// Reads a day's record into pages until its end, or until the reader leaves: then the connection is closed together
+/// with the query on it.
 async fn stream(
     mut connection: Lease,
     account: &AccountName,

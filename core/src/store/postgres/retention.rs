@@ -1,4 +1,4 @@
-//! Months: partitions are prepared ahead and, when nobody needs them any more, dropped whole.
+//! Months: partitions are prepared ahead and dropped whole when they are no longer needed.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -13,8 +13,8 @@ use crate::{
     subscription::Subscription,
 };
 
-/// Months that are prepared ahead, whenever a core starts and a few times a day. A database without a core for longer has its
-/// rows in the partition for everything else, which is never dropped.
+/// Months that are prepared ahead, whenever a core starts and a few times a day. If no core runs for longer, rows go to
+/// the partition for everything else, which is never dropped.
 const AHEAD: i32 = 12;
 
 /// What retention dropped.
@@ -24,29 +24,29 @@ pub struct Retained {
     pub dropped: Vec<String>,
     /// The first revision that is left, or would be.
     pub oldest_revision: i64,
-    /// Events of months that are kept, and that nobody can read any more all the same: an event that a core with a wrong
-    /// clock wrote after them goes with an old month, and the log begins after the last that is gone.
+    /// Events of kept months that can no longer be read: a core with a wrong clock wrote a later event into a month
+    /// that is dropped, and the log begins after the last dropped event.
     pub hidden: i64,
     /// Subscriptions that have yet to see, or have parked, what is dropped.
     pub robbed: Vec<String>,
 }
 
-/// What is done where a subscription has yet to see what would be dropped.
+/// What to do when a subscription has yet to see what would be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Robbing {
     /// Nothing is dropped.
     Refused,
     /// It is dropped all the same.
     Forced,
-    /// Nothing is dropped; what would be is said.
+    /// Nothing is dropped; the result says what would be.
     Planned,
 }
 
-/// Makes the partitions of this month and the coming ones, each by itself, and says what kept it from making some. That
-/// does no harm yet: their rows would be kept in the partition for everything else.
+/// Makes the partitions of this month and of the coming ones, each by itself, and says what kept it from making some.
+/// That does no harm yet: their rows would go to the partition for everything else.
 ///
-/// A new partition takes its table from everybody for a moment. Callbacks wait behind whoever waits for that, so nobody
-/// waits for longer than `patience`.
+/// A new partition locks its table for a moment. Callbacks queue behind whoever waits for that lock, so the wait is
+/// limited to `patience`.
 pub(super) async fn prepare(pool: &PgPool, patience: Duration) -> Result<Option<String>, StoreError> {
     let (mut missing, mut why) = (0, None);
     for ahead in 0..=AHEAD {
@@ -72,8 +72,8 @@ pub(super) async fn prepare(pool: &PgPool, patience: Duration) -> Result<Option<
 /// and the identities of notifications stay for ever, so an old callback is still recognised.
 ///
 /// # Errors
-/// [`StoreError::Refused`] when `month` is not a month, or is not over, or a subscription needs what would be dropped;
-/// [`StoreError::Unavailable`].
+/// [`StoreError::Refused`] when `month` is not a month or has not begun, when a subscription needs what would be
+/// dropped, or when events of kept months would be hidden; [`StoreError::Unavailable`].
 pub async fn drop_before(address: &Address, month: &str, robbing: Robbing) -> Result<Retained, StoreError> {
     let suffix = month.split_once('-').filter(|(y, m)| y.len() == 4 && m.len() == 2);
     let suffix = suffix.filter(|(y, m)| y.bytes().chain(m.bytes()).all(|b| b.is_ascii_digit()));
@@ -144,8 +144,8 @@ const HIDDEN: &str = "\
     middle AS (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY revision) AS revision FROM kept) \
     SELECT count(*), count(*) FILTER (WHERE kept.revision >= middle.revision), coalesce(min(middle.revision), 0) FROM kept, middle";
 
-/// The events of kept months that would be gone with `dropped`. Not those of a clock that was ahead: they stand among events
-/// of the months in which they really happened, and go with them.
+/// The events of kept months that would be gone with `dropped`. Events of a clock that was ahead do not count: they
+/// stand among events of the months in which they really happened, and go with them.
 async fn hidden(tx: &mut sqlx::PgConnection, month: &str, dropped: RangeInclusive<i64>) -> Result<i64, StoreError> {
     let counted = sqlx::query(HIDDEN).bind(month).bind(dropped.start()).bind(dropped.end()).fetch_one(tx);
     let counted = counted.await.map_err(failed)?;

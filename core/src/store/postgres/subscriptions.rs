@@ -1,5 +1,5 @@
-//! Durable subscriptions on PostgreSQL, on connections of their own: they write with each batch of each reader, and neither
-//! the log nor callbacks wait for that.
+//! Durable subscriptions on PostgreSQL, on connections of their own: they write with each batch of each reader, and
+//! neither the log nor callbacks have to wait for that.
 
 use async_trait::async_trait;
 use sqlx::{PgPool, Row as _, postgres::PgRow};
@@ -56,12 +56,12 @@ const ASIDE_COUNT: &str = aside!("count(*)", "");
 
 pub(super) struct PostgresSubscriptions {
     pub(super) pool: PgPool,
-    /// For what reads much and now and then: nobody's delivery waits for it. Not the log's: its connections make every
-    /// plan by key, which is wrong for a statement whose parameters decide how much there is to join.
+    /// For occasional large reads, for which no delivery waits. Not on the log's connections: those make every plan by
+    /// key, which is wrong where the parameters decide how much there is to join.
     pub(super) readers: PgPool,
 }
 
-/// Callers come and go in the middle of a question, so a connection is only used again after an answer.
+/// Callers come and go in the middle of a query, so a connection is reused only after its answer has arrived.
 impl PostgresSubscriptions {
     async fn rows(&self, query: Query<'_>) -> Result<Vec<PgRow>, StoreError> {
         rows(&self.pool, query).await

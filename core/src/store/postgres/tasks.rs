@@ -1,4 +1,4 @@
-//! Tasks on PostgreSQL, on connections that units do not use: however much there is to do, callbacks have theirs.
+//! Tasks on PostgreSQL, on connections that units do not use: however many tasks there are, callbacks keep theirs.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     store::{NewTask, Overdue, Rate, StoreError, Task, Tasks, Waiting, codec, tasks::SLICE},
 };
 
-/// Takes what was picked. What somebody else is taking in this moment is passed over.
+/// Claims what was picked. What somebody else is claiming at this moment is skipped.
 macro_rules! take {
     ($picked:literal) => {
         concat!(
@@ -28,7 +28,7 @@ macro_rules! take {
     };
 }
 
-/// The first of each kind, and of them the first: an index has the tasks of one kind in their order.
+/// The first of each kind, and of those the first: the index keeps the tasks of one kind in order.
 const CLAIM: &str = take!(
     "SELECT first.kind, first.subject FROM unnest($4::text[]) AS wanted (kind), LATERAL (\
        SELECT kind, subject, due_at FROM task WHERE task.kind = wanted.kind AND due_at <= $3 \
@@ -44,7 +44,7 @@ const WAITING: &str = "\
     SELECT kind, subject, order_id, due_at FROM task WHERE account = $1 AND kind = $2 AND due_at > $5 AND due_at <= $3 \
       AND (leased_until IS NULL OR leased_until <= $3 OR leased_until - 600000000 > $3) ORDER BY due_at LIMIT $4";
 
-/// While somebody is at a task, `again_at` keeps what is wanted of it until he is done.
+/// While somebody works on a task, `again_at` keeps when it is wanted again until that work ends.
 macro_rules! hurry {
     ($picked:literal) => {
         concat!(
@@ -67,9 +67,9 @@ const HURRY_ACCOUNT: &str = hurry!(
        AND due_at > $1 + $4 AND (hurried_at IS NULL OR hurried_at <= $2) LIMIT $5 FOR UPDATE SKIP LOCKED"
 );
 
-/// $2 is now, $3 what one question takes, $4 what may be taken at once, $5 what is wanted. A clock that was ahead by more
-/// than a minute took more than there was: as if nothing were taken. The last expression is what was granted, in terms of
-/// the row before.
+/// $2 is now, $3 what one question takes, $4 what may be taken at once, $5 how many are wanted. A clock that was more
+/// than a minute ahead took more than there was: that counts as nothing. Returns how many were granted; all expressions
+/// refer to the row as it was before.
 const BUDGET: &str = "\
     INSERT INTO budget (account, taken_until, granted) VALUES ($1, $2 + $3 * least($5, $4 / $3), least($5, $4 / $3)) \
     ON CONFLICT (account) DO UPDATE SET (taken_until, granted) = (\

@@ -187,7 +187,7 @@ fn lock_keys(keys: &Keys) -> BTreeSet<i64> {
         .collect()
 }
 
-/// The same on every core, for ever: eight bytes of a hash. Two names that meet only wait for each other.
+/// The same on every core, for ever: eight bytes of a hash. If two names collide, they merely wait for each other.
 fn lock_key(kind: &str, name: &str) -> i64 {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     context.update(kind.as_bytes());
@@ -253,14 +253,14 @@ impl Unit for PostgresUnit {
 
     async fn write(&mut self, writes: &Writes) -> Result<(), StoreError> {
         if std::mem::take(&mut self.brief) {
-            // The head of the log is everybody's: whoever has it is about to commit.
+            // All units need the head of the log: the one that holds it is about to commit.
             self.tx.execute("SET LOCAL lock_timeout TO DEFAULT").await.map_err(failed)?;
         }
         write::all(&mut self.tx, writes).await
     }
 
     async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
-        // Also a refusal by the database leaves open what happened, for instance when it comes from a proxy.
+        // After a refusal by the database, too, it is unknown what happened: the refusal may come from a proxy.
         self.tx.execute("COMMIT").await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
         self.tx.end();
         Ok(())

@@ -221,7 +221,8 @@ async fn owners(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError
     Ok(())
 }
 
-/// Tasks that are there become due earlier, never later. While somebody is at one, it is noted for when he is done.
+/// Existing tasks become due earlier, never later. While somebody works on one, the new time is noted for the end of
+/// that work.
 async fn tasks(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
     let rows = writes.earliest_tasks();
     if rows.is_empty() {
@@ -337,8 +338,8 @@ async fn journal(tx: &mut PgConnection, writes: &Writes) -> Result<(), StoreErro
         .fetch_one(tx)
         .await
         .map_err(|error| match failed(error) {
-            // The orders are locked already. What everybody needs is held, as by a commit that stands at a slow disk: the same
-            // once more is all that can help.
+            // The orders are locked already, so what is held is something that everybody needs, for example by a commit
+            // that is stuck on a slow disk: trying once more is all that can help.
             StoreError::Busy(said) => StoreError::Conflict(said),
             other @ (StoreError::Conflict(_)
             | StoreError::Refused(_)

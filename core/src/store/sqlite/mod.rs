@@ -287,7 +287,7 @@ impl Store for SqliteStore {
         Arc::new(reconciliations::SqliteReconciliations { writer, readers, streams })
     }
 
-    /// A file does not go away and come back as another.
+    /// A file does not vanish and come back as another one.
     fn outages(&self) -> u64 {
         0
     }

@@ -70,7 +70,7 @@ impl SqliteReconciliations {
         Ok(row.map_or((None, None), |row| (row.get(0), row.get(1))))
     }
 
-    /// Removes what a run found that does not stand any more, or never did.
+    /// Removes what a run found that no longer stands, or never did.
     async fn forget(&self, run: &str) -> Result<(), StoreError> {
         for sql in [
             "DELETE FROM difference WHERE run = ?1 AND seq < (SELECT min(seq) + ?2 FROM difference WHERE run = ?1)",
@@ -245,7 +245,7 @@ impl Reconciliations for SqliteReconciliations {
         let account = account.clone();
         tokio::spawn(async move {
             if let Err(error) = stream(connection, &account, from, to, &pages).await {
-                // Whoever does not listen any more does not want to know.
+                // A reader that no longer listens does not want the error.
                 let _ = pages.send(Err(error)).await;
             }
         });
@@ -253,7 +253,7 @@ impl Reconciliations for SqliteReconciliations {
     }
 }
 
-/// Reads a day's record into pages, until the end or until nobody wants the next one.
+/// Reads a day's record into pages until its end, or until the reader leaves.
 async fn stream(
     mut connection: PoolConnection<Sqlite>,
     account: &AccountName,

@@ -1,4 +1,4 @@
-//! Tasks on SQLite. Each change is one short statement: the writer is everybody's.
+//! Tasks on SQLite. Each change is one short statement, because there is only one writer.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -34,7 +34,7 @@ const WAITING: &str = "\
     SELECT kind, subject, order_id, due_at FROM task WHERE account = ?1 AND kind = ?2 AND due_at > ?5 AND due_at <= ?3 \
       AND (leased_until IS NULL OR leased_until <= ?3 OR leased_until - 600000000 > ?3) ORDER BY due_at LIMIT ?4";
 
-/// While somebody is at a task, `again_at` keeps what is wanted of it until he is done.
+/// While somebody works on a task, `again_at` keeps when it is wanted again until that work ends.
 const HURRY: &str = "\
     UPDATE task SET hurried_at = ?1, due_at = iif(lease IS NULL, min(due_at, ?4), due_at), \
       again_at = iif(lease IS NULL, NULL, min(coalesce(again_at, ?4), ?4)) \
@@ -45,16 +45,16 @@ const HURRY_ACCOUNT: &str = "\
       SELECT kind, subject FROM task WHERE account = ?3 AND kind = 'PAYMENT' AND lease IS NULL AND due_at > ?1 + ?4 \
         AND (hurried_at IS NULL OR hurried_at <= ?2) LIMIT ?5)";
 
-/// The end of what is taken at ?2. A clock that was ahead by more than a minute took more than there was: as if nothing
-/// were taken.
+/// Up to when the budget is taken, as seen at ?2. A clock that was more than a minute ahead took more than there was:
+/// that counts as nothing.
 macro_rules! taken {
     () => {
         "iif(taken_until > ?2 + ?4 + 60000000, ?2, max(taken_until, ?2))"
     };
 }
 
-/// ?2 is now, ?3 what one question takes, ?4 what may be taken at once, ?5 what is wanted. Each expression is in terms of
-/// the row before.
+/// ?2 is now, ?3 what one question takes, ?4 what may be taken at once, ?5 how many are wanted. Each expression refers
+/// to the row as it was before.
 const BUDGET: &str = concat!(
     "INSERT INTO budget (account, taken_until, granted) VALUES (?1, ?2 + ?3 * min(?5, ?4 / ?3), min(?5, ?4 / ?3)) \
      ON CONFLICT (account) DO UPDATE SET taken_until = ",

@@ -401,7 +401,8 @@ async fn assign_cases(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), 
     Ok(())
 }
 
-/// Tasks that are there become due earlier, never later. While somebody is at one, it is noted for when he is done.
+/// Existing tasks become due earlier, never later. While somebody works on one, the new time is noted for the end of
+/// that work.
 async fn upsert_tasks(tx: &mut SqliteConnection, writes: &Writes) -> Result<(), StoreError> {
     let rows = writes.earliest_tasks();
     if rows.is_empty() {

@@ -1,10 +1,10 @@
-//! `paystate demo --chaos`: platforms that do not tell, tell too late, break off, fail, lie and are paid twice; payments and
-//! refunds begun by paystate itself. In the end every order is what the platforms' own ledger says, and a
+//! `paystate demo --chaos`: platforms that keep silent, answer late, break off, fail, lie and are paid twice; payments
+//! and refunds begun by paystate itself. In the end every order is what the platforms' own ledger says, and a
 //! reconciliation of the day finds what was planted in the statements and nothing else.
 //!
-//! Nothing here is known to edge or core. Their configuration is one that could be written into a file: schedules in seconds
-//! instead of minutes, and a rule for double payments. The platforms' books are kept by a clock that is days behind,
-//! because the statement of a day can be reconciled only when the day is over.
+//! Edge and core know nothing of this. Their configuration could be written into a file: schedules in seconds instead
+//! of minutes, and a rule for double payments. The platforms' books are kept by a clock that is days behind, because a
+//! day can be reconciled only when it is over.
 
 mod faults;
 mod play;
@@ -28,14 +28,14 @@ use crate::config::Config;
 
 /// Every platform has payments enough to be wrong about.
 pub(super) const FEWEST: u32 = 24;
-/// How long everything may take to come to its end after the last story was told.
+/// How long everything may take to come to its end after the last story has been played.
 const SETTLED_WITHIN: Duration = Duration::from_secs(90);
-/// Between two looks at whether it has.
+/// How often to check whether it has.
 const LOOK: Duration = Duration::from_millis(500);
 /// Payments and refunds are asked about every second at first, then every other second.
 const PAUSES_S: [u64; 20] = [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2];
 
-/// Makes the configuration one of short waits; answers with the day by which the platforms date payments.
+/// Gives the configuration short waits; answers with the day on which the platforms date payments.
 pub(super) fn prepare(config: &mut Config) -> Date {
     let now = Timestamp::now();
     let day = tz::offset(8).to_datetime(now).date().saturating_sub(2.days());

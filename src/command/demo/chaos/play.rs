@@ -21,7 +21,7 @@ use super::{
 const AT_ONCE: usize = 32;
 /// Every platform takes it.
 const CURRENCY: &str = "CNY";
-/// How often a shop tries again what nobody knows the outcome of, and how long it waits in between.
+/// How often the shop tries again when it does not know the outcome, and how long it waits in between.
 const TRIES: (u32, Duration) = (40, Duration::from_millis(300));
 
 pub(super) async fn all(shop: &Shop, sandbox: &Sandbox, stories: &[Story]) -> Result<(), String> {
@@ -82,7 +82,7 @@ async fn one(shop: &Shop, sandbox: &Sandbox, story: &Story) -> Result<(), String
     }
 }
 
-/// The shop begins a payment, and repeats what it has no answer to; then the payer looks at it.
+/// The shop begins a payment, and repeats the call until it has an answer; then the payer looks at it.
 async fn begin(shop: &Shop, sandbox: &Sandbox, story: &Story, provider: Provider, number: &str) -> Result<(), String> {
     let method = if story.scene.is_external() { PaymentMethod::External } else { method(provider) };
     let request = v1::StartPaymentRequest {

@@ -45,7 +45,8 @@ impl<'a> Seen<'a> {
         })
     }
 
-    /// Whether nothing is on its way any more. A refund that was decided and not sent yet is: before it, both sides agree.
+    /// Whether nothing is on its way any more. A refund that was decided but not sent is on its way: until it is sent,
+    /// both sides agree.
     pub(super) fn all_ended(&self) -> bool {
         let mut refunds = self.orders.values().flat_map(|order| &order.refunds);
         if refunds.any(|refund| refund.state() == RefundState::Pending) {

@@ -163,7 +163,8 @@ fn scene(dice: &mut StdRng, provider: Provider, turn: u32, amount: i64) -> Scene
         _ => Scene::Unpaid,
     };
     match (provider, scene) {
-        // Whoever asks UnionPay names the second at which the shop began, which is the shop's own code's secret here.
+        // UnionPay can be asked only by the second at which the payment began, which the shop's own code keeps to
+        // itself here.
         (Provider::UnionPay, Scene::UntoldExternal) => Scene::Untold,
         // UnionPay closes nothing: the payment ends with its time, half an hour later.
         (Provider::UnionPay, Scene::Closed) => Scene::Unpaid,

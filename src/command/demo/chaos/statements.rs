@@ -64,8 +64,8 @@ pub(super) async fn reconcile(
     Ok(all)
 }
 
-/// Transactions that are of the day in our record too. UnionPay dates by the shop's clock, which is right, and Stripe's
-/// search by none, so that ours counts.
+/// Transactions that our record has on the same day. UnionPay dates by the shop's clock, which is right, and Stripe's
+/// search gives no date, so ours counts.
 fn dated(orders: &[v1::Order], day: civil::Date) -> BTreeSet<String> {
     let is_of_day = |t: &&v1::Transaction| {
         let at = t.success_time.as_ref().and_then(|at| Timestamp::from_second(at.seconds).ok());
