@@ -1,5 +1,5 @@
-//! Who did what: one line of the log for each call by which somebody moves money, rules on a case, or has an
-//! account's record compared with a statement, which settles cases too.
+//! Who did what: one line of the log for each call by which somebody gives money back, closes an order, rules on or
+//! assigns a case, or has a day compared with a statement, which settles cases too.
 //!
 //! Contract: the target is `paystate::audit`, the level INFO. `caller` is the identity in the caller's certificate, or
 //! `(unasked)` behind a plaintext listener. The line is written however the call ends, even if the caller did not wait
