@@ -1,5 +1,5 @@
-//! Who did what: one line of the log for each call by which somebody moves money, rules on a case, or has an
-//! account's record compared with a statement, which settles cases too.
+//! Who did what: one line of the log for each call by which somebody gives money back, closes an order, rules on or
+//! assigns a case, or has a day compared with a statement, which settles cases too.
 //!
 //! Contract: the target is `paystate::audit`, the level INFO. `caller` is the identity of the caller's certificate,
 //! `(unasked)` behind a plaintext listener; `outcome` is `done`, or the reason of the error that the caller got. The
