@@ -1,8 +1,8 @@
-//! The names of cases.
+//! The names (ids) of cases.
 //!
-//! Contract: a name says what the case is about, `KIND:ACCOUNT:ABOUT`, so the same cause has the same name and is opened once,
-//! whoever finds it. A case that is opened again after it was settled has the same name with ` again N` behind it. Names
-//! are stored and shown, so they never change.
+//! Contract: a name says what the case is about, `KIND:ACCOUNT:ABOUT`, so the same cause has the same name and is
+//! opened once, whoever finds it. A case that is opened again after it was settled has the same name, followed by `
+//! again N`. Names are stored and shown, so they never change.
 
 use std::fmt::{self, Display};
 

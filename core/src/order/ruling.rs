@@ -1,4 +1,4 @@
-//! Cases: opened by somebody who cannot go on, assigned, and settled by a person or a policy.
+//! Cases: opened where nobody can go on, assigned, and settled by a person or a policy.
 //!
 //! A ruling says what money means; it never makes money. Only what a platform reported as paid can be accepted, and
 //! a ruling to give money back asks for a refund like any other, under a number made from the case: ruled twice, it

@@ -15,7 +15,7 @@ use crate::{
 
 /// Characters of a description at most.
 pub(super) const MAX_DESCRIPTION: usize = 256;
-/// How long somebody who waits for an answer waits for the budget of questions.
+/// How long a waiting caller waits for the budget of questions.
 pub(super) const ASK_PATIENCE: Duration = Duration::from_secs(2);
 /// Orders in one BatchGetOrders at most.
 const MAX_BATCH: usize = 500;

@@ -248,7 +248,7 @@ pub(crate) async fn a_refused_body_does_not_stand_in_the_way(store: Subject) {
     assert_eq!(page.rows.iter().map(|n| n.id.clone()).collect::<Vec<_>>(), [notification_id(2), notification_id(1)]);
 }
 
-/// Anybody may have something refused, as often as he likes.
+/// Anybody may have callbacks refused, as often as they like.
 pub(crate) async fn a_flood_pushes_out_only_what_strangers_can_cause(store: Subject) {
     let genuine = notification(1);
     let refused = |n: u32, reason: &str, number: &str| RejectionRow {

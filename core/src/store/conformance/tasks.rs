@@ -220,7 +220,7 @@ pub(crate) async fn tasks_are_hurried_now_and_then(store: Subject) {
     assert!(tasks.put_off(&mine, Timestamp(1000), 1, "").await.unwrap());
     assert_eq!(hurry(25, 9, 20).await, 0, "once in a while");
     assert_eq!(hurry(25, 10, 20).await, 1);
-    // Somebody is at it: he does it again.
+    // Somebody is working on it, and will do it again afterwards.
     let mine = one(&*tasks, "p1", 30).await;
     assert_eq!(hurry(35, 30, 32).await, 1);
     assert!(tasks.put_off(&mine, Timestamp(1000), 1, "").await.unwrap());

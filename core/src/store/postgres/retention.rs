@@ -68,8 +68,8 @@ pub(super) async fn prepare(pool: &PgPool, patience: Duration) -> Result<Option<
     }))
 }
 
-/// Drops the messages, journal entries and exchanges with platforms of whole months before `month` (`2026-01`, UTC). Orders, money, facts
-/// and the identities of notifications stay for ever, so an old callback is still recognised.
+/// Drops the messages, journal entries and exchanges with platforms of whole months before `month` (`2026-01`, UTC).
+/// Orders, money, facts and the identities of notifications stay for ever, so an old callback is still recognised.
 ///
 /// # Errors
 /// [`StoreError::Refused`] when `month` is not a month or has not begun, when a subscription needs what would be
