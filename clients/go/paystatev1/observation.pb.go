@@ -32,9 +32,9 @@ const (
 	ObservationSource_OBSERVATION_SOURCE_CALLBACK ObservationSource = 1
 	// The platform answered our question.
 	ObservationSource_OBSERVATION_SOURCE_QUERY ObservationSource = 2
-	// A line of the platform's statement.
+	// A line of the platform's statement. Not used yet; the core refuses it.
 	ObservationSource_OBSERVATION_SOURCE_STATEMENT ObservationSource = 3
-	// A person ruled it.
+	// A person ruled it. Not used yet; the core refuses it.
 	ObservationSource_OBSERVATION_SOURCE_OPERATOR ObservationSource = 4
 )
 

@@ -241,7 +241,7 @@ func (CaseResolution) EnumDescriptor() ([]byte, []int) {
 	return file_paystate_v1_operations_service_proto_rawDescGZIP(), []int{2}
 }
 
-// Whether a callback was believed.
+// Whether a message was believed.
 type Verdict int32
 
 const (
@@ -638,7 +638,8 @@ func (x *Case) GetEvidence() string {
 	return ""
 }
 
-// A stored callback. Its bytes are sealed and not shown.
+// A stored message of a platform: a callback, or a verified answer to a question (see source). Its bytes are sealed and not
+// shown.
 type Notification struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stable id.
@@ -995,7 +996,7 @@ type isExplainEntry_Record interface {
 }
 
 type ExplainEntry_Notification struct {
-	// A stored callback.
+	// A stored message of a platform.
 	Notification *Notification `protobuf:"bytes,3,opt,name=notification,proto3,oneof"`
 }
 

@@ -40,7 +40,8 @@ const (
 type OperationsServiceClient interface {
 	// The whole story of an order in time order, and what happens next.
 	ExplainOrder(ctx context.Context, in *ExplainOrderRequest, opts ...grpc.CallOption) (*ExplainOrderResponse, error)
-	// Lists stored callbacks, accepted and refused, newest first.
+	// Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+	// (source QUERY).
 	ListNotifications(ctx context.Context, in *ListNotificationsRequest, opts ...grpc.CallOption) (*ListNotificationsResponse, error)
 	// Lists cases, newest first.
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
@@ -51,7 +52,8 @@ type OperationsServiceClient interface {
 	// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
 	// PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
 	ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*ResolveCaseResponse, error)
-	// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+	// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+	// FAILED_PRECONDITION with reason CASE_RESOLVED.
 	AssignCase(ctx context.Context, in *AssignCaseRequest, opts ...grpc.CallOption) (*AssignCaseResponse, error)
 	// Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
 	// FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
@@ -199,7 +201,8 @@ func (c *operationsServiceClient) VerifyAudit(ctx context.Context, in *VerifyAud
 type OperationsServiceServer interface {
 	// The whole story of an order in time order, and what happens next.
 	ExplainOrder(context.Context, *ExplainOrderRequest) (*ExplainOrderResponse, error)
-	// Lists stored callbacks, accepted and refused, newest first.
+	// Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+	// (source QUERY).
 	ListNotifications(context.Context, *ListNotificationsRequest) (*ListNotificationsResponse, error)
 	// Lists cases, newest first.
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
@@ -210,7 +213,8 @@ type OperationsServiceServer interface {
 	// Case.allowed_resolutions); ALREADY_EXISTS with reason REQUEST_ID_REUSED; UNAVAILABLE with reason
 	// PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
 	ResolveCase(context.Context, *ResolveCaseRequest) (*ResolveCaseResponse, error)
-	// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+	// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+	// FAILED_PRECONDITION with reason CASE_RESOLVED.
 	AssignCase(context.Context, *AssignCaseRequest) (*AssignCaseResponse, error)
 	// Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
 	// FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of

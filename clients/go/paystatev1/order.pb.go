@@ -221,11 +221,11 @@ const (
 	RefundState_REFUND_STATE_UNSPECIFIED RefundState = 0
 	// Accepted, not settled.
 	RefundState_REFUND_STATE_PENDING RefundState = 1
-	// The platform needs a person; may still succeed.
+	// The platform needs a person, refuses, or does not tell; may still succeed.
 	RefundState_REFUND_STATE_ABNORMAL RefundState = 2
 	// The money went back.
 	RefundState_REFUND_STATE_SUCCEEDED RefundState = 3
-	// The money did not go back, or came back again.
+	// The money did not go back, or came back again. Also what a ruling gave up, which may still turn out to have succeeded.
 	RefundState_REFUND_STATE_FAILED RefundState = 4
 )
 
@@ -288,7 +288,7 @@ const (
 	EventKind_EVENT_KIND_PAYMENT_SUCCEEDED EventKind = 3
 	// A payment succeeded that does not fit the order; a case holds it.
 	EventKind_EVENT_KIND_PAYMENT_HELD EventKind = 4
-	// A payment changed to FAILED or CLOSED.
+	// A payment changed to FAILED or CLOSED, or the platform's name for it was recorded.
 	EventKind_EVENT_KIND_PAYMENT_UPDATED EventKind = 5
 	// A refund appeared or changed.
 	EventKind_EVENT_KIND_REFUND_UPDATED EventKind = 6

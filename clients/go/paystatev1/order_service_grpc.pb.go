@@ -62,8 +62,8 @@ type OrderServiceClient interface {
 	// followed; repeat the call to go on with it.
 	StartPayment(ctx context.Context, in *StartPaymentRequest, opts ...grpc.CallOption) (*StartPaymentResponse, error)
 	// Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-	// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-	// with reason ORDER_ALREADY_PAID.
+	// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+	// FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
 	CloseOrder(ctx context.Context, in *CloseOrderRequest, opts ...grpc.CallOption) (*CloseOrderResponse, error)
 	// Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
 	// with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),
@@ -214,8 +214,8 @@ type OrderServiceServer interface {
 	// followed; repeat the call to go on with it.
 	StartPayment(context.Context, *StartPaymentRequest) (*StartPaymentResponse, error)
 	// Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-	// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-	// with reason ORDER_ALREADY_PAID.
+	// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+	// FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
 	CloseOrder(context.Context, *CloseOrderRequest) (*CloseOrderResponse, error)
 	// Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
 	// with the same out_refund_no and content, it answers with the refund as it is now. Errors: NOT_FOUND (order),

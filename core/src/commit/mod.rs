@@ -42,8 +42,8 @@ pub struct Limits {
     /// Inputs in one transaction at most. Default 64.
     pub batch_max: usize,
     /// Transactions under way at once, not counting inputs that waited for a busy order. The next one begins when the
-    /// one before has ended, or takes long. More than one pays only where the store has more than one writer. Default
-    /// 1.
+    /// one before has ended, or takes long. More than one pays only where the store has more than one writer.
+    /// Default 1.
     pub in_flight: usize,
 }
 

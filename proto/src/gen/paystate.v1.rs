@@ -399,11 +399,11 @@ pub enum RefundState {
     Unspecified = 0,
     /// Accepted, not settled.
     Pending = 1,
-    /// The platform needs a person; may still succeed.
+    /// The platform needs a person, refuses, or does not tell; may still succeed.
     Abnormal = 2,
     /// The money went back.
     Succeeded = 3,
-    /// The money did not go back, or came back again.
+    /// The money did not go back, or came back again. Also what a ruling gave up, which may still turn out to have succeeded.
     Failed = 4,
 }
 impl RefundState {
@@ -446,7 +446,7 @@ pub enum EventKind {
     PaymentSucceeded = 3,
     /// A payment succeeded that does not fit the order; a case holds it.
     PaymentHeld = 4,
-    /// A payment changed to FAILED or CLOSED.
+    /// A payment changed to FAILED or CLOSED, or the platform's name for it was recorded.
     PaymentUpdated = 5,
     /// A refund appeared or changed.
     RefundUpdated = 6,
@@ -582,9 +582,9 @@ pub enum ObservationSource {
     Callback = 1,
     /// The platform answered our question.
     Query = 2,
-    /// A line of the platform's statement.
+    /// A line of the platform's statement. Not used yet; the core refuses it.
     Statement = 3,
-    /// A person ruled it.
+    /// A person ruled it. Not used yet; the core refuses it.
     Operator = 4,
 }
 impl ObservationSource {
@@ -629,7 +629,7 @@ pub struct VerifiedMessage {
     /// The platform: "alipay", "wechatpay", "unionpay" or "stripe".
     #[prost(string, tag = "1")]
     pub provider: ::prost::alloc::string::String,
-    /// The account's short name, from the URL that was called.
+    /// The account's short name: from the URL that was called, or of the account that was asked about.
     #[prost(string, tag = "2")]
     pub account: ::prost::alloc::string::String,
     /// How the message was learned.
@@ -868,8 +868,8 @@ pub mod ingest_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Records verified messages, each with an answer of its own. An item is answered only after its
-        /// transaction has committed, or not at all.
+        /// Records verified messages, each with an answer of its own. STORED and DUPLICATE are answered only after the transaction
+        /// that stored the message has committed.
         pub async fn record_observations(
             &mut self,
             request: impl tonic::IntoRequest<super::RecordObservationsRequest>,
@@ -897,7 +897,7 @@ pub mod ingest_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Records callbacks that the edge refused, so that "did it arrive, and why was it refused?" has an answer.
-        /// Best effort: bounded by the edge, never retried.
+        /// Best effort: bounded by the edge, and tried again only where the call surely did not reach a core.
         pub async fn record_rejections(
             &mut self,
             request: impl tonic::IntoRequest<super::RecordRejectionsRequest>,
@@ -939,8 +939,8 @@ pub mod ingest_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with IngestServiceServer.
     #[async_trait]
     pub trait IngestService: std::marker::Send + std::marker::Sync + 'static {
-        /// Records verified messages, each with an answer of its own. An item is answered only after its
-        /// transaction has committed, or not at all.
+        /// Records verified messages, each with an answer of its own. STORED and DUPLICATE are answered only after the transaction
+        /// that stored the message has committed.
         async fn record_observations(
             &self,
             request: tonic::Request<super::RecordObservationsRequest>,
@@ -949,7 +949,7 @@ pub mod ingest_service_server {
             tonic::Status,
         >;
         /// Records callbacks that the edge refused, so that "did it arrive, and why was it refused?" has an answer.
-        /// Best effort: bounded by the edge, never retried.
+        /// Best effort: bounded by the edge, and tried again only where the call surely did not reach a core.
         async fn record_rejections(
             &self,
             request: tonic::Request<super::RecordRejectionsRequest>,
@@ -1296,7 +1296,8 @@ pub struct Case {
     #[prost(string, tag = "20")]
     pub evidence: ::prost::alloc::string::String,
 }
-/// A stored callback. Its bytes are sealed and not shown.
+/// A stored message of a platform: a callback, or a verified answer to a question (see source). Its bytes are sealed and not
+/// shown.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Notification {
     /// Stable id.
@@ -1379,7 +1380,7 @@ pub mod explain_entry {
     /// The record behind the sentence.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Record {
-        /// A stored callback.
+        /// A stored message of a platform.
         #[prost(message, tag = "3")]
         Notification(super::Notification),
         /// A transition. Its `order` snapshot is left out.
@@ -1865,7 +1866,7 @@ impl CaseResolution {
         }
     }
 }
-/// Whether a callback was believed.
+/// Whether a message was believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Verdict {
@@ -2103,7 +2104,8 @@ pub mod operations_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Lists stored callbacks, accepted and refused, newest first.
+        /// Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+        /// (source QUERY).
         pub async fn list_notifications(
             &mut self,
             request: impl tonic::IntoRequest<super::ListNotificationsRequest>,
@@ -2208,7 +2210,8 @@ pub mod operations_service_client {
                 .insert(GrpcMethod::new("paystate.v1.OperationsService", "ResolveCase"));
             self.inner.unary(req, path, codec).await
         }
-        /// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+        /// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+        /// FAILED_PRECONDITION with reason CASE_RESOLVED.
         pub async fn assign_case(
             &mut self,
             request: impl tonic::IntoRequest<super::AssignCaseRequest>,
@@ -2396,7 +2399,8 @@ pub mod operations_service_server {
             tonic::Response<super::ExplainOrderResponse>,
             tonic::Status,
         >;
-        /// Lists stored callbacks, accepted and refused, newest first.
+        /// Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+        /// (source QUERY).
         async fn list_notifications(
             &self,
             request: tonic::Request<super::ListNotificationsRequest>,
@@ -2428,7 +2432,8 @@ pub mod operations_service_server {
             tonic::Response<super::ResolveCaseResponse>,
             tonic::Status,
         >;
-        /// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+        /// Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+        /// FAILED_PRECONDITION with reason CASE_RESOLVED.
         async fn assign_case(
             &self,
             request: tonic::Request<super::AssignCaseRequest>,
@@ -3686,8 +3691,8 @@ pub mod order_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-        /// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-        /// with reason ORDER_ALREADY_PAID.
+        /// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+        /// FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
         pub async fn close_order(
             &mut self,
             request: impl tonic::IntoRequest<super::CloseOrderRequest>,
@@ -3845,8 +3850,8 @@ pub mod order_service_server {
             tonic::Status,
         >;
         /// Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-        /// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-        /// with reason ORDER_ALREADY_PAID.
+        /// to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+        /// FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
         async fn close_order(
             &self,
             request: tonic::Request<super::CloseOrderRequest>,

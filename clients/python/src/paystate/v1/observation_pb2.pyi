@@ -33,9 +33,9 @@ class _ObservationSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Obs
     OBSERVATION_SOURCE_QUERY: _ObservationSource.ValueType  # 2
     """The platform answered our question."""
     OBSERVATION_SOURCE_STATEMENT: _ObservationSource.ValueType  # 3
-    """A line of the platform's statement."""
+    """A line of the platform's statement. Not used yet; the core refuses it."""
     OBSERVATION_SOURCE_OPERATOR: _ObservationSource.ValueType  # 4
-    """A person ruled it."""
+    """A person ruled it. Not used yet; the core refuses it."""
 
 class ObservationSource(_ObservationSource, metaclass=_ObservationSourceEnumTypeWrapper):
     """Where a fact was learned."""
@@ -47,9 +47,9 @@ OBSERVATION_SOURCE_CALLBACK: ObservationSource.ValueType  # 1
 OBSERVATION_SOURCE_QUERY: ObservationSource.ValueType  # 2
 """The platform answered our question."""
 OBSERVATION_SOURCE_STATEMENT: ObservationSource.ValueType  # 3
-"""A line of the platform's statement."""
+"""A line of the platform's statement. Not used yet; the core refuses it."""
 OBSERVATION_SOURCE_OPERATOR: ObservationSource.ValueType  # 4
-"""A person ruled it."""
+"""A person ruled it. Not used yet; the core refuses it."""
 Global___ObservationSource: _TypeAlias = ObservationSource  # noqa: Y015
 
 @_typing.final

@@ -171,7 +171,7 @@ class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.Value
     """Refused; nothing of it was believed."""
 
 class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
-    """Whether a callback was believed."""
+    """Whether a message was believed."""
 
 VERDICT_UNSPECIFIED: Verdict.ValueType  # 0
 """Not set; never stored."""
@@ -363,7 +363,9 @@ Global___Case: _TypeAlias = Case  # noqa: Y015
 
 @_typing.final
 class Notification(_message.Message):
-    """A stored callback. Its bytes are sealed and not shown."""
+    """A stored message of a platform: a callback, or a verified answer to a question (see source). Its bytes are sealed and not
+    shown.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -495,7 +497,7 @@ class ExplainEntry(_message.Message):
 
     @_builtins.property
     def notification(self) -> Global___Notification:
-        """A stored callback."""
+        """A stored message of a platform."""
 
     @_builtins.property
     def event(self) -> _order_pb2.Event:

@@ -104,7 +104,8 @@ class OperationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListNotifications(self, request, context):
-        """Lists stored callbacks, accepted and refused, newest first.
+        """Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+        (source QUERY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,7 +136,8 @@ class OperationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AssignCase(self, request, context):
-        """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+        """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+        FAILED_PRECONDITION with reason CASE_RESOLVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

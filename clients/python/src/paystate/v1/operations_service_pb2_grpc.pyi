@@ -36,7 +36,9 @@ class OperationsServiceStub:
     ExplainOrder: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ExplainOrderRequest, _operations_service_pb2.ExplainOrderResponse]
     """The whole story of an order in time order, and what happens next."""
     ListNotifications: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListNotificationsRequest, _operations_service_pb2.ListNotificationsResponse]
-    """Lists stored callbacks, accepted and refused, newest first."""
+    """Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+    (source QUERY).
+    """
     ListCases: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListCasesRequest, _operations_service_pb2.ListCasesResponse]
     """Lists cases, newest first."""
     GetCase: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetCaseRequest, _operations_service_pb2.GetCaseResponse]
@@ -48,7 +50,9 @@ class OperationsServiceStub:
     PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
     """
     AssignCase: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.AssignCaseRequest, _operations_service_pb2.AssignCaseResponse]
-    """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND."""
+    """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+    FAILED_PRECONDITION with reason CASE_RESOLVED.
+    """
     RecheckPayment: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.RecheckPaymentRequest, _operations_service_pb2.RecheckPaymentResponse]
     """Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
     FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
@@ -76,7 +80,9 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ExplainOrder: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ExplainOrderRequest, _operations_service_pb2.ExplainOrderResponse]  # type: ignore[assignment]
     """The whole story of an order in time order, and what happens next."""
     ListNotifications: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListNotificationsRequest, _operations_service_pb2.ListNotificationsResponse]  # type: ignore[assignment]
-    """Lists stored callbacks, accepted and refused, newest first."""
+    """Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+    (source QUERY).
+    """
     ListCases: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListCasesRequest, _operations_service_pb2.ListCasesResponse]  # type: ignore[assignment]
     """Lists cases, newest first."""
     GetCase: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetCaseRequest, _operations_service_pb2.GetCaseResponse]  # type: ignore[assignment]
@@ -88,7 +94,9 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
     """
     AssignCase: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.AssignCaseRequest, _operations_service_pb2.AssignCaseResponse]  # type: ignore[assignment]
-    """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND."""
+    """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+    FAILED_PRECONDITION with reason CASE_RESOLVED.
+    """
     RecheckPayment: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.RecheckPaymentRequest, _operations_service_pb2.RecheckPaymentResponse]  # type: ignore[assignment]
     """Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;
     FAILED_PRECONDITION with reason NO_API; RESOURCE_EXHAUSTED with reason RATE_BUDGET (the account's budget of
@@ -125,7 +133,9 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ListNotificationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ListNotificationsResponse, _abc.Awaitable[_operations_service_pb2.ListNotificationsResponse]]:
-        """Lists stored callbacks, accepted and refused, newest first."""
+        """Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+        (source QUERY).
+        """
 
     @_abc_1.abstractmethod
     def ListCases(
@@ -161,7 +171,9 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.AssignCaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.AssignCaseResponse, _abc.Awaitable[_operations_service_pb2.AssignCaseResponse]]:
-        """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND."""
+        """Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+        FAILED_PRECONDITION with reason CASE_RESOLVED.
+        """
 
     @_abc_1.abstractmethod
     def RecheckPayment(

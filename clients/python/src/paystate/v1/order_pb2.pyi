@@ -136,11 +136,11 @@ class _RefundStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefundSta
     REFUND_STATE_PENDING: _RefundState.ValueType  # 1
     """Accepted, not settled."""
     REFUND_STATE_ABNORMAL: _RefundState.ValueType  # 2
-    """The platform needs a person; may still succeed."""
+    """The platform needs a person, refuses, or does not tell; may still succeed."""
     REFUND_STATE_SUCCEEDED: _RefundState.ValueType  # 3
     """The money went back."""
     REFUND_STATE_FAILED: _RefundState.ValueType  # 4
-    """The money did not go back, or came back again."""
+    """The money did not go back, or came back again. Also what a ruling gave up, which may still turn out to have succeeded."""
 
 class RefundState(_RefundState, metaclass=_RefundStateEnumTypeWrapper):
     """Where a refund stands."""
@@ -150,11 +150,11 @@ REFUND_STATE_UNSPECIFIED: RefundState.ValueType  # 0
 REFUND_STATE_PENDING: RefundState.ValueType  # 1
 """Accepted, not settled."""
 REFUND_STATE_ABNORMAL: RefundState.ValueType  # 2
-"""The platform needs a person; may still succeed."""
+"""The platform needs a person, refuses, or does not tell; may still succeed."""
 REFUND_STATE_SUCCEEDED: RefundState.ValueType  # 3
 """The money went back."""
 REFUND_STATE_FAILED: RefundState.ValueType  # 4
-"""The money did not go back, or came back again."""
+"""The money did not go back, or came back again. Also what a ruling gave up, which may still turn out to have succeeded."""
 Global___RefundState: _TypeAlias = RefundState  # noqa: Y015
 
 class _EventKind:
@@ -174,7 +174,7 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     EVENT_KIND_PAYMENT_HELD: _EventKind.ValueType  # 4
     """A payment succeeded that does not fit the order; a case holds it."""
     EVENT_KIND_PAYMENT_UPDATED: _EventKind.ValueType  # 5
-    """A payment changed to FAILED or CLOSED."""
+    """A payment changed to FAILED or CLOSED, or the platform's name for it was recorded."""
     EVENT_KIND_REFUND_UPDATED: _EventKind.ValueType  # 6
     """A refund appeared or changed."""
     EVENT_KIND_CLOSE_REQUESTED: _EventKind.ValueType  # 7
@@ -202,7 +202,7 @@ EVENT_KIND_PAYMENT_SUCCEEDED: EventKind.ValueType  # 3
 EVENT_KIND_PAYMENT_HELD: EventKind.ValueType  # 4
 """A payment succeeded that does not fit the order; a case holds it."""
 EVENT_KIND_PAYMENT_UPDATED: EventKind.ValueType  # 5
-"""A payment changed to FAILED or CLOSED."""
+"""A payment changed to FAILED or CLOSED, or the platform's name for it was recorded."""
 EVENT_KIND_REFUND_UPDATED: EventKind.ValueType  # 6
 """A refund appeared or changed."""
 EVENT_KIND_CLOSE_REQUESTED: EventKind.ValueType  # 7

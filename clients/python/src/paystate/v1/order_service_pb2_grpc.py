@@ -144,8 +144,8 @@ class OrderServiceServicer:
 
     def CloseOrder(self, request, context):
         """Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-        to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-        with reason ORDER_ALREADY_PAID.
+        to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+        FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

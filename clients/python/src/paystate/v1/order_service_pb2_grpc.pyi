@@ -64,8 +64,8 @@ class OrderServiceStub:
     """
     CloseOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.CloseOrderRequest, _order_service_pb2.CloseOrderResponse]
     """Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-    to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-    with reason ORDER_ALREADY_PAID.
+    to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+    FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
     """
     CreateRefund: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.CreateRefundRequest, _order_service_pb2.CreateRefundResponse]
     """Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
@@ -113,8 +113,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """
     CloseOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CloseOrderRequest, _order_service_pb2.CloseOrderResponse]  # type: ignore[assignment]
     """Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-    to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-    with reason ORDER_ALREADY_PAID.
+    to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+    FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
     """
     CreateRefund: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CreateRefundRequest, _order_service_pb2.CreateRefundResponse]  # type: ignore[assignment]
     """Gives money back: stores the refund, then asks the platform for it, and follows it until its end is known. Repeated
@@ -201,8 +201,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.CloseOrderResponse, _abc.Awaitable[_order_service_pb2.CloseOrderResponse]]:
         """Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-        to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-        with reason ORDER_ALREADY_PAID.
+        to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+        FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
         """
 
     @_abc_1.abstractmethod

@@ -15,9 +15,9 @@ export enum ObservationSource {
   CALLBACK = 1,
   /** QUERY - The platform answered our question. */
   QUERY = 2,
-  /** STATEMENT - A line of the platform's statement. */
+  /** STATEMENT - A line of the platform's statement. Not used yet; the core refuses it. */
   STATEMENT = 3,
-  /** OPERATOR - A person ruled it. */
+  /** OPERATOR - A person ruled it. Not used yet; the core refuses it. */
   OPERATOR = 4,
 }
 

@@ -71,7 +71,7 @@ export enum CaseResolution {
   OVERTAKEN = 6,
 }
 
-/** Whether a callback was believed. */
+/** Whether a message was believed. */
 export enum Verdict {
   /** UNSPECIFIED - Not set; never stored. */
   UNSPECIFIED = 0,
@@ -168,7 +168,10 @@ export interface Case {
   evidence: string;
 }
 
-/** A stored callback. Its bytes are sealed and not shown. */
+/**
+ * A stored message of a platform: a callback, or a verified answer to a question (see source). Its bytes are sealed and not
+ * shown.
+ */
 export interface Notification {
   /** Stable id. */
   notificationId: string;
@@ -227,7 +230,7 @@ export interface ExplainEntry {
   /** The record behind the sentence. */
   record:
     | //
-    /** A stored callback. */
+    /** A stored message of a platform. */
     { $case: "notification"; value: Notification }
     | //
     /** A transition. Its `order` snapshot is left out. */
@@ -3303,7 +3306,10 @@ export const OperationsServiceService = {
       Buffer.from(ExplainOrderResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExplainOrderResponse => ExplainOrderResponse.decode(value),
   },
-  /** Lists stored callbacks, accepted and refused, newest first. */
+  /**
+   * Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+   * (source QUERY).
+   */
   listNotifications: {
     path: "/paystate.v1.OperationsService/ListNotifications" as const,
     requestStream: false as const,
@@ -3350,7 +3356,10 @@ export const OperationsServiceService = {
     responseSerialize: (value: ResolveCaseResponse): Buffer => Buffer.from(ResolveCaseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResolveCaseResponse => ResolveCaseResponse.decode(value),
   },
-  /** Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND. */
+  /**
+   * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+   * FAILED_PRECONDITION with reason CASE_RESOLVED.
+   */
   assignCase: {
     path: "/paystate.v1.OperationsService/AssignCase" as const,
     requestStream: false as const,
@@ -3434,7 +3443,10 @@ export const OperationsServiceService = {
 export interface OperationsServiceServer extends UntypedServiceImplementation {
   /** The whole story of an order in time order, and what happens next. */
   explainOrder: handleUnaryCall<ExplainOrderRequest, ExplainOrderResponse>;
-  /** Lists stored callbacks, accepted and refused, newest first. */
+  /**
+   * Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+   * (source QUERY).
+   */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /** Lists cases, newest first. */
   listCases: handleUnaryCall<ListCasesRequest, ListCasesResponse>;
@@ -3447,7 +3459,10 @@ export interface OperationsServiceServer extends UntypedServiceImplementation {
    * PLATFORM_OUTCOME_UNKNOWN: the platform did not answer, nothing was changed.
    */
   resolveCase: handleUnaryCall<ResolveCaseRequest, ResolveCaseResponse>;
-  /** Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND. */
+  /**
+   * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+   * FAILED_PRECONDITION with reason CASE_RESOLVED.
+   */
   assignCase: handleUnaryCall<AssignCaseRequest, AssignCaseResponse>;
   /**
    * Asks the platform about a payment now and takes in what it says. Errors: NOT_FOUND with reason PAYMENT_NOT_FOUND;

@@ -58,11 +58,11 @@ export enum RefundState {
   UNSPECIFIED = 0,
   /** PENDING - Accepted, not settled. */
   PENDING = 1,
-  /** ABNORMAL - The platform needs a person; may still succeed. */
+  /** ABNORMAL - The platform needs a person, refuses, or does not tell; may still succeed. */
   ABNORMAL = 2,
   /** SUCCEEDED - The money went back. */
   SUCCEEDED = 3,
-  /** FAILED - The money did not go back, or came back again. */
+  /** FAILED - The money did not go back, or came back again. Also what a ruling gave up, which may still turn out to have succeeded. */
   FAILED = 4,
 }
 
@@ -78,7 +78,7 @@ export enum EventKind {
   PAYMENT_SUCCEEDED = 3,
   /** PAYMENT_HELD - A payment succeeded that does not fit the order; a case holds it. */
   PAYMENT_HELD = 4,
-  /** PAYMENT_UPDATED - A payment changed to FAILED or CLOSED. */
+  /** PAYMENT_UPDATED - A payment changed to FAILED or CLOSED, or the platform's name for it was recorded. */
   PAYMENT_UPDATED = 5,
   /** REFUND_UPDATED - A refund appeared or changed. */
   REFUND_UPDATED = 6,

@@ -1882,8 +1882,8 @@ export const OrderServiceService = {
   },
   /**
    * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-   * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-   * with reason ORDER_ALREADY_PAID.
+   * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+   * FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
    */
   closeOrder: {
     path: "/paystate.v1.OrderService/CloseOrder" as const,
@@ -1956,8 +1956,8 @@ export interface OrderServiceServer extends UntypedServiceImplementation {
   startPayment: handleUnaryCall<StartPaymentRequest, StartPaymentResponse>;
   /**
    * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-   * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-   * with reason ORDER_ALREADY_PAID.
+   * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+   * FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
    */
   closeOrder: handleUnaryCall<CloseOrderRequest, CloseOrderResponse>;
   /**

@@ -57,7 +57,7 @@ public enum EventKind
   EVENT_KIND_PAYMENT_HELD(4),
   /**
    * <pre>
-   * A payment changed to FAILED or CLOSED.
+   * A payment changed to FAILED or CLOSED, or the platform's name for it was recorded.
    * </pre>
    *
    * <code>EVENT_KIND_PAYMENT_UPDATED = 5;</code>
@@ -165,7 +165,7 @@ public enum EventKind
   public static final int EVENT_KIND_PAYMENT_HELD_VALUE = 4;
   /**
    * <pre>
-   * A payment changed to FAILED or CLOSED.
+   * A payment changed to FAILED or CLOSED, or the platform's name for it was recorded.
    * </pre>
    *
    * <code>EVENT_KIND_PAYMENT_UPDATED = 5;</code>

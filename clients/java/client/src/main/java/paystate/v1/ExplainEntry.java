@@ -188,7 +188,7 @@ private static final long serialVersionUID = 0L;
   public static final int NOTIFICATION_FIELD_NUMBER = 3;
   /**
    * <pre>
-   * A stored callback.
+   * A stored message of a platform.
    * </pre>
    *
    * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -200,7 +200,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A stored callback.
+   * A stored message of a platform.
    * </pre>
    *
    * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -215,7 +215,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A stored callback.
+   * A stored message of a platform.
    * </pre>
    *
    * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -1122,7 +1122,7 @@ private static final long serialVersionUID = 0L;
         paystate.v1.Notification, paystate.v1.Notification.Builder, paystate.v1.NotificationOrBuilder> notificationBuilder_;
     /**
      * <pre>
-     * A stored callback.
+     * A stored message of a platform.
      * </pre>
      *
      * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -1134,7 +1134,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A stored callback.
+     * A stored message of a platform.
      * </pre>
      *
      * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -1156,7 +1156,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A stored callback.
+     * A stored message of a platform.
      * </pre>
      *
      * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -1174,7 +1174,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A stored callback.
+     * A stored message of a platform.
      * </pre>
      *
      * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -1192,7 +1192,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A stored callback.
+     * A stored message of a platform.
      * </pre>
      *
      * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -1219,7 +1219,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A stored callback.
+     * A stored message of a platform.
      * </pre>
      *
      * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -1242,7 +1242,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A stored callback.
+     * A stored message of a platform.
      * </pre>
      *
      * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -1252,7 +1252,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A stored callback.
+     * A stored message of a platform.
      * </pre>
      *
      * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -1270,7 +1270,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A stored callback.
+     * A stored message of a platform.
      * </pre>
      *
      * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>

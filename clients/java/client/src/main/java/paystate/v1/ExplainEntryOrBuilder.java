@@ -59,7 +59,7 @@ public interface ExplainEntryOrBuilder extends
 
   /**
    * <pre>
-   * A stored callback.
+   * A stored message of a platform.
    * </pre>
    *
    * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -68,7 +68,7 @@ public interface ExplainEntryOrBuilder extends
   boolean hasNotification();
   /**
    * <pre>
-   * A stored callback.
+   * A stored message of a platform.
    * </pre>
    *
    * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>
@@ -77,7 +77,7 @@ public interface ExplainEntryOrBuilder extends
   paystate.v1.Notification getNotification();
   /**
    * <pre>
-   * A stored callback.
+   * A stored message of a platform.
    * </pre>
    *
    * <code>.paystate.v1.Notification notification = 3 [json_name = "notification"];</code>

@@ -7,7 +7,8 @@ package paystate.v1;
 
 /**
  * <pre>
- * A stored callback. Its bytes are sealed and not shown.
+ * A stored message of a platform: a callback, or a verified answer to a question (see source). Its bytes are sealed and not
+ * shown.
  * </pre>
  *
  * Protobuf type {@code paystate.v1.Notification}
@@ -1114,7 +1115,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A stored callback. Its bytes are sealed and not shown.
+   * A stored message of a platform: a callback, or a verified answer to a question (see source). Its bytes are sealed and not
+   * shown.
    * </pre>
    *
    * Protobuf type {@code paystate.v1.Notification}

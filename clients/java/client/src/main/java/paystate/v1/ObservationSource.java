@@ -41,7 +41,7 @@ public enum ObservationSource
   OBSERVATION_SOURCE_QUERY(2),
   /**
    * <pre>
-   * A line of the platform's statement.
+   * A line of the platform's statement. Not used yet; the core refuses it.
    * </pre>
    *
    * <code>OBSERVATION_SOURCE_STATEMENT = 3;</code>
@@ -49,7 +49,7 @@ public enum ObservationSource
   OBSERVATION_SOURCE_STATEMENT(3),
   /**
    * <pre>
-   * A person ruled it.
+   * A person ruled it. Not used yet; the core refuses it.
    * </pre>
    *
    * <code>OBSERVATION_SOURCE_OPERATOR = 4;</code>
@@ -93,7 +93,7 @@ public enum ObservationSource
   public static final int OBSERVATION_SOURCE_QUERY_VALUE = 2;
   /**
    * <pre>
-   * A line of the platform's statement.
+   * A line of the platform's statement. Not used yet; the core refuses it.
    * </pre>
    *
    * <code>OBSERVATION_SOURCE_STATEMENT = 3;</code>
@@ -101,7 +101,7 @@ public enum ObservationSource
   public static final int OBSERVATION_SOURCE_STATEMENT_VALUE = 3;
   /**
    * <pre>
-   * A person ruled it.
+   * A person ruled it. Not used yet; the core refuses it.
    * </pre>
    *
    * <code>OBSERVATION_SOURCE_OPERATOR = 4;</code>

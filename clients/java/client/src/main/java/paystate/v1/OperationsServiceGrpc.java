@@ -434,7 +434,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Lists stored callbacks, accepted and refused, newest first.
+     * Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+     * (source QUERY).
      * </pre>
      */
     default void listNotifications(paystate.v1.ListNotificationsRequest request,
@@ -477,7 +478,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+     * FAILED_PRECONDITION with reason CASE_RESOLVED.
      * </pre>
      */
     default void assignCase(paystate.v1.AssignCaseRequest request,
@@ -587,7 +589,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Lists stored callbacks, accepted and refused, newest first.
+     * Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+     * (source QUERY).
      * </pre>
      */
     public void listNotifications(paystate.v1.ListNotificationsRequest request,
@@ -634,7 +637,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+     * FAILED_PRECONDITION with reason CASE_RESOLVED.
      * </pre>
      */
     public void assignCase(paystate.v1.AssignCaseRequest request,
@@ -735,7 +739,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Lists stored callbacks, accepted and refused, newest first.
+     * Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+     * (source QUERY).
      * </pre>
      */
     public paystate.v1.ListNotificationsResponse listNotifications(paystate.v1.ListNotificationsRequest request) throws io.grpc.StatusException {
@@ -778,7 +783,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+     * FAILED_PRECONDITION with reason CASE_RESOLVED.
      * </pre>
      */
     public paystate.v1.AssignCaseResponse assignCase(paystate.v1.AssignCaseRequest request) throws io.grpc.StatusException {
@@ -875,7 +881,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Lists stored callbacks, accepted and refused, newest first.
+     * Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+     * (source QUERY).
      * </pre>
      */
     public paystate.v1.ListNotificationsResponse listNotifications(paystate.v1.ListNotificationsRequest request) {
@@ -918,7 +925,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+     * FAILED_PRECONDITION with reason CASE_RESOLVED.
      * </pre>
      */
     public paystate.v1.AssignCaseResponse assignCase(paystate.v1.AssignCaseRequest request) {
@@ -1003,7 +1011,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Lists stored callbacks, accepted and refused, newest first.
+     * Lists stored messages of platforms, newest first: callbacks, accepted and refused, and verified answers to questions
+     * (source QUERY).
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.ListNotificationsResponse> listNotifications(
@@ -1050,7 +1059,8 @@ public final class OperationsServiceGrpc {
 
     /**
      * <pre>
-     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND.
+     * Says who looks after a case. Errors: NOT_FOUND with reason CASE_NOT_FOUND; INVALID_ARGUMENT (owner);
+     * FAILED_PRECONDITION with reason CASE_RESOLVED.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.AssignCaseResponse> assignCase(

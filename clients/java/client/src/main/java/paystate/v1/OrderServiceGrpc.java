@@ -437,8 +437,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-     * with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+     * FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     default void closeOrder(paystate.v1.CloseOrderRequest request,
@@ -587,8 +587,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-     * with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+     * FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     public void closeOrder(paystate.v1.CloseOrderRequest request,
@@ -721,8 +721,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-     * with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+     * FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     public paystate.v1.CloseOrderResponse closeOrder(paystate.v1.CloseOrderRequest request) throws io.grpc.StatusException {
@@ -851,8 +851,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-     * with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+     * FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     public paystate.v1.CloseOrderResponse closeOrder(paystate.v1.CloseOrderRequest request) {
@@ -972,8 +972,8 @@ public final class OrderServiceGrpc {
     /**
      * <pre>
      * Ends an unpaid order. A CREATED order closes at once; a PENDING one closes when every payment is known
-     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: FAILED_PRECONDITION
-     * with reason ORDER_ALREADY_PAID.
+     * to be closed at its platform, which paystate sees to: it asks, closes, and asks again. Errors: NOT_FOUND (order);
+     * FAILED_PRECONDITION with reason ORDER_ALREADY_PAID.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<paystate.v1.CloseOrderResponse> closeOrder(

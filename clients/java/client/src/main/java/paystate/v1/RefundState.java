@@ -33,7 +33,7 @@ public enum RefundState
   REFUND_STATE_PENDING(1),
   /**
    * <pre>
-   * The platform needs a person; may still succeed.
+   * The platform needs a person, refuses, or does not tell; may still succeed.
    * </pre>
    *
    * <code>REFUND_STATE_ABNORMAL = 2;</code>
@@ -49,7 +49,7 @@ public enum RefundState
   REFUND_STATE_SUCCEEDED(3),
   /**
    * <pre>
-   * The money did not go back, or came back again.
+   * The money did not go back, or came back again. Also what a ruling gave up, which may still turn out to have succeeded.
    * </pre>
    *
    * <code>REFUND_STATE_FAILED = 4;</code>
@@ -85,7 +85,7 @@ public enum RefundState
   public static final int REFUND_STATE_PENDING_VALUE = 1;
   /**
    * <pre>
-   * The platform needs a person; may still succeed.
+   * The platform needs a person, refuses, or does not tell; may still succeed.
    * </pre>
    *
    * <code>REFUND_STATE_ABNORMAL = 2;</code>
@@ -101,7 +101,7 @@ public enum RefundState
   public static final int REFUND_STATE_SUCCEEDED_VALUE = 3;
   /**
    * <pre>
-   * The money did not go back, or came back again.
+   * The money did not go back, or came back again. Also what a ruling gave up, which may still turn out to have succeeded.
    * </pre>
    *
    * <code>REFUND_STATE_FAILED = 4;</code>

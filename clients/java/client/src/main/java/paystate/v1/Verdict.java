@@ -7,7 +7,7 @@ package paystate.v1;
 
 /**
  * <pre>
- * Whether a callback was believed.
+ * Whether a message was believed.
  * </pre>
  *
  * Protobuf enum {@code paystate.v1.Verdict}
