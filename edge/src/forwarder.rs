@@ -6,7 +6,7 @@
 //! first: otherwise a queue that is older than callers are patient would be sent in vain, and nobody would be
 //! acknowledged for as long as that lasts.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
 use paystate_proto::v1::{
     RecordObservationsRequest, RecordObservationsResponse, RecordOutcome, RecordResult, VerifiedMessage,
@@ -17,7 +17,7 @@ use prost::Message;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task::JoinSet,
-    time::{Instant, timeout},
+    time::timeout,
 };
 use tonic::Status;
 
@@ -114,7 +114,7 @@ impl Worker {
                 let deliveries: Vec<_> = results.iter().map(delivery).collect();
                 if let Some(refused) = results.iter().find(|r| !is_stored(r.outcome())) {
                     let (count, why) = (deliveries.iter().filter(|d| d.is_err()).count(), clip(&refused.detail));
-                    tracing::warn!(count, sent, ?why, "no core could store messages");
+                    tracing::warn!(count, sent, ?why, "the core could not store messages");
                 }
                 // A core that stores nothing says so in its own health service; do not vouch for it here.
                 if results.iter().any(|r| is_stored(r.outcome())) {
@@ -142,34 +142,17 @@ impl Worker {
         }
     }
 
-    /// Sends messages to a core. Those that it could not store while it stored others, for example because it does not
-    /// know their account yet, are sent once more by themselves.
-    async fn call(&self, messages: Vec<VerifiedMessage>) -> Result<Vec<RecordResult>, Fault> {
-        let begun = Instant::now();
-        let mut results = self.ask(&messages, self.limits.core_timeout).await?;
-        let refused: Vec<usize> = (0..results.len()).filter(|n| !is_stored(results[*n].outcome())).collect();
-        if refused.is_empty() || refused.len() == results.len() || results.len() != messages.len() {
-            return Ok(results);
-        }
-        let again: Vec<_> = refused.iter().map(|n| messages[*n].clone()).collect();
-        let left = self.limits.core_timeout.saturating_sub(begun.elapsed());
-        if let Ok(better) = self.ask(&again, left).await {
-            refused.into_iter().zip(better).for_each(|(n, result)| results[n] = result);
-        }
-        Ok(results)
-    }
-
     /// Repeating is harmless: the core recognises by their content messages that it has stored. A core that stored none
     /// of them may be the only one without its database.
-    async fn ask(&self, messages: &[VerifiedMessage], patience: Duration) -> Result<Vec<RecordResult>, Fault> {
+    async fn call(&self, messages: Vec<VerifiedMessage>) -> Result<Vec<RecordResult>, Fault> {
         let sent = messages.len();
         let call = |core, left| {
-            let mut request = tonic::Request::new(RecordObservationsRequest { messages: messages.to_vec() });
+            let mut request = tonic::Request::new(RecordObservationsRequest { messages: messages.clone() });
             request.set_timeout(left);
             async move { IngestServiceClient::new(core).record_observations(request).await }
         };
         let able = |said: &RecordObservationsResponse| said.results.iter().any(|r| is_stored(r.outcome()));
-        match self.cores.call_able(Repeat::Harmless, patience, call, able).await {
+        match self.cores.call_able(Repeat::Harmless, self.limits.core_timeout, call, able).await {
             Ok(response) => Ok(response.results),
             Err(Failure::Status(status)) => Err(failed(sent, &status)),
             Err(Failure::Slow) => {

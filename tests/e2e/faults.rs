@@ -294,12 +294,15 @@ async fn send_while_held(
 async fn a_locked_order_is_waited_for_a_bounded_time() {
     /// The lock timeout of the store (1 s), and a moment for each by itself. Long after the moment in which an edge leaves.
     const BOUND: Duration = Duration::from_millis(3_500);
+    /// Several in each batch: if each were waited for by itself, no time was left for the others.
+    const HELD: usize = 12;
     let postgres = Postgres::start().await;
     let cluster = Cluster::start(&postgres.url(), &[], SIZE).await;
     let notices = sell(&cluster, 41).await;
-    let answers =
-        send_while_held(&postgres, &cluster, &notices, "orders WHERE order_id IN ('o0', 'o1', 'o2', 'o3')", "6").await;
-    let (locked, others) = answers.split_at(4);
+    let held: Vec<_> = (0..HELD).map(|n| format!("'o{n}'")).collect();
+    let held = format!("orders WHERE order_id IN ({})", held.join(", "));
+    let answers = send_while_held(&postgres, &cluster, &notices, &held, "6").await;
+    let (locked, others) = answers.split_at(HELD);
     assert!(locked.iter().all(|l| !l.refusals.is_empty()), "they were not held up, so nothing was proven");
     let slowest = answers.iter().flat_map(|answers| &answers.refusals).max();
     assert!(slowest < Some(&BOUND), "{answers:?}");

@@ -68,7 +68,7 @@ pub(super) struct Committer {
 enum Wait {
     /// As long as the store sees fit.
     Long,
-    /// A moment: its batch has waited for it already, and those behind it still do.
+    /// A moment: those behind it wait as well, and its batch has waited already.
     Short,
 }
 

@@ -49,6 +49,13 @@ pub(super) fn resolve(order: Option<&Order>, case: &Case, ruling: &Ruling<'_>) -
     if ruling.by == Resolver::Policy && case.kind.needs_a_person(ruling.resolution) {
         return Err(ruling.refused(case, "somebody must have put right what the platform names"));
     }
+    // The rule for this kind says that the amount or the account is good as it is. Whether what was closed can still be delivered,
+    // only the rule for late payments says.
+    let is_closed = order.is_some_and(|order| matches!(order.ending, Ending::Closed(_)));
+    let reopens = is_closed && ruling.resolution == Resolution::Accept && case.kind != CaseKind::LatePayment;
+    if ruling.by == Resolver::Policy && reopens {
+        return Err(ruling.refused(case, "the order was closed: a person must say whether it can still be delivered"));
+    }
     let state = CaseState::Resolved { resolution: ruling.resolution, at: ruling.at, by: Some(ruling.by) };
     let settled = Case { state, reason: ruling.reason.to_owned(), ..case.clone() };
     let Some(order) = order.filter(|order| order.open_cases.contains(&case.id)) else {

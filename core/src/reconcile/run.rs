@@ -200,14 +200,14 @@ impl<'a> Working<'a> {
             return match self.gone(&HashSet::new()).await?.len() {
                 0 => Ok(()),
                 open => Err(Failed::Because(format!(
-                    "the statement of {date} is empty, but {open} cases from an earlier one are open; run it again later, or \
-                     import the file"
+                    "the statement of {date} is empty, but {open} cases from an earlier one are open: it is not made yet, or \
+                     another account's; run it again later, or import the right file"
                 ))),
             };
         }
         Err(Failed::Because(format!(
-            "the statement of {date} is empty, but {own} movements are booked here; run it again later, or import the \
-             file"
+            "the statement of {date} is empty, but {own} movements are booked here: it is not made yet, or another \
+             account's; run it again later, or import the right file"
         )))
     }
 

@@ -17,8 +17,6 @@ use tonic::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Answer(RecordOutcome),
-    /// Stores what it is told, but no message with this text in its body.
-    Lacks(&'static str),
     /// Answers only once the mode has changed.
     Hold,
     Fail,
@@ -99,18 +97,10 @@ impl IngestService for Core {
         let count = messages.len();
         self.seen.send_modify(|seen| {
             seen.calls.push(count);
-            seen.messages.extend(messages.iter().cloned());
+            seen.messages.extend(messages);
         });
         let mode = *self.mode.subscribe().wait_for(|mode| *mode != Mode::Hold).await.unwrap();
-        let lacked = |message: &VerifiedMessage, what: &str| String::from_utf8_lossy(&message.body).contains(what);
         let (outcome, count) = match mode {
-            Mode::Lacks(what) => {
-                let outcome = |m| if lacked(m, what) { RecordOutcome::Unavailable } else { RecordOutcome::Stored };
-                let result = |m| RecordResult { outcome: outcome(m).into(), ..Default::default() };
-                return Ok(Response::new(RecordObservationsResponse {
-                    results: messages.iter().map(result).collect(),
-                }));
-            }
             Mode::Answer(outcome) => (outcome, count),
             Mode::Short => (RecordOutcome::Stored, count - 1),
             Mode::Fail => return Err(Status::internal("on demand")),

@@ -60,31 +60,6 @@ async fn what_one_core_cannot_store_another_one_does() {
     assert_eq!(rig.core.look(|seen| seen.messages.len()), 8);
 }
 
-/// It knows some accounts and not others; its own answers about those stand.
-#[tokio::test]
-async fn what_one_core_lacks_beside_what_it_stores_another_one_does() {
-    let (first, to_first) = Core::start().await;
-    let (second, to_second) = Core::start().await;
-    first.set(Mode::Hold);
-    second.set(Mode::Hold);
-    let limits = Limits { rpc_in_flight: 1, ..Limits::default() };
-    let rig = Rig::with_cores(limits, second, [to_first, to_second]).await;
-    let mut clients = Vec::new();
-    for n in 0..6 {
-        let mut client = rig.connect().await;
-        let body = format!("paid {} {n}", if n % 2 == 0 { "east" } else { "west" });
-        clients.push(tokio::spawn(async move { client.post(PATH, &body).await.status }));
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    first.set(Mode::Lacks("west"));
-    rig.core.set(Mode::Lacks("east"));
-    for client in clients {
-        assert_eq!(client.await.unwrap(), 200);
-    }
-    let mixed = |core: &Core| core.look(|seen| seen.calls.iter().any(|messages| *messages > 3));
-    assert!(mixed(&first) || mixed(&rig.core), "they did not go in one call, so nothing is proved");
-}
-
 #[tokio::test]
 async fn what_no_core_can_store_is_refused_after_each_was_asked_once() {
     let (first, to_first) = Core::start().await;

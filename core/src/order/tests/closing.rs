@@ -48,6 +48,17 @@ fn what_is_wrong_besides_being_late_is_no_late_payment() {
         let scene = Scene::of(closed()).seeing(&[paid(on, "p0", "t1", amount)]);
         assert_eq!((scene.order.state(), scene.order.open_cases.len()), (State::Abnormal, 1));
         assert!(scene.case(kind).summary.contains("closed"), "{kind:?}");
+        // A rule for amounts, or for accounts, does not know whether what was closed can still be delivered.
+        let mut by_rule = scene.clone();
+        let accept = Command::ResolveCase {
+            case_id: by_rule.case(kind).id.clone(),
+            resolution: Resolution::Accept,
+            reason: "a rule".to_owned(),
+            by: Resolver::Policy,
+        };
+        assert_eq!(by_rule.ask(&accept).is_ok(), kind == LatePayment, "{kind:?}");
+        let mut by_hand = scene;
+        assert_eq!(by_hand.rule(kind, Resolution::Accept).is_ok(), kind != CurrencyMismatch, "{kind:?}");
     }
 }
 
