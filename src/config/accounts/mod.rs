@@ -83,6 +83,7 @@ fn rules(provider: Provider) -> PlatformRules {
         provider.statement_day();
     PlatformRules {
         name: provider.as_str(),
+        // A function pointer cannot carry along which platform it is of.
         check_number: match provider {
             Provider::Alipay => |number| Provider::Alipay.check_number(number),
             Provider::WechatPay => |number| Provider::WechatPay.check_number(number),
